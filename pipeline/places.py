@@ -1,0 +1,41 @@
+"""Where it came from: texts that may be IP addresses -> the address and a key that sorts. Part of normalize."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+SCHEMA = pa.schema([("text", pa.string()), ("address", pa.string()), ("key", pa.binary())])
+_PORT = re.compile(r"^(\d+\.\d+\.\d+\.\d+):\d{1,5}$|^\[([0-9a-fA-F:.]+)\](?::\d{1,5})?$")
+
+
+def read_addresses(texts: Iterable[str]) -> pa.Table:
+    """Each distinct text with its address (null when it is none) and 16 bytes in which a network is a range."""
+    rows = []
+    for text in texts:
+        address = parse(text)
+        rows.append(
+            {"text": text, "address": None if address is None else str(address), "key": address and sort_key(address)}
+        )
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """v4, v6, v4:port and [v6]:port; anything else is no address."""
+    text = text.strip()
+    if with_port := _PORT.match(text):
+        text = with_port.group(1) or with_port.group(2)
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def sort_key(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
+    """IPv4 as IPv4-mapped IPv6, so that both sort in one column."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return b"\0" * 10 + b"\xff\xff" + address.packed
+    return address.packed
