@@ -1,0 +1,44 @@
+# Two commands are all the set-up there is: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format lint types accept clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "auditbook needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+install: .venv/installed-test  ## .venv with everything; the command is .venv/bin/auditbook
+
+demo: .venv/installed  ## load the sample month, detect, and write a report to open
+	$(BIN)/auditbook run sample_data --config sample_data/auditbook.toml --store store --out out
+
+test: .venv/installed-test  ## every test that this machine can run; a skip says why (ARGS="-k word" picks some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types test  ## formatting, lint, types and tests: what CI runs
+
+lint: .venv/installed-test  ## ruff: formatting and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/installed-test  ## mypy, strict
+	$(BIN)/mypy
+
+format: .venv/installed-test  ## put the code in the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove what was made here: .venv, the demo's store and reports, caches
+	chmod -R u+w store 2>/dev/null || true
+	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
