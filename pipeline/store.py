@@ -1,0 +1,279 @@
+"""The store: commits that are folders, the chain of their hashes, and the lock. The truth that everything reads.
+
+A commit is written under a temporary name, made durable, and renamed: the rename is the commit. A folder under a
+temporary name counts for nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import AuditbookError, StoreBusyError
+
+FORMAT = 1
+GENESIS = "0" * 64
+LIBRARIES = ("auditbook", "duckdb", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One link of the chain, as its record says; `folder` is where its files are."""
+
+    number: int
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return dict(self.record["content"])
+
+    @property
+    def kind(self) -> str:
+        return str(self.record["content"]["kind"])
+
+    @property
+    def head(self) -> str:
+        return str(self.record["head"])
+
+    def file(self, name: str) -> Path | None:
+        """The path of one of the commit's files, if it has it."""
+        return self.folder / name if name in self.record["content"]["files"] else None
+
+
+def canonical(value: object) -> str:
+    """The one way a JSON value is written for hashing."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def create(store: Path) -> None:
+    """Make the store's folder, private to its owner; an existing one is left as it is."""
+    if store.exists() and not store.is_dir():
+        raise AuditbookError("is a file, a store is a folder.", path=store, hint="Give another --store.")
+    try:
+        for folder in (store, store / "commits"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AuditbookError(f"cannot be made: {error.strerror}.", path=store) from error
+
+
+def exists(store: Path) -> bool:
+    return (store / "commits").is_dir()
+
+
+def require(store: Path) -> None:
+    """An error that says what to type when there is no store yet."""
+    if not exists(store):
+        raise AuditbookError("is not a store.", path=store, hint="`auditbook run EXPORT…` makes one; or give --store.")
+
+
+def commits(store: Path) -> list[Commit]:
+    """The chain, oldest first. A store of a newer version is refused."""
+    found = []
+    for folder in sorted((store / "commits").glob("[0-9]*")):
+        try:
+            record = json.loads((folder / "record.json").read_bytes())
+            newest = record["content"]["format"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AuditbookError(
+                "cannot be read.", path=folder / "record.json", hint="`auditbook verify` says what is broken."
+            ) from error
+        if newest > FORMAT:
+            raise AuditbookError(
+                f"was written by a newer auditbook (store format {newest}, this one reads {FORMAT}).",
+                path=store,
+                hint="Install the newer version: pip install --upgrade auditbook.",
+            )
+        found.append(Commit(int(folder.name), folder, record))
+    return found
+
+
+def head(store: Path) -> str:
+    """The hash that stands for everything committed so far."""
+    chain = commits(store)
+    return chain[-1].head if chain else GENESIS
+
+
+def versions() -> dict[str, str]:
+    """The libraries that decide what bytes are written."""
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
+@contextmanager
+def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
+    """Hold the store alone; yields what is known of a run that did not finish (empty when all is well)."""
+    create(store)
+    try:
+        lock = os.open(store / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AuditbookError(f"cannot be written: {error.strerror}.", path=store / "lock") from error
+    try:
+        _acquire(lock, store, wait)
+        interrupted = _read_holder(lock)
+        _write_holder(lock, {"pid": os.getpid(), "host": socket.gethostname(), "started": _now()})
+        try:
+            _remove_unfinished(store)
+            yield interrupted
+        finally:
+            if not isinstance(sys.exc_info()[1], KeyboardInterrupt):  # an error that is told is no interrupted run
+                _write_holder(lock, {})
+    finally:
+        os.close(lock)
+
+
+def commit(
+    store: Path,
+    kind: str,
+    content: dict[str, Any],
+    write: Callable[[Path], dict[str, int]],
+    run: dict[str, Any] | None = None,
+) -> Commit:
+    """Add one link: `write` puts files in a folder and returns their row counts. The caller holds the lock."""
+    chain = commits(store)
+    number = chain[-1].number + 1 if chain else 1
+    temporary = store / "commits" / f".tmp-{number:06d}"
+    temporary.mkdir(mode=0o700)
+    folder = store / "commits" / f"{number:06d}"
+    try:
+        rows = write(temporary)
+        record = _record(chain, kind, content, temporary, rows, run or {})
+        (temporary / "record.json").write_text(json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        _make_durable(temporary)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _fsync(folder.parent)
+    done = Commit(number, folder, record)
+    _copy_for_people(store, [*chain, done])
+    return done
+
+
+def seal_of(previous: str, record: dict[str, Any]) -> str:
+    """What is signed: the previous seal and everything the record says, the run included."""
+    return sha256_text(previous + canonical({key: record[key] for key in ("content", "run", "head")}))
+
+
+def head_of(content: dict[str, Any]) -> str:
+    """The chain's number: the previous head is part of the content."""
+    return sha256_text(content["previous"] + canonical(content))
+
+
+def _record(
+    chain: Sequence[Commit],
+    kind: str,
+    content: dict[str, Any],
+    folder: Path,
+    rows: dict[str, int],
+    run: dict[str, Any],
+) -> dict[str, Any]:
+    files = {
+        name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size, "rows": count}
+        for name, count in sorted(rows.items())
+    }
+    content = {
+        **content,
+        "format": FORMAT,
+        "kind": kind,
+        "previous": chain[-1].head if chain else GENESIS,
+        "files": files,
+        "versions": versions(),
+    }
+    who = {
+        "user": _user(), "host": socket.gethostname(), "python": platform.python_version(),
+        "arguments": sys.argv[1:], "committed": _now(), **run,
+    }  # fmt: skip
+    record = {"content": content, "run": who, "head": head_of(content)}
+    return {**record, "seal": seal_of(chain[-1].record["seal"] if chain else GENESIS, record)}
+
+
+def _copy_for_people(store: Path, chain: Sequence[Commit]) -> None:
+    temporary = store / ".manifest.tmp"
+    temporary.write_text("".join(canonical(link.record) + "\n" for link in chain))
+    temporary.chmod(0o600)
+    temporary.rename(store / "manifest.jsonl")
+
+
+def _make_durable(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.chmod(0o600)
+        _fsync(path)
+    _fsync(folder)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_unfinished(store: Path) -> None:
+    for leftover in (store / "commits").glob(".tmp-*"):
+        shutil.rmtree(leftover)
+    for leftover in store.glob(".auditbook-*"):
+        leftover.unlink()
+
+
+def _acquire(lock: int, store: Path, wait: float) -> None:
+    until = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.05)
+    holder = _read_holder(lock)
+    who = f" (process {holder['pid']} on {holder['host']}, since {holder['started']})" if holder else ""
+    raise StoreBusyError(f"another run holds the store{who}.", path=store, hint="Wait for it, then run again.")
+
+
+def _read_holder(lock: int) -> dict[str, Any]:
+    try:
+        found = json.loads(os.pread(lock, 4096, 0) or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_holder(lock: int, holder: dict[str, Any]) -> None:
+    os.ftruncate(lock, 0)
+    if holder:
+        os.pwrite(lock, json.dumps(holder).encode(), 0)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,106 @@
+"""The tables that people query, as SQL over the commits' Parquet files and the catalog's small tables.
+
+One text for the database in the store, for private copies of it and for the detectors' cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.columns import ACTOR_KEY_SQL, EVENT_COLUMNS
+
+LINE_COLUMNS: dict[str, str] = {
+    "file": "VARCHAR",
+    "file_sha256": "VARCHAR",
+    "line": "BIGINT",
+    "byte_offset": "BIGINT",
+    "fate": "VARCHAR",
+    "reason": "VARCHAR",
+    "message": "VARCHAR",
+    "raw": "VARCHAR",
+    "raw_bytes": "BLOB",
+    "newline": "BOOLEAN",
+    "line_sha256": "VARCHAR",
+    "record_sha256": "VARCHAR",
+    "event_uid": "VARCHAR",
+    "same_file_sha256": "VARCHAR",
+    "same_line": "BIGINT",
+}
+JSON_COLUMNS = ("metadata", "unmapped")
+
+
+def parquet(files: Sequence[str], columns: dict[str, str]) -> str:
+    """A relation of the named files; without files the same columns and no rows."""
+    if not files:
+        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
+        return f"(SELECT {nothing} WHERE false)"
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+    return f"read_parquet([{names}], union_by_name = true)"
+
+
+def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
+    """The views that read Parquet files, by name."""
+    columns = ", ".join(f'"{name}"::JSON AS "{name}"' if name in JSON_COLUMNS else f'"{name}"' for name in EVENT_COLUMNS)
+    kept = parquet(lines, LINE_COLUMNS)
+    return {
+        "events": f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {parquet(events, EVENT_COLUMNS)}",
+        "stored_lines": f"SELECT * FROM {kept}",
+        "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message,
+            CASE WHEN l.same_line IS NULL THEN l.raw ELSE first.raw END AS raw,
+            l.raw_bytes, l.newline, coalesce(l.line_sha256, first.line_sha256) AS line_sha256,
+            coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.same_file_sha256, l.same_line
+          FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
+            ON first.file_sha256 = l.same_file_sha256 AND first.line = l.same_line""",
+    }
+
+
+DERIVED: dict[str, str] = {
+    "rejects": """SELECT file, line, byte_offset, reason, message, coalesce(raw, raw_bytes::VARCHAR) AS text, file_sha256
+        FROM stored_lines WHERE fate = 'reject'""",
+    "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset, l.line_sha256, l.raw, e.file_sha256
+        FROM events e JOIN stored_lines l ON l.file_sha256 = e.file_sha256 AND l.line = e.line AND l.file = e.file""",
+    "event_changes": """SELECT event_uid, source, occurred_at, c.field, c.old::JSON AS old, c.new::JSON AS new,
+          c.old_present, c.new_present, c.redacted
+        FROM (SELECT event_uid, source, occurred_at, unnest(changes) AS c FROM events)""",
+    "event_entities": """SELECT event_uid, source, occurred_at, entity_type, entity_id, 'entity' AS relation
+          FROM events WHERE entity_id IS NOT NULL
+        UNION ALL SELECT event_uid, source, occurred_at, entity_type, unnest(entity_ids), 'bulk' FROM events
+        UNION ALL SELECT event_uid, source, occurred_at, parent_entity_type, parent_entity_id, 'parent'
+          FROM events WHERE parent_entity_id IS NOT NULL
+        UNION ALL SELECT event_uid, source, occurred_at, r.type, r.id, coalesce(r.relation, 'related')
+          FROM (SELECT event_uid, source, occurred_at, unnest(related_entities) AS r FROM events) WHERE r.id IS NOT NULL""",
+    "event_messages": """SELECT event_uid, source, occurred_at, m.*
+        FROM (SELECT event_uid, source, occurred_at, unnest(communications) AS m FROM events)""",
+    "correlation_groups": """SELECT correlation_id, source,
+          arg_min(event_uid, (occurred_at, file, line)) AS primary_event_uid, count(*) AS n
+        FROM events WHERE correlation_id IS NOT NULL GROUP BY ALL""",
+    "job_runs": """SELECT source, instance, coalesce(metadata->>'job_run_id', event_uid) AS job_run,
+          any_value(action_detail) AS job, min(occurred_at) AS started, max(occurred_at) AS ended, count(*) AS entries,
+          arg_max(outcome, (occurred_at, file, line)) AS outcome,
+          arg_max(error_message, (occurred_at, file, line)) AS error_message
+        FROM events WHERE category = 'background_job' GROUP BY source, instance, job_run""",
+}
+
+ACTORS = """SELECT actor_key, coalesce(any_value(p.id), actor_key) AS person,
+      coalesce(any_value(p.name), arg_max(e.actor_name, e.occurred_at), arg_max(e.actor_email, e.occurred_at),
+               arg_max(e.actor_id, e.occurred_at)) AS display_name,
+      coalesce(arg_max(e.actor_email, e.occurred_at), any_value(p.email)) AS email,
+      mode(e.actor_type ORDER BY e.actor_type) AS actor_type,
+      coalesce(any_value(p.schedule), 'organization') AS schedule,
+      any_value(p.team) AS team, coalesce(any_value(p.role), arg_max(e.actor_role, e.occurred_at)) AS "role",
+      coalesce(any_value(p.service), false) OR mode(e.actor_type ORDER BY e.actor_type) NOT IN ('user', 'customer')
+        AS is_service,
+      any_value(p.left_on) AS left_on, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen,
+      count(*) AS events
+    FROM events e LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""
+PEOPLE_COLUMNS: dict[str, str] = {
+    "actor_key": "VARCHAR",
+    "id": "VARCHAR",
+    "name": "VARCHAR",
+    "email": "VARCHAR",
+    "schedule": "VARCHAR",
+    "team": "VARCHAR",
+    "role": "VARCHAR",
+    "service": "BOOLEAN",
+    "left_on": "DATE",
+}
