@@ -121,7 +121,12 @@ def _approval(job: Job, dice: Dice, earliest: datetime) -> RowsUntil:
     if revised:
         wished = waiting + dice.minutes(2, 12)
         item = dice.pick(job.item_ids)
-        wish = {"approvalLinkId": link, "itemId": item, "proofId": f"prf_{item[4:]}_1", "note": dice.pick(NOTES)}
+        wish = {
+            "approvalLinkId": link,
+            "itemId": item,
+            "proofId": f"prf_{item[4:]}_1",
+            "note": dice.pick(NOTES),
+        }
         yield _event(job, "revision_requested", wished, job.customer or "anonymous", wish)
         yield _status(job, wished + timedelta(seconds=1), "pending approval", "proofing")
         redone = _staff(job.artist, wished + dice.minutes(30, 300))
@@ -205,7 +210,9 @@ def _issue(dice: Dice, job: Job, codes: tuple[tuple[str, str], ...]) -> Record:
 
 def _proofs(job: Job, moment: datetime, items: list[str], version: int, who: Person | None = None) -> Row:
     made = [f"prf_{item[4:]}_{version}" for item in items]
-    return _event(job, "proofs_generated", moment, who, {"proofIds": made, "itemIds": items, "count": len(made)})
+    return _event(
+        job, "proofs_generated", moment, who, {"proofIds": made, "itemIds": items, "count": len(made)}
+    )
 
 
 def _approved(job: Job, moment: datetime, link: str, items: list[str]) -> Row:
@@ -218,9 +225,7 @@ def _status(job: Job, moment: datetime, old: str, new: str, who: Person | None =
     return _event(job, "job_status_changed", moment, who, {"from": old, "to": new})
 
 
-def _event(
-    job: Job, kind: str, moment: datetime, who: Person | Customer | str | None, data: Record
-) -> Row:
+def _event(job: Job, kind: str, moment: datetime, who: Person | Customer | str | None, data: Record) -> Row:
     event = {
         "organizationId": "org_7f3a",
         "jobId": f"job_{job.number}",

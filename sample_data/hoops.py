@@ -53,23 +53,35 @@ def _life(order: Order, dice: Dice) -> Rows:
 def _quote(order: Order, dice: Dice) -> Rows:
     total = _dollars(order.quantity * order.unit_cents)
     sheet = {"type": "SalesDoc", "number": order.quote}
-    yield order.opened, _did(sheet, "SalesDoc created", order.seller) | _details(
-        ("Status", None, "Draft"), ("Quantity", None, f"{order.quantity:,}"), ("Total", None, total)
+    yield (
+        order.opened,
+        _did(sheet, "SalesDoc created", order.seller)
+        | _details(
+            ("Status", None, "Draft"), ("Quantity", None, f"{order.quantity:,}"), ("Total", None, total)
+        ),
     )
     file = {"id": f"art_{order.number:04}", "file_name": f"{order.title.lower().replace(' ', '-')}-v1.pdf"}
-    yield order.opened + dice.seconds(40, 600), _did(sheet, "Artwork uploaded", order.seller) | {"artwork": file}
-    mail = _mail(order, f"Your quote {order.quote}", f"{order.title}, {order.quantity} pieces, {total}.", order.sent)
+    yield (
+        order.opened + dice.seconds(40, 600),
+        _did(sheet, "Artwork uploaded", order.seller) | {"artwork": file},
+    )
+    mail = _mail(
+        order, f"Your quote {order.quote}", f"{order.title}, {order.quantity} pieces, {total}.", order.sent
+    )
     yield order.sent, _did(sheet, "Email sent", order.seller) | {"email": mail}
-    yield order.sent + timedelta(seconds=2), _did(sheet, "Status changed", order.seller) | _details(
-        ("Status", "Draft", "Pending")
+    yield (
+        order.sent + timedelta(seconds=2),
+        _did(sheet, "Status changed", order.seller) | _details(("Status", "Draft", "Pending")),
     )
     if order.approved - order.sent > timedelta(hours=25):
         yield from _reminder(order, sheet, order.sent + timedelta(hours=24, minutes=dice.whole(0, 2)))
     approval = _did(sheet, "Status changed", None) | _details(("Status", "Pending", "Approved"))
     yield order.approved, approval | {"performed_by": _customer(order)}
     if order.raised:
-        yield QUOTE_RAISED, _did(sheet, "Totals updated", order.seller) | _details(
-            ("Quantity", "300", "3,000"), ("Total", "$4,500.00", "$45,000.00")
+        yield (
+            QUOTE_RAISED,
+            _did(sheet, "Totals updated", order.seller)
+            | _details(("Quantity", "300", "3,000"), ("Total", "$4,500.00", "$45,000.00")),
         )
 
 
@@ -82,11 +94,15 @@ def _reminder(order: Order, sheet: Record, moment: datetime) -> Rows:
 
 def _conversion(order: Order, dice: Dice) -> Rows:
     sheet = {"type": "SalesDoc", "number": order.quote}
-    yield order.converted, _did(sheet, "SalesDoc converted to Job", order.seller) | _details(
-        ("Status", "Approved", "Accepted"), ("Job", None, order.job)
+    yield (
+        order.converted,
+        _did(sheet, "SalesDoc converted to Job", order.seller)
+        | _details(("Status", "Approved", "Accepted"), ("Job", None, order.job)),
     )
-    yield order.converted + timedelta(seconds=1), _did(_job(order), "Job created", order.seller) | _details(
-        ("Status", None, "New"), ("Total", None, _dollars(_total(order)))
+    yield (
+        order.converted + timedelta(seconds=1),
+        _did(_job(order), "Job created", order.seller)
+        | _details(("Status", None, "New"), ("Total", None, _dollars(_total(order)))),
     )
     yield order.converted + dice.seconds(4, 50), _did(sheet, "SalesDoc synced to Xero", None)
     if dice.chance(0.45):
@@ -102,20 +118,31 @@ def _proofs(order: Order, dice: Dice, earliest: datetime) -> RowsUntil:
     artist, proof = ARTISTS[order.kind], f"prf_{order.number:04}"
     moment, version = on_duty(artist, earliest), 1
     while True:
-        file = {"id": f"art_{order.number:04}_{version}", "file_name": f"{order.job.lower()}-proof-v{version}.pdf"}
+        file = {
+            "id": f"art_{order.number:04}_{version}",
+            "file_name": f"{order.job.lower()}-proof-v{version}.pdf",
+        }
         yield moment, _did(_job(order), "Artwork uploaded", artist) | {"artwork": file}
-        mail = _mail(order, f"Proof {version} for {order.job}", "Please look at the proof and answer there.", moment)
+        mail = _mail(
+            order, f"Proof {version} for {order.job}", "Please look at the proof and answer there.", moment
+        )
         yield moment + timedelta(seconds=45), _did(_job(order), "Proof sent", artist) | {"email": mail}
         answered = awake(moment + dice.minutes(60, 1300))
         good = version > 1 or dice.chance(0.72)
         verdict = {"id": proof, "comment": None if good else dice.pick(REJECTIONS)}
         activity = _did(_job(order), "Proof approved" if good else "Proof rejected", None)
         yield answered, activity | {"performed_by": _customer(order), "proof": verdict}
-        yield answered + timedelta(seconds=2), _did(_job(order), "Notification sent", None) | {
-            "performed_by": {"name": UPLOADER["rule_name"], "kind": "Automation"},
-            "automation": UPLOADER,
-            "notification": _message(artist.email, f"{order.job}: proof answered", "See the Activity tab.", answered),
-        }
+        yield (
+            answered + timedelta(seconds=2),
+            _did(_job(order), "Notification sent", None)
+            | {
+                "performed_by": {"name": UPLOADER["rule_name"], "kind": "Automation"},
+                "automation": UPLOADER,
+                "notification": _message(
+                    artist.email, f"{order.job}: proof answered", "See the Activity tab.", answered
+                ),
+            },
+        )
         if good:
             return answered
         moment, version = on_duty(artist, answered + dice.minutes(30, 240)), version + 1
@@ -142,25 +169,37 @@ def _money(order: Order, dice: Dice, earliest: datetime) -> Rows:
         return
     number, total = f"INV-{order.job[2:]}", _dollars(_total(order))
     invoice = {"invoice": {"number": number, "platform": "Xero"}}
-    yield billed, _did(_job(order), "Invoice created", BEA) | invoice | _details(
-        ("Invoice Number", None, number), ("Total Invoice Amount", None, total)
+    yield (
+        billed,
+        _did(_job(order), "Invoice created", BEA)
+        | invoice
+        | _details(("Invoice Number", None, number), ("Total Invoice Amount", None, total)),
     )
     if number == FORGOTTEN_INVOICE:
         return
     sent = billed + dice.minutes(1, 6)
-    yield sent, _did(_job(order), "Invoice sent to Xero", None) | invoice | _details(
-        ("Invoice Number", None, number), ("Outstanding Balance", None, total)
+    yield (
+        sent,
+        _did(_job(order), "Invoice sent to Xero", None)
+        | invoice
+        | _details(("Invoice Number", None, number), ("Outstanding Balance", None, total)),
     )
     mail = _mail(order, f"Invoice {number}", f"Attached: {number} over {total}, due in 14 days.", sent)
     mail["cc"] = ["accounts@fernhollow.example"]
     yield sent + timedelta(seconds=20), _did(_job(order), "Email sent", BEA) | {"email": mail}
     paid = awake(sent + dice.minutes(600, 7000))
     payment = {"id": f"pay_{order.number:04}", "amount": f"{_total(order) / 100:.2f}", "currency": "USD"}
-    yield paid, _did(_job(order), "Payment received", None) | {"payment": payment} | _details(
-        ("Outstanding Balance", total, "$0.00")
+    yield (
+        paid,
+        _did(_job(order), "Payment received", None)
+        | {"payment": payment}
+        | _details(("Outstanding Balance", total, "$0.00")),
     )
-    yield paid + timedelta(seconds=5), _did(_job(order), "Invoice status updated", None) | invoice | _details(
-        ("Invoice Status", "Sent", "Paid")
+    yield (
+        paid + timedelta(seconds=5),
+        _did(_job(order), "Invoice status updated", None)
+        | invoice
+        | _details(("Invoice Status", "Sent", "Paid")),
     )
 
 

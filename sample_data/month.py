@@ -52,8 +52,12 @@ def on_duty(person: Person, earliest: datetime) -> datetime:
     """The first moment from `earliest` on at which the person works; a few minutes are kept free at both ends."""
     day = earliest.astimezone(zone(person)).date()
     while True:
-        begins = datetime.combine(day, time.fromisoformat(person.begins), tzinfo=zone(person)) + timedelta(minutes=2)
-        ends = datetime.combine(day, time.fromisoformat(person.ends), tzinfo=zone(person)) - timedelta(minutes=12)
+        begins = datetime.combine(day, time.fromisoformat(person.begins), tzinfo=zone(person)) + timedelta(
+            minutes=2
+        )
+        ends = datetime.combine(day, time.fromisoformat(person.ends), tzinfo=zone(person)) - timedelta(
+            minutes=12
+        )
         if works_on(person, day) and earliest < ends:
             return max(earliest, begins) if earliest > begins else begins + _slowly(person.key, earliest, 150)
         if day > person.last:

@@ -10,20 +10,21 @@ from sample_data.month import at, awake, on_duty
 from sample_data.people import CALEB, MARTA, ROSA, Person
 from sample_data.story import QUOTE_LATER_RAISED
 
-FIRST_NAMES = (
+FIRST = (
     "Amara Bram Celia Desmond Elke Farid Gwen Hollis Imke Joel Katya Lorcan Mina Nils Odette Pavel Quinn Renee Silvan"
     " Talia Umar Verena Wendell Ximena Yara Zeno"
-).split()
-LAST_NAMES = (
+)
+LAST = (
     "Abara Birch Castellan Dufour Ekholm Farrow Grieve Hartog Ibanez Jessop Kovar Lindgren Marchetti Nyberg Oduya"
     " Prentice Quist Rowan Sorel Tamm Ulrich Voss Wexler Yilmaz Zadrozny"
-).split()
-COMPANIES = (
+)
+TRADES = (
     "Alder Row School|Beacon Rowing Club|Copper Kettle Cafe|Dune Street Theatre|Eastbank Cycles|Fallow Farm Stand"
     "|Granite Gym|Harbor Light Choir|Inlet Charters|Juniper Dental|Kestrel Robotics|Lantern Books|Mill Pond Brewing"
     "|North Fork Hikers|Osprey Yoga|Pinecrest Camp|Quarry Bakery|Redbarn Weddings|Saltmarsh Museum|Tidepool Nursery"
     "|Upland Vets|Vale Fire Company|Willow Creek Band|Yardarm Sailing"
-).split("|")
+)
+FIRST_NAMES, LAST_NAMES, COMPANIES = FIRST.split(), LAST.split(), TRADES.split("|")
 
 
 @dataclass(frozen=True)
