@@ -18,9 +18,7 @@ Auditbook = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """With AUDITBOOK_REQUIRE=all nothing may be left out: a skip is a failure."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("AUDITBOOK_REQUIRE") == "all":

@@ -1,0 +1,261 @@
+"""auditbook.toml -> a checked dictionary; what is wrong is said with file, line and key. The reading half of config."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from pipeline.errors import AuditbookError, UsageError
+from pipeline.hours import check_holidays, read_hours, suggestion, zone
+
+Path_ = tuple[str | int, ...]
+
+TYPES = {
+    "string": 'text in quotes, like "this"',
+    "boolean": "true or false",
+    "array": "a list, like [1, 2]",
+    "object": "a table",
+    "number": "a number",
+}
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The file's contents, checked."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError as error:
+        raise AuditbookError(
+            "there is no such file.", path=path, hint="`auditbook init` writes one with comments."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise AuditbookError(f"is not UTF-8 (byte {error.start}).", path=path) from error
+    except OSError as error:
+        raise AuditbookError(f"cannot be read: {error.strerror}.", path=path) from error
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(error, path, text) from error
+    return check(raw, where=path, text=text)
+
+
+def check(raw: Mapping[str, Any], *, where: object = None, text: str = "") -> dict[str, Any]:
+    """The dictionary with dates as texts, or an error about the first thing that is wrong with it."""
+    plain: dict[str, Any] = json.loads(json.dumps(raw, default=_plain))
+    errors = sorted(_validator().iter_errors(plain), key=lambda e: (_place(e, text), str(e.message)))
+    problem = (_key(errors[0]), *_words(errors[0])) if errors else next(_contradictions(plain), None)
+    if problem is not None:
+        place, message, hint = problem
+        line = line_of(text, place) if text else None
+        raise AuditbookError(f"{_name(place)}: {message}", path=where, line=line, hint=hint)
+    return plain
+
+
+def _contradictions(plain: dict[str, Any]) -> Iterator[tuple[Path_, str, str | None]]:
+    """What each key allows and the whole does not: a rule's parameters, and one spelling for two people."""
+    for name, given in plain.get("detectors", {}).items():
+        from pipeline import detector
+
+        for parameter, value in given.items():
+            if parameter not in ("enabled", "severity"):
+                try:
+                    detector.values(detector.shipped()[name], {parameter: value})
+                except UsageError as error:
+                    message = error.message.removeprefix(f"[detectors.{name}] {parameter}: ")
+                    yield ("detectors", name, parameter), message, error.hint
+    owners: dict[str, str] = {}
+    for person, given in plain.get("actors", {}).items():
+        for spelling in (person, *given.get("aliases", [])):
+            owner = owners.setdefault(spelling.lower(), person)
+            if owner != person:
+                yield (
+                    ("actors", person, "aliases"),
+                    f'"{spelling}" is {owner} already.',
+                    "An alias belongs to one person.",
+                )
+
+
+def line_of(text: str, wanted: Path_) -> int | None:
+    """The line on which a key stands; the nearest table above it when the key itself is not written."""
+    places = _lines(text)
+    while wanted and wanted not in places:
+        wanted = wanted[:-1]
+    return places.get(wanted)
+
+
+@cache
+def _lines(text: str) -> dict[Path_, int]:
+    """Every key and table with its line: TOML says what is in a line, this only where the lines are."""
+    places: dict[Path_, int] = {}
+    table: Path_ = ()
+    counts: dict[Path_, int] = {}
+    inside: str | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if inside is not None:
+            inside = None if inside in line else inside
+            continue
+        if header := re.match(r"\s*(\[\[?)([^\[\]]+)\]", line):
+            table = _dotted(header[2])
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            places.setdefault(table, number)
+        elif assignment := re.match(
+            r"""\s*((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=""", line
+        ):
+            places.setdefault((*table, *_dotted(assignment[1])), number)
+            inside = next((q for q in ('"' * 3, "'" * 3) if line.count(q) == 1), None)
+    return places
+
+
+def _dotted(key: str) -> Path_:
+    found: Any
+    try:
+        found = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return (key.strip(),)
+    names: list[str | int] = []
+    while isinstance(found, dict):
+        name, found = next(iter(found.items()))
+        names.append(name)
+    return tuple(names)
+
+
+def _not_toml(error: tomllib.TOMLDecodeError, path: Path, text: str) -> AuditbookError:
+    said = str(error)
+    line = re.search(r"\(at line (\d+), column (\d+)\)", said)
+    what = (
+        said[: line.start()].strip()
+        if line
+        else said.replace("(at end of document)", "at the end of the file")
+    )
+    number = int(line[1]) if line else len(text.splitlines()) or 1
+    return AuditbookError(
+        f"is not TOML: {what.rstrip('.')}.",
+        path=path,
+        line=number,
+        hint='Texts stand in quotes: name = "value".',
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    raise AuditbookError(f'"{value}" is a time of day, which no setting takes.')
+
+
+def _place(error: Any, text: str) -> int:
+    return line_of(text, _key(error)) or 0
+
+
+def _key(error: Any) -> Path_:
+    """The path of the key that is at fault: one that is not known is named itself."""
+    path: Path_ = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        return (*path, _unknown(error)[0])
+    if "propertyNames" in error.absolute_schema_path:
+        return (*path, error.instance)
+    return path
+
+
+def _unknown(error: Any) -> list[str]:
+    return [name for name in error.instance if name not in error.schema.get("properties", {})]
+
+
+def _name(place: Path_) -> str:
+    """`[organization] timezone`: the table in brackets, then the key in it; `[[suppressions]] 2 until`."""
+    if not place:
+        return "the file"
+    shown = [f'"{p}"' if isinstance(p, str) and not re.fullmatch(r"[\w-]+", p) else str(p) for p in place]
+    if len(place) > 1 and isinstance(place[1], int):
+        return " ".join([f"[[{shown[0]}]]", str(place[1] + 1), *shown[2:]])
+    depth = 2 if place[0] in ("sources", "detectors", "actors", "teams") and len(place) > 1 else 1
+    table, key = shown[:depth], shown[depth:]
+    return " ".join([f"[{'.'.join(table)}]", *([".".join(key)] if key else [])])
+
+
+def _words(error: Any) -> tuple[str, str | None]:
+    """What is wrong, and how to mend it."""
+    shown = json.dumps(error.instance, ensure_ascii=False)
+    if error.validator == "format":
+        return error.cause.message, error.cause.hint
+    if error.validator == "additionalProperties":
+        return "is not a known key.", suggestion(_unknown(error)[0], error.schema["properties"])
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"has no {missing}.", f"Each needs {', '.join(error.validator_value)}."
+    if error.validator == "type":
+        wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        return f"{shown} is not what is expected.", f"Expected {' or '.join(TYPES[name] for name in wanted)}."
+    if error.validator == "enum":
+        return f"{shown} is not one of its values.", suggestion(str(error.instance), error.validator_value)
+    return f"{shown} is empty.", "Give it a value or remove the line."
+
+
+@cache
+def _validator() -> Any:
+    schema = json.loads((importlib.resources.files("schemas") / "config.schema.json").read_text("utf-8"))
+    formats = jsonschema.FormatChecker(formats=())
+    for name, checked in FORMATS.items():
+        formats.checks(name, raises=AuditbookError)(_texts_only(checked))
+    return jsonschema.Draft202012Validator(schema, format_checker=formats)
+
+
+def _texts_only(checked: Callable[[str], object]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or bool(checked(value) or True)
+
+
+def _day(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise AuditbookError(f'"{text}" is not a day.', hint="Expected a date like 2027-03-31.") from error
+
+
+def _span(text: str) -> None:
+    if not re.fullmatch(r"[1-9]\d* (day|week|month|year)s?", text):
+        raise AuditbookError(
+            f'"{text}" is not a span of time.', hint='Expected something like "2 years" or "90 days".'
+        )
+
+
+def _one_of(what: str, known: Callable[[], Iterable[str]]) -> Callable[[str], None]:
+    def checked(name: str) -> None:
+        names = set(known())
+        if name not in names:
+            raise AuditbookError(f'"{name}" is not a known {what}.', hint=suggestion(name, names))
+
+    return checked
+
+
+def _files(package: str, folder: str, ending: str) -> list[str]:
+    place = importlib.resources.files(package) / folder
+    return [f.name.removesuffix(ending) for f in place.iterdir() if f.name.endswith(ending)]
+
+
+def _sources() -> list[str]:
+    return _files("schemas", "sources", ".toml")
+
+
+def _detectors() -> list[str]:
+    return _files("pipeline", "detectors", ".sql")
+
+
+FORMATS: dict[str, Callable[[str], object]] = {
+    "zone": zone,
+    "business-hours": read_hours,
+    "holidays": check_holidays,
+    "day": _day,
+    "span": _span,
+    "source": _one_of("source", _sources),
+    "detector": _one_of("detector", _detectors),
+    "detector-or-all": _one_of("detector", lambda: ["*", *_detectors()]),
+}
