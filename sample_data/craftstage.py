@@ -1,4 +1,4 @@
-"""CraftStage: personalised goods from an order sheet to an approved export. Nothing at all is logged on the silent day."""
+"""CraftStage: personalised goods from an order sheet to an approved export. Nothing is logged on the silent day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hoops: quotes become jobs, jobs become invoices, invoices go to Xero. Times carry New York's offset, to the second."""
+"""Hoops: quotes become jobs, jobs become invoices, invoices go to Xero. Times carry an offset, to the second."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _conversion(order: Order, dice: Dice) -> Rows:
         bought = {"purchase_order": {"number": number}}
         yield buyer, _did(_job(order), "Purchase Order created", ROSA) | bought
         yield buyer + dice.minutes(2, 9), _did(_job(order), "Purchase Order sent", ROSA) | bought
-        arrived = on_duty(ROSA, buyer + dice.minutes(1500, 3600))
+        arrived = on_duty(ROSA, buyer + dice.minutes(200, 700))
         yield arrived, _did(_job(order), "Purchase Order received", ROSA) | bought
 
 

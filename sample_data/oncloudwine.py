@@ -20,7 +20,7 @@ NIGHTLY = (("SYNC_SQUARE_STOCK", 0), ("SYNC_SQUARE_CONTACTS", 20), ("SYNC_WOOCOM
 LOCATION_GONE = {
     "recordsProcessed": 0,
     "error": "403 Forbidden: location LQ7TQ2 is not accessible with these credentials",
-    "stack": "SquareApiError: 403 Forbidden\n    at listCounts (jobs/square.ts:142:13)\n    at sync (jobs/square.ts:88:11)",
+    "stack": "SquareApiError: 403 Forbidden\n    at counts (jobs/square.ts:142:13)\n    at sync (jobs/square.ts:88:11)",
     "retryable": False,
 }
 # Failures that happen once and mend themselves the next night: day of October, job -> what it says.

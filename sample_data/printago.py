@@ -35,9 +35,9 @@ def lines() -> list[str]:
 
 def _planted(dice: Dice) -> Rows:
     yield from _members(dice)
-    yield from _logging(dice)
+    yield from _logging()
     yield from _support(dice)
-    yield from _deletions(dice)
+    yield from _deletions()
 
 
 def _members(dice: Dice) -> Rows:
@@ -66,7 +66,7 @@ def _members(dice: Dice) -> Rows:
     yield entry(ACCESS_WITHDRAWN, THEO, "delete", "member.remove", caleb, changes=left, reason="last day")
 
 
-def _logging(dice: Dice) -> Rows:
+def _logging() -> Rows:
     settings = ("Settings", farm.STORE)
     off, on = became(auditLogsEnabled=(True, False)), became(auditLogsEnabled=(False, True))
     yield entry(LOGGING_OFF, NKECHI, "update", "auditLogs.disable", settings, changes=off)
@@ -97,7 +97,7 @@ def _support(dice: Dice) -> Rows:
         moment += dice.seconds(70, 260)
 
 
-def _deletions(dice: Dice) -> Rows:
+def _deletions() -> Rows:
     """Caleb Whitaker's night: two bulk deletes from an address that nobody has seen before."""
     moment = PARTS_DELETED
     for detail, kind, ids in (

@@ -118,7 +118,7 @@ def _print_job(dice: Dice, earliest: datetime, job: str) -> Rows:
     ended = started + dice.minutes(35, 150)
     if dice.chance(0.1):
         yield _state(
-            dice, ended, job, "printing", "failed", {"error": dice.pick(("Nozzle clog", "Bed adhesion lost"))}
+            ended, job, "printing", "failed", {"error": dice.pick(("Nozzle clog", "Bed adhesion lost"))}
         )
         again, who = _operator(ended + dice.minutes(2, 20))
         retried = became(status=("failed", "queued"))
