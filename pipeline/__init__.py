@@ -1,4 +1,4 @@
-"""auditbook as a library: open a store and ask, or do what the command does. Nothing heavy is imported before it is used."""
+"""auditbook as a library: open a store and ask, or do what the command does. Heavy imports wait for their use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pipeline.chain import verify
     from pipeline.errors import AuditbookError
     from pipeline.nightly import run
-    from pipeline.query import Log, open  # noqa: A004
+    from pipeline.query import Log, open
 
 __all__ = ["AuditbookError", "Log", "open", "rebuild", "run", "verify"]
 

@@ -38,9 +38,21 @@ class Verification:
         return self.broken is None
 
     def as_json(self) -> dict[str, Any]:
-        broken = self.broken and {"commit": self.broken.commit, "file": self.broken.file, "what": self.broken.what}
-        found = {"ok": self.ok, "commits": self.commits, "head": self.head, "files": self.files, "bytes": self.bytes}
-        return {**found, "broken": broken} | ({} if self.after is None else {"commits_after_head": self.after})
+        broken = self.broken and {
+            "commit": self.broken.commit,
+            "file": self.broken.file,
+            "what": self.broken.what,
+        }
+        found = {
+            "ok": self.ok,
+            "commits": self.commits,
+            "head": self.head,
+            "files": self.files,
+            "bytes": self.bytes,
+        }
+        return {**found, "broken": broken} | (
+            {} if self.after is None else {"commits_after_head": self.after}
+        )
 
 
 class _Broken(Exception):
@@ -71,7 +83,9 @@ def verify(store: Path | str, head: str | None = None) -> Verification:
         after = len(heads) - 1 - places[0] if len(places) == 1 else None
         if len(places) != 1 or len(head) < 12:
             broken = Break(
-                None, None, f"the head {head} is not in this chain: it was cut or rewritten, or is another store's."
+                None,
+                None,
+                f"the head {head} is not in this chain: it was cut or rewritten, or is another store's.",
             )
     return Verification(len(folders), previous, files, size, broken, after)
 
@@ -86,9 +100,13 @@ def _check_record(folder: Path, number: int, previous: str, seal: str) -> dict[s
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Broken("record.json", f"the record cannot be read ({type(error).__name__}).") from error
     if content.get("format", 0) > stores.FORMAT:
-        raise AuditbookError("was written by a newer auditbook.", path=folder, hint="Verify with that version.")
+        raise AuditbookError(
+            "was written by a newer auditbook.", path=folder, hint="Verify with that version."
+        )
     if links[0] != previous:
-        raise _Broken("record.json", "the record does not follow the one before it: a commit was replaced or removed.")
+        raise _Broken(
+            "record.json", "the record does not follow the one before it: a commit was replaced or removed."
+        )
     if stores.head_of(content) != links[1]:
         raise _Broken("record.json", "the record's content was changed: its head does not match.")
     if stores.seal_of(seal, record) != links[2]:

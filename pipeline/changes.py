@@ -76,7 +76,7 @@ def _before_after(build: Expressions, entry: Dictionary[str, Any]) -> str:
     return f"""coalesce((SELECT list({made} ORDER BY coalesce(b.place, a.place + 1000000), coalesce(b.field, a.field))
       FROM (SELECT unnest({before}, recursive := true)) b
       FULL JOIN (SELECT unnest({after}, recursive := true)) a ON a.field = b.field
-      WHERE a.value IS DISTINCT FROM b.value), [])"""
+      WHERE a.value IS DISTINCT FROM b.value OR a.value = {REDACTED}), [])"""
 
 
 def _object(build: Expressions, path: str) -> str:
@@ -87,7 +87,8 @@ def _object(build: Expressions, path: str) -> str:
 
 # Leaves: everything that is not an object with members; lists are compared whole, so what is inside them is left out.
 LEAVES_MACRO = r"""CREATE OR REPLACE TEMP MACRO leaves(whole) AS (
-  SELECT list({'field': replace(regexp_replace(fullkey, '^\$\.', ''), '"', ''), 'value': value::VARCHAR, 'place': place}
-              ORDER BY place)
+  SELECT list({
+    'field': replace(replace(replace(regexp_replace(fullkey, '^\$\.', ''), '\"', chr(1)), '"', ''), chr(1), '"'),
+    'value': value::VARCHAR, 'place': place} ORDER BY place)
   FROM (SELECT fullkey, value, type, row_number() OVER () AS place FROM json_tree(whole))
   WHERE fullkey <> '$' AND (type <> 'OBJECT' OR value = '{}') AND NOT regexp_matches(fullkey, '\[\d+\](\.|\[|$)'))"""

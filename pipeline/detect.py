@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.detector import Coverage, Detector, Finding
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.findings import COVERAGE_ROWS, DISPOSITION_ROWS, FINDING_ROWS, write_rows
+from pipeline.lock import locked
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 STATUSES = ("accepted", "false_positive", "escalated")
@@ -55,13 +57,11 @@ class DetectResult:
         }
 
 
-def detect(
-    store: Path | str, *, config: Config, progress: Progress = lambda text: None
-) -> DetectResult:
+def detect(store: Path | str, *, config: Config, progress: Progress = lambda text: None) -> DetectResult:
     """Evaluate the detectors over the store and commit what they found."""
     path = Path(store)
     stores.require(path)
-    with stores.locked(path) as interrupted:
+    with locked(path) as interrupted:
         result = evaluate(path, config, progress, interrupted)
         catalog.publish(path, config)
     return result
@@ -75,7 +75,9 @@ def evaluate(path: Path, config: Config, progress: Progress, interrupted: dict[s
     with catalog.connect(path, config) as connection:
         before = _current(connection)
         if any(link.kind == "detect" and link.content["basis"] == basis for link in chain[-1:]):
-            covered = connection.execute("SELECT detector, status FROM detector_coverage WHERE newest").fetchall()
+            covered = connection.execute(
+                "SELECT detector, status FROM detector_coverage WHERE newest"
+            ).fetchall()
             return _result(Counter(), before, covered, (), None)
         findings, covered_now, failed = _run_all(connection, chosen, config, progress)
     rows = _differences(before, findings, {one.id for one in chosen} - set(failed))
@@ -83,8 +85,8 @@ def evaluate(path: Path, config: Config, progress: Progress, interrupted: dict[s
 
     def write(folder: Path) -> dict[str, int]:
         return {
-            "findings.parquet": catalog.write_rows(folder / "findings.parquet", catalog.FINDING_ROWS, rows),
-            "coverage.parquet": catalog.write_rows(folder / "coverage.parquet", catalog.COVERAGE_ROWS, coverage_rows),
+            "findings.parquet": write_rows(folder / "findings.parquet", FINDING_ROWS, rows),
+            "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, coverage_rows),
         }
 
     content = {"basis": basis, "config": to_dict(config), "rules": {one.id: one.sha256 for one in chosen}}
@@ -96,7 +98,8 @@ def evaluate(path: Path, config: Config, progress: Progress, interrupted: dict[s
     if failed:
         catalog.publish(path, config)
         raise AuditbookError(
-            f"{len(failed)} of {len(chosen)} detectors failed; what was loaded stays loaded. " + " ".join(failed.values()),
+            f"{len(failed)} of {len(chosen)} detectors failed; what was loaded stays loaded. "
+            + " ".join(failed.values()),
             hint="Mend or disable them, then run again.",
         )
     return result
@@ -112,7 +115,7 @@ def review(
         raise UsageError(f'"{status}" is not a status.', hint=f"Allowed are: {', '.join(STATUSES)}.")
     if not by.strip() or not reason.strip():
         raise UsageError("a decision needs a person and a reason.", hint="Give --by and --reason.")
-    with stores.locked(path, wait=WAIT_FOR_LOCK):
+    with locked(path, wait=WAIT_FOR_LOCK):
         chain = stores.commits(path)
         config = catalog.recorded_config(chain)
         with catalog.connect(path) as connection:
@@ -124,12 +127,12 @@ def review(
             raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
         row = {
             "finding_id": found[0][0], "status": status, "by": by, "os_user": getpass.getuser(), "reason": reason,
-            "until": until, "at": datetime.now(timezone.utc).replace(microsecond=0),
+            "until": until, "at": datetime.now(UTC).replace(microsecond=0),
         }  # fmt: skip
 
         def write(folder: Path) -> dict[str, int]:
             target = folder / "dispositions.parquet"
-            return {target.name: catalog.write_rows(target, catalog.DISPOSITION_ROWS, [row])}
+            return {target.name: write_rows(target, DISPOSITION_ROWS, [row])}
 
         done = stores.commit(path, "disposition", {}, write)
         catalog.publish(path, config)
@@ -142,7 +145,11 @@ def _enabled(config: Config) -> list[Detector]:
         raise UsageError(
             f"[detectors.{unknown[0]}] is not a detector.", hint=f"Known are: {', '.join(sorted(known))}."
         )
-    return [one for name, one in sorted(known.items()) if name not in config.detectors or config.detectors[name].enabled]
+    return [
+        one
+        for name, one in sorted(known.items())
+        if name not in config.detectors or config.detectors[name].enabled
+    ]
 
 
 def _basis(chain: Sequence[stores.Commit], config: Config, chosen: Sequence[Detector]) -> str:
@@ -178,7 +185,7 @@ def _run_all(
 def _current(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """Every finding as it stands, by id."""
     columns = ", ".join(f'"{name}"' if kind != "TIMESTAMP WITH TIME ZONE" else f'epoch_us("{name}") AS "{name}"'
-                        for name, kind in catalog.FINDING_ROWS.items() if name != "change")  # fmt: skip
+                        for name, kind in FINDING_ROWS.items() if name != "change")  # fmt: skip
     rows = connection.execute(f"SELECT {columns}, state FROM findings ORDER BY finding_id")
     names = [part[0] for part in rows.description or []]
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
@@ -191,7 +198,7 @@ def _differences(
     rows: list[dict[str, object]] = []
     found = {one.finding_id: one for one in findings}
     for key, one in sorted(found.items()):
-        row = {name: getattr(one, name) for name in catalog.FINDING_ROWS if name not in ("change", "events")}
+        row = {name: getattr(one, name) for name in FINDING_ROWS if name not in ("change", "events")}
         row["events"] = list(one.events)
         old = before.get(key)
         if old is None or old["state"] == "withdrawn":
@@ -201,12 +208,12 @@ def _differences(
     for key, old in sorted(before.items()):
         if key not in found and old["state"] != "withdrawn" and old["detector"] in evaluated:
             moments = {name: _moment(old[name]) for name in ("window_start", "window_end")}
-            rows.append({name: {**old, **moments, "change": "withdrawn"}[name] for name in catalog.FINDING_ROWS})
+            rows.append({name: {**old, **moments, "change": "withdrawn"}[name] for name in FINDING_ROWS})
     return rows
 
 
 def _comparable(row: dict[str, Any]) -> str:
-    told = {name: row[name] for name in catalog.FINDING_ROWS if name != "change"}
+    told = {name: row[name] for name in FINDING_ROWS if name != "change"}
     for name in ("window_start", "window_end"):
         told[name] = _moment(told[name])
     return json.dumps(told, default=str, sort_keys=True)
@@ -215,12 +222,12 @@ def _comparable(row: dict[str, Any]) -> str:
 def _moment(value: Any) -> Any:
     """A time from a finding, or from the store in microseconds."""
     if isinstance(value, int):
-        return datetime.fromtimestamp(value // 1_000_000, timezone.utc).replace(microsecond=value % 1_000_000)
-    return value.astimezone(timezone.utc) if isinstance(value, datetime) else value
+        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _coverage_row(one: Coverage) -> dict[str, object]:
-    return {name: getattr(one, name) for name in catalog.COVERAGE_ROWS}
+    return {name: getattr(one, name) for name in COVERAGE_ROWS}
 
 
 def _result(
@@ -236,5 +243,12 @@ def _result(
     silent = sum("evaluated" not in found and "failed" not in found for found in statuses.values())
     standing = Counter(row["severity"] for row in now.values() if row["state"] in ("new", "open", "changed"))
     return DetectResult(
-        counted["new"], counted["changed"], counted["withdrawn"], dict(standing), len(statuses), silent, failed, done
+        counted["new"],
+        counted["changed"],
+        counted["withdrawn"],
+        dict(standing),
+        len(statuses),
+        silent,
+        failed,
+        done,
     )

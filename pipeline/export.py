@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def canonical(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def instant(moment: datetime) -> str:
     """UTC with milliseconds, with microseconds only where the source has them."""
-    text = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     return (text[:-3] if text.endswith("000") else text) + "Z"
 
 
@@ -51,7 +51,9 @@ def write(rows: Rows, path: Path) -> Path:
     """Write rows to a file by its ending, whole or not at all, readable by its owner only."""
     makers = {".csv": _write_csv, ".jsonl": _write_jsonl, ".json": _write_json, ".parquet": _write_parquet}
     if path.suffix not in makers:
-        raise UsageError(f'"{path.suffix}" is not a format.', path=path, hint=f"Use one of {', '.join(makers)}.")
+        raise UsageError(
+            f'"{path.suffix}" is not a format.', path=path, hint=f"Use one of {', '.join(makers)}."
+        )
     temporary = path.with_name(f".{path.name}.tmp")
     makers[path.suffix](rows, temporary)
     temporary.chmod(0o600)
@@ -71,7 +73,9 @@ def _write_jsonl(rows: Rows, path: Path) -> None:
 
 
 def _write_json(rows: Rows, path: Path) -> None:
-    path.write_text(json.dumps(list(rows_as_json(rows)), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(list(rows_as_json(rows)), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def _write_parquet(rows: Rows, path: Path) -> None:

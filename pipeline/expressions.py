@@ -6,12 +6,14 @@ expression refers to them by position. Nothing of the data ever becomes SQL; tex
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.mapping import segments
 
+MODIFIERS = {"match", "split", "as", "map"}
 TESTS = ("is", "in", "matches", "exists")
 
 
@@ -69,15 +71,29 @@ class Expressions:
         if isinstance(expression, str):
             return f"j[{self.slot(expression)}]"
         if "object" in expression:
-            pairs = ", ".join(f"{quote(k)}, {self.json(inner)}" for k, inner in expression["object"].items())
+            pairs = ", ".join(
+                f"{quote(k)}, {self._member(inner)}" for k, inner in expression["object"].items()
+            )
             return f"nullif(json_merge_patch('{{}}', json_object({pairs})), '{{}}')"
         if set(expression) == {"path"}:
             return self.json(expression["path"])
-        if set(expression) == {"first"}:
+        if MODIFIERS & set(expression):
+            return f"to_json({self.text(expression)})"
+        if "column" in expression:
+            return self.json(self.columns[expression["column"]])
+        if "first" in expression:
             return f"coalesce({', '.join(self.json(inner) for inner in expression['first'])})"
-        if "json" in expression and not {"map", "match", "split", "as"} & set(expression):
+        if "when" in expression:
+            return f"({self._cases(expression, self.json)})"
+        if expression.get("json"):
             return self._embedded(expression)
         return f"to_json({self.text(expression)})"
+
+    def _member(self, expression: Any) -> str:
+        """A value of an object, or null when it is blank text."""
+        value = self.json(expression)
+        says = f"json_type({value}) <> 'VARCHAR' OR trim(json_extract_string({value}, '$')) <> ''"
+        return f"CASE WHEN {says} THEN {value} END"
 
     def condition(self, condition: Dictionary[str, Any]) -> str:
         """SQL that is true or false, never null."""
@@ -87,7 +103,9 @@ class Expressions:
                 parts.append("(" + word.join(self.condition(inner) for inner in condition[joined]) + ")")
         if "not" in condition:
             parts.append(f"NOT {self.condition(condition['not'])}")
-        subject = {key: condition[key] for key in ("path", "json", "inside", "of", "column") if key in condition}
+        subject = {
+            key: condition[key] for key in ("path", "json", "inside", "of", "column") if key in condition
+        }
         if subject:
             value = self._base(subject)
             parts += [self._test(value, test, condition[test]) for test in TESTS if test in condition]
@@ -111,7 +129,7 @@ class Expressions:
         if "first" in expression:
             return f"coalesce({', '.join(self.text(inner) for inner in expression['first'])})"
         if "when" in expression:
-            return self._cases(expression)
+            return self._cases(expression, self.text)
         if "object" in expression:
             return f"CAST({self.json(expression)} AS VARCHAR)"
         if "of" in expression:
@@ -120,12 +138,12 @@ class Expressions:
             return blank_null(f"json_extract_string({self._embedded(expression)}, '$')")
         return self.text(expression["path"])
 
-    def _cases(self, expression: Dictionary[str, Any]) -> str:
+    def _cases(self, expression: Dictionary[str, Any], compile_one: Callable[[Any], str]) -> str:
         cases = "".join(
-            f" WHEN {self.condition({k: v for k, v in case.items() if k != 'then'})} THEN {self.text(case['then'])}"
+            f" WHEN {self.condition({k: v for k, v in case.items() if k != 'then'})} THEN {compile_one(case['then'])}"
             for case in expression["when"]
         )
-        otherwise = self.text(expression["else"]) if "else" in expression else "NULL"
+        otherwise = compile_one(expression["else"]) if "else" in expression else "NULL"
         return f"CASE{cases} ELSE {otherwise} END"
 
     def _looked_up(self, expression: Dictionary[str, Any]) -> str:
@@ -152,7 +170,9 @@ class Expressions:
         if "as" in expression:
             sql = AS[expression["as"]](sql)
         if "map" in expression:
-            cases = "".join(f" WHEN {quote(k)} THEN {quote(_constant(v))}" for k, v in expression["map"].items())
+            cases = "".join(
+                f" WHEN {quote(k)} THEN {quote(_constant(v))}" for k, v in expression["map"].items()
+            )
             sql = f"CASE {sql}{cases} ELSE {_map_else(sql, expression.get('else'))} END"
         return sql
 
@@ -187,7 +207,7 @@ def _entity(sql: str) -> str:
     )
 
 
-AS = {
+AS: Dictionary[str, Callable[[str], str]] = {
     "entity": _entity,
     "snake": _snake,
     "lower": lambda sql: f"lower({sql})",

@@ -38,16 +38,16 @@ def decide(
         connection.execute(_REMEMBER, {"file_sha256": file_sha256})
     connection.register("block", block)
     names = {"file": file, "file_sha256": file_sha256}
-    lines = connection.execute(_LINES, names).to_arrow_table()
+    lines = connection.sql(_LINES, params=names).to_arrow_table()
     connection.unregister("block")
-    return lines, None if plan is None else connection.execute(_EVENTS, names).to_arrow_table()
+    return lines, None if plan is None else connection.sql(_EVENTS, params=names).to_arrow_table()
 
 
 def span(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """First and last time of the block's events, as ISO text; empty when it has none."""
     ends = ", ".join(f"strftime({end}(occurred_at), '%Y-%m-%dT%H:%M:%S.%gZ')" for end in ("min", "max"))
-    row = connection.execute(f"SELECT {ends} FROM decided WHERE fate = 'event'").fetchone()
-    return [text for text in row or () if text is not None]
+    [times] = connection.execute(f"SELECT {ends} FROM decided WHERE fate = 'event'").fetchall()
+    return [text for text in times if text is not None]
 
 
 _CONFLICT_UID = "left(sha256(event_uid || chr(31) || record_sha256), 32)"
@@ -101,6 +101,7 @@ _LINES = """SELECT $file AS file, $file_sha256 AS file_sha256, b.line, b.byte_of
 
 _EVENTS = "SELECT {} FROM decided WHERE fate = 'event' ORDER BY line".format(
     ", ".join(
-        f'${name}::VARCHAR AS "{name}"' if name in ("file", "file_sha256") else f'"{name}"' for name in EVENT_COLUMNS
+        f'${name}::VARCHAR AS "{name}"' if name in ("file", "file_sha256") else f'"{name}"'
+        for name in EVENT_COLUMNS
     )
 )

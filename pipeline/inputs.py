@@ -41,7 +41,7 @@ class Input:
         """The decompressed bytes as a stream."""
         codec = COMPRESSED.get(self.path.suffix if self.path.suffix in COMPRESSED else "")
         if codec == "xz":
-            return lzma.open(self.path)
+            return io.BufferedReader(lzma.open(self.path))
         if codec is not None:
             return io.BufferedReader(pa.input_stream(str(self.path), compression=codec))
         return self.path.open("rb")
@@ -87,7 +87,9 @@ def _in_folder(folder: Path) -> list[Input]:
         if path.name.endswith(EXPORTS) and path.is_file() and not path.name.startswith(".")
     )
     if not files:
-        raise UsageError("has no exports in it.", path=folder, hint=f"Looked for {', '.join(LINES)}, also compressed.")
+        raise UsageError(
+            "has no exports in it.", path=folder, hint=f"Looked for {', '.join(LINES)}, also compressed."
+        )
     return [Input(path.relative_to(folder).as_posix(), path, in_folder=True) for path in files]
 
 
@@ -95,7 +97,9 @@ def _named(path: Path) -> Input:
     found = Input(path.name, path)
     if not found.readable:
         raise UsageError(
-            "is not a file of JSON lines.", path=path, hint=f"Readable are {', '.join(LINES)}, also .gz .zst .bz2 .xz."
+            "is not a file of JSON lines.",
+            path=path,
+            hint=f"Readable are {', '.join(LINES)}, also .gz .zst .bz2 .xz.",
         )
     return found
 

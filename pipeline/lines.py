@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import jiter
 import msgspec.json
@@ -45,6 +45,12 @@ BLOCK_SCHEMA = pa.schema(
 )
 
 
+class Readable(Protocol):
+    """What blocks are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What one line is: `record` is the JSON text of a good one, `content` the hash of what it says."""
@@ -65,7 +71,7 @@ class Splitter:
     offset: int = 0
     equal_lines: Counter[str] = field(default_factory=Counter)
 
-    def blocks(self, stream: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table]:
+    def blocks(self, stream: Readable, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table]:
         """Arrow tables of BLOCK_SCHEMA, in the order of the file; put together they are its bytes."""
         rest = b""
         while chunk := stream.read(block_bytes):
@@ -135,9 +141,13 @@ def _judge_broken(text: str, error: str, repeated: Sequence[str]) -> Verdict:
     at = f"at byte {column} of the line"
     if error.startswith("Detected duplicate key"):
         if repeated and (record := _number_repeated(text, repeated)) is not None:
-            return Verdict("event", record=json.dumps(record, ensure_ascii=False), content=content_hash(record))
+            return Verdict(
+                "event", record=json.dumps(record, ensure_ascii=False), content=content_hash(record)
+            )
         key = error.split('"')[1]
-        return _reject("duplicate_key", f'the key "{key}" comes twice, {at}; which of the two is meant is not known.')
+        return _reject(
+            "duplicate_key", f'the key "{key}" comes twice, {at}; which of the two is meant is not known.'
+        )
     if error.startswith("recursion limit"):
         return _reject("too_deep", "nested more than 200 deep.")
     if "hex escape" in error and _SURROGATE.search(text):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,86 +18,14 @@ from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.inputs import Input
+from pipeline.ledger import Counts, LoadedFile, LoadResult
 from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.lock import locked
 from pipeline.mapping import Mapping
+from pipeline.recognise import source_of
 
 Progress = Callable[[str], None]
 FATES = ("event", "duplicate", "reject", "blank")
-RECOGNISED_FROM = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The sum that every report prints: read = events + duplicates + rejects + blank."""
-
-    read: int = 0
-    events: int = 0
-    duplicates: int = 0
-    rejects: int = 0
-    blank: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(self.as_tuple(), other.as_tuple(), strict=True)))
-
-    def as_tuple(self) -> tuple[int, ...]:
-        return (self.read, self.events, self.duplicates, self.rejects, self.blank)
-
-    def as_json(self) -> dict[str, int]:
-        return dict(zip(("read", "events", "duplicates", "rejects", "blank"), self.as_tuple(), strict=True))
-
-
-@dataclass(frozen=True)
-class LoadedFile:
-    """One line of the ledger."""
-
-    file: str
-    sha256: str
-    bytes: int
-    source: str | None
-    instance: str | None
-    mapping: str | None
-    counts: Counts
-    first_event: str | None
-    last_event: str | None
-    skipped: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        row = {key: value for key, value in vars(self).items() if key != "counts"}
-        return {**row, **self.counts.as_json()}
-
-
-@dataclass(frozen=True)
-class LoadResult:
-    """What a load did. `commit` is None when nothing was new."""
-
-    files: int
-    loaded: tuple[LoadedFile, ...]
-    already_loaded: tuple[str, ...]
-    unrecognised: tuple[str, ...]
-    messages: tuple[str, ...]
-    commit: stores.Commit | None
-    head: str
-
-    @property
-    def counts(self) -> Counts:
-        return sum((one.counts for one in self.loaded), Counts())
-
-    def as_json(self) -> dict[str, Any]:
-        by_source: dict[str, Counts] = {}
-        for one in self.loaded:
-            if one.source:
-                by_source[one.source] = by_source.get(one.source, Counts()) + one.counts
-        times = [t for one in self.loaded for t in (one.first_event, one.last_event) if t]
-        return {
-            "files": self.files,
-            "already_loaded": len(self.already_loaded),
-            "unrecognised": list(self.unrecognised),
-            "lines": self.counts.as_json(),
-            "sources": {source: counts.as_json() for source, counts in sorted(by_source.items())},
-            "events_from": min(times, default=None),
-            "events_until": max(times, default=None),
-            "head": self.head,
-        }
 
 
 @dataclass
@@ -133,7 +60,7 @@ def load(
 ) -> LoadResult:
     """Load exports into the store as one commit, and bring the catalog up to date."""
     found = check(exports, source)
-    with stores.locked(Path(store)) as interrupted:
+    with locked(Path(store)) as interrupted:
         result = load_found(found, Path(store), config, source, instance, progress, interrupted)
         catalog.publish(Path(store), config)
     return result
@@ -163,7 +90,7 @@ def load_found(
     fresh, already, unrecognised = [], [], []
     for one in found:
         digest = one.sha256() if one.readable else ""
-        chosen, why = _source_of(one, source)
+        chosen, why = source_of(one, source)
         tenant = instance or _configured_instance(config, chosen)
         if why is not None:
             unrecognised.append(f"{one.name}: {why}")
@@ -173,14 +100,20 @@ def load_found(
             fresh.append((one, digest, chosen, tenant, why))
     if not fresh:
         return LoadResult(
-            len(found), (), tuple(already), tuple(unrecognised), (), None, chain[-1].head if chain else stores.GENESIS
+            len(found),
+            (),
+            tuple(already),
+            tuple(unrecognised),
+            (),
+            None,
+            chain[-1].head if chain else stores.GENESIS,
         )
     loaded: list[LoadedFile] = []
 
     def write(folder: Path) -> dict[str, int]:
         writers = _Writers(folder)
         with duckdb.connect() as connection:
-            prepare(connection, store, chain)
+            prepare(connection, chain)
             for one, digest, chosen, tenant, why in fresh:
                 progress(f"loading {one.name}")
                 loaded.append(
@@ -199,7 +132,13 @@ def load_found(
         {"interrupted": interrupted} if interrupted else {},
     )
     return LoadResult(
-        len(found), tuple(loaded), tuple(already), tuple(unrecognised), tuple(_messages(loaded, config)), done, done.head
+        len(found),
+        tuple(loaded),
+        tuple(already),
+        tuple(unrecognised),
+        tuple(_messages(loaded)),
+        done,
+        done.head,
     )
 
 
@@ -208,51 +147,11 @@ def _and_inputs(rows: dict[str, int], content: dict[str, Any], loaded: list[Load
     return rows
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[stores.Commit]) -> None:
+def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit]) -> None:
     """A connection on which blocks of this store's new files can be judged."""
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(changes.LEAVES_MACRO)
     fates.prepare(connection, [str(path) for link in chain if (path := link.file("lines.parquet"))])
-
-
-def _source_of(one: Input, source: str | None) -> tuple[Mapping | None, str | None]:
-    """The mapping for a file, or why there is none: an error for a file that was named, a skip inside a folder."""
-    if source is not None:
-        return mapping.named(source), None
-    if one.readable:
-        records = _first_records(one)
-        if not records and not _has_text(one):
-            return mapping.shipped().get(one.path.name.split(".")[0]), None
-        chosen = mapping.recognise(records)
-        if chosen is not None:
-            return chosen, None
-        near = mapping.nearest(records)
-        why = "no source was recognised from its first lines"
-        why += f"; nearest: {', '.join(near)}" if near else ""
-    else:
-        why = "only JSON lines can be read"
-    if not one.in_folder:
-        raise UsageError(why + ".", path=one.path, hint=f"Say which with --source: {', '.join(mapping.shipped())}.")
-    return None, why
-
-
-def _first_records(one: Input) -> list[dict[str, Any]]:
-    with one.open() as stream:
-        head = stream.read(RECOGNISED_FROM)
-    records = []
-    for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n")[:50]:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-    return records
-
-
-def _has_text(one: Input) -> bool:
-    with one.open() as stream:
-        return bool(stream.read(RECOGNISED_FROM).strip())
 
 
 def _configured_instance(config: Config, chosen: Mapping | None) -> str | None:
@@ -261,7 +160,9 @@ def _configured_instance(config: Config, chosen: Mapping | None) -> str | None:
 
 
 def _skip(one: Input, digest: str, tenant: str | None, why: str) -> LoadedFile:
-    return LoadedFile(one.name, digest, one.path.stat().st_size, None, tenant, None, Counts(), None, None, why)
+    return LoadedFile(
+        one.name, digest, one.path.stat().st_size, None, tenant, None, Counts(), None, None, why
+    )
 
 
 def _load_file(
@@ -300,7 +201,7 @@ class _Hashed:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream, self.digest, self.bytes = stream, hashlib.sha256(), 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         chunk = self.stream.read(size)
         self.digest.update(chunk)
         self.bytes += len(chunk)
@@ -309,7 +210,9 @@ class _Hashed:
 
 def _must_add_up(one: Input, splitter: Splitter, counted: Counter[str], hashed: _Hashed, digest: str) -> None:
     if hashed.digest.hexdigest() != digest:
-        raise AuditbookError("changed while it was being read.", path=one.path, hint="Load it again when it is complete.")
+        raise AuditbookError(
+            "changed while it was being read.", path=one.path, hint="Load it again when it is complete."
+        )
     if sum(counted.values()) != splitter.line or splitter.offset != hashed.bytes:
         raise AuditbookError(
             f"{splitter.line} lines were read and {sum(counted.values())} accounted for; nothing was committed.",
@@ -326,9 +229,8 @@ def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> normaliz
     return normalize.Settings(tenant, zone, configured, own.day_first if own else None)
 
 
-def _messages(loaded: Sequence[LoadedFile], config: Config) -> Iterator[str]:
+def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:
     for one in loaded:
         if one.counts.rejects:
             noun = "line" if one.counts.rejects == 1 else "lines"
             yield f"{one.file}: {one.counts.rejects} {noun} rejected; `auditbook rejects` shows them."
-

@@ -105,7 +105,8 @@ def _scores(records: Sequence[Dictionary[str, Any]]) -> dict[str, float]:
     """For each source the best share of its keys that any one of the records has."""
     return {
         source: max(
-            (sum(_has(record, key) for key in mapping.keys) / len(mapping.keys) for record in records), default=0.0
+            (sum(_has(record, key) for key in mapping.keys) / len(mapping.keys) for record in records),
+            default=0.0,
         )
         for source, mapping in shipped().items()
     }
@@ -123,7 +124,9 @@ def _check_columns(columns: Dictionary[str, Any], where: str) -> None:
     for column, expression in columns.items():
         if column not in EVENT_COLUMNS or column in MADE_BY_ENGINE:
             allowed = ", ".join(name for name in EVENT_COLUMNS if name not in MADE_BY_ENGINE)
-            raise AuditbookError(f"[columns] {column}: no such column.", path=where, hint=f"Allowed are: {allowed}.")
+            raise AuditbookError(
+                f"[columns] {column}: no such column.", path=where, hint=f"Allowed are: {allowed}."
+            )
         if column in VOCABULARIES:
             for constant in _constants(expression):
                 if constant not in VOCABULARIES[column]:

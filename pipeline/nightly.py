@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import catalog, detect, load, query
-from pipeline import store as stores
 from pipeline.config import Config, from_dict
 from pipeline.detect import DetectResult
-from pipeline.load import LoadResult
+from pipeline.ledger import LoadResult
+from pipeline.lock import locked
 
 Progress = Callable[[str], None]
 
@@ -65,7 +65,7 @@ def run(
     path = Path(store)
     found = load.check(exports, source)
     started = time.monotonic()
-    with stores.locked(path) as interrupted:
+    with locked(path) as interrupted:
         loaded = load.load_found(found, path, settings, source, instance, progress, interrupted)
         after_load = time.monotonic()
         detected = detect.evaluate(path, settings, progress, interrupted if loaded.commit is None else {})

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from pipeline import changes, times
 from pipeline.columns import EVENT_COLUMNS, MESSAGE, RELATED
-from pipeline.expressions import Expressions, json_list, quote, text_list
+from pipeline.expressions import Expressions, quote, text_list
 from pipeline.mapping import Mapping, segments
 from pipeline.places import read_addresses
 
 SCHEMA_VERSION = "1"
 SEPARATOR = "chr(31)"
+MESSAGE_TEXTS = ("channel", "direction", "sender", "subject", "body", "body_format", "sent_at")
 LIST_COLUMNS = [name for name, kind in EVENT_COLUMNS.items() if kind == "VARCHAR[]"]
 
 
@@ -46,7 +47,9 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     """The SELECT that makes events of a block's good lines, in the order of EVENT_COLUMNS (plus the line's hashes)."""
     rules = mapping.rules
     build = Expressions(rules["columns"])
-    clock = times.columns(build, rules["time"], settings.timezone, settings.timezone_configured, settings.day_first)
+    clock = times.columns(
+        build, rules["time"], settings.timezone, settings.timezone_configured, settings.day_first
+    )
     made = {
         "source": quote(mapping.source),
         "instance": _instance(build, rules.get("record", {}), settings),
@@ -65,7 +68,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
 
 
 def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -> None:
-    """Run the plan over a block: leaves the temporary table `normalized`, rejects of time included (their reason set)."""
+    """Run the plan over a block: leaves the temporary table `normalized`, lines without a time included."""
     connection.register("block", block)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS {plan.sql}")
     found = connection.execute("SELECT DISTINCT source_ip FROM picked WHERE source_ip IS NOT NULL").fetchall()
@@ -115,7 +118,9 @@ def _uid(made: Dictionary[str, str]) -> str:
     own = f"'id' || {SEPARATOR} || {made['source_event_id']}"
     without = f"'line' || {SEPARATOR} || line_sha256 || {SEPARATOR} || ordinal"
     identity = f"coalesce({own}, {without})" if made["source_event_id"] != "NULL" else without
-    parts = f"{made['source']} || {SEPARATOR} || coalesce({made['instance']}, '') || {SEPARATOR} || {identity}"
+    parts = (
+        f"{made['source']} || {SEPARATOR} || coalesce({made['instance']}, '') || {SEPARATOR} || {identity}"
+    )
     return f"left(sha256({parts}), 32)"
 
 
@@ -142,7 +147,10 @@ def _column(build: Expressions, name: str, columns: Dictionary[str, Any]) -> str
 def _related(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
     lists = []
     for entry in entries:
-        parts = {key: build.text(entry[key]) if key in entry else "NULL" for key in ("type", "id", "name", "relation")}
+        parts = {
+            key: build.text(entry[key]) if key in entry else "NULL"
+            for key in ("type", "id", "name", "relation")
+        }
         found = "coalesce({}, {}) IS NOT NULL".format(parts["id"], parts["name"])
         if "ids" in entry:
             ids = text_list(build.json(entry["ids"]))
@@ -161,20 +169,23 @@ def _messages(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
 
 
 def _message(build: Expressions, entry: Dictionary[str, Any]) -> str:
-    text = {key: build.text(entry[key]) if key in entry else "NULL" for key in entry.keys() | {"body", "subject"}}
+    text = {key: build.text(entry[key]) if key in entry else "NULL" for key in MESSAGE_TEXTS}
     lists = {key: text_list(build.json(entry[key])) if key in entry else "[]" for key in ("to", "cc", "bcc")}
     automated = build.condition(entry["automated"]) if "automated" in entry else "NULL"
     fields = [
-        text.get("channel", "NULL"), text.get("direction", "NULL"), automated, text.get("sender", "NULL"),
-        lists["to"], lists["cc"], lists["bcc"], text["subject"], text["body"], text.get("body_format", "NULL"),
-        f"sha256({text['body']})", times.instant_of_iso(text.get("sent_at", "NULL")),
+        text["channel"], text["direction"], automated, text["sender"], lists["to"], lists["cc"], lists["bcc"],
+        text["subject"], text["body"], text["body_format"], f"sha256({text['body']})",
+        times.instant_of_iso(text["sent_at"]),
     ]  # fmt: skip
     found = f"(len({lists['to']}) > 0 OR coalesce({text['subject']}, {text['body']}) IS NOT NULL)"
     return f"CASE WHEN {found} THEN [row({', '.join(fields)})::{MESSAGE}] ELSE [] END"
 
 
 def _classes(build: Expressions, classes: Dictionary[str, Any]) -> str:
-    cases = [f"CASE WHEN {build.condition({'any': rules})} THEN {quote(name)} END" for name, rules in classes.items()]
+    cases = [
+        f"CASE WHEN {build.condition({'any': rules})} THEN {quote(name)} END"
+        for name, rules in classes.items()
+    ]
     return f"list_filter([{', '.join(cases)}]::VARCHAR[], lambda c: c IS NOT NULL)" if cases else "[]"
 
 
@@ -191,7 +202,10 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
     """The record without the fields that were read: a merge patch of nulls, then without the objects it emptied."""
     patch: dict[str, Any] = {}
     read = [place for place in build.paths if not any(key.isdigit() for key in segments(place))]
-    told = [*read, *("/" + "/".join(segments(p)) for p in (*record.get("secret", []), *record.get("ignore", [])))]
+    told = [
+        *read,
+        *("/" + "/".join(segments(p)) for p in (*record.get("secret", []), *record.get("ignore", []))),
+    ]
     for place in told:
         inner = patch
         *parents, last = segments(place)
@@ -200,7 +214,9 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
             inner = inner if isinstance(inner, dict) else {}
         inner[last] = None
     rest = f"json_merge_patch(record, {quote(json.dumps(patch))})::VARCHAR"
-    for _ in range(2):  # objects emptied two deep; the patterns match only where a key can start, never inside a text
+    for _ in range(
+        2
+    ):  # objects emptied two deep; the patterns match only where a key can start, never inside a text
         rest = f"""regexp_replace({rest}, ',"[^"\\\\]*":\\{{\\}}', '', 'g')"""
         rest = f"""regexp_replace({rest}, '\\{{"[^"\\\\]*":\\{{\\}},?', '{{', 'g')"""
     return f"nullif({rest}, '{{}}')"

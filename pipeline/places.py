@@ -18,20 +18,26 @@ def read_addresses(texts: Iterable[str]) -> pa.Table:
     for text in texts:
         address = parse(text)
         rows.append(
-            {"text": text, "address": None if address is None else str(address), "key": address and sort_key(address)}
+            {
+                "text": text,
+                "address": None if address is None else str(address),
+                "key": address and sort_key(address),
+            }
         )
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """v4, v6, v4:port and [v6]:port; anything else is no address."""
+    """v4, v6, v4:port and [v6]:port; anything else is no address. A v4 address written as v6 is that v4 address."""
     text = text.strip()
     if with_port := _PORT.match(text):
         text = with_port.group(1) or with_port.group(2)
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
 
 
 def sort_key(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:

@@ -1,4 +1,4 @@
-"""The store: commits that are folders, the chain of their hashes, and the lock. The truth that everything reads.
+"""The store: commits that are folders, and the chain of their hashes. The truth that everything reads.
 
 A commit is written under a temporary name, made durable, and renamed: the rename is the commit. A folder under a
 temporary name counts for nothing.
@@ -6,7 +6,6 @@ temporary name counts for nothing.
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import hashlib
 import json
@@ -15,16 +14,14 @@ import platform
 import shutil
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import AuditbookError, StoreBusyError
+from pipeline.errors import AuditbookError
 
 FORMAT = 1
 GENESIS = "0" * 64
@@ -88,7 +85,9 @@ def exists(store: Path) -> bool:
 def require(store: Path) -> None:
     """An error that says what to type when there is no store yet."""
     if not exists(store):
-        raise AuditbookError("is not a store.", path=store, hint="`auditbook run EXPORT…` makes one; or give --store.")
+        raise AuditbookError(
+            "is not a store.", path=store, hint="`auditbook run EXPORT…` makes one; or give --store."
+        )
 
 
 def commits(store: Path) -> list[Commit]:
@@ -123,28 +122,6 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in LIBRARIES}
 
 
-@contextmanager
-def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
-    """Hold the store alone; yields what is known of a run that did not finish (empty when all is well)."""
-    create(store)
-    try:
-        lock = os.open(store / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise AuditbookError(f"cannot be written: {error.strerror}.", path=store / "lock") from error
-    try:
-        _acquire(lock, store, wait)
-        interrupted = _read_holder(lock)
-        _write_holder(lock, {"pid": os.getpid(), "host": socket.gethostname(), "started": _now()})
-        try:
-            _remove_unfinished(store)
-            yield interrupted
-        finally:
-            if not isinstance(sys.exc_info()[1], KeyboardInterrupt):  # an error that is told is no interrupted run
-                _write_holder(lock, {})
-    finally:
-        os.close(lock)
-
-
 def commit(
     store: Path,
     kind: str,
@@ -161,7 +138,9 @@ def commit(
     try:
         rows = write(temporary)
         record = _record(chain, kind, content, temporary, rows, run or {})
-        (temporary / "record.json").write_text(json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        (temporary / "record.json").write_text(
+            json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        )
         _make_durable(temporary)
         temporary.rename(folder)
     finally:
@@ -204,7 +183,7 @@ def _record(
     }
     who = {
         "user": _user(), "host": socket.gethostname(), "python": platform.python_version(),
-        "arguments": sys.argv[1:], "committed": _now(), **run,
+        "arguments": sys.argv[1:], "committed": now(), **run,
     }  # fmt: skip
     record = {"content": content, "run": who, "head": head_of(content)}
     return {**record, "seal": seal_of(chain[-1].record["seal"] if chain else GENESIS, record)}
@@ -232,44 +211,8 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_unfinished(store: Path) -> None:
-    for leftover in (store / "commits").glob(".tmp-*"):
-        shutil.rmtree(leftover)
-    for leftover in store.glob(".auditbook-*"):
-        leftover.unlink()
-
-
-def _acquire(lock: int, store: Path, wait: float) -> None:
-    until = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                break
-            time.sleep(0.05)
-    holder = _read_holder(lock)
-    who = f" (process {holder['pid']} on {holder['host']}, since {holder['started']})" if holder else ""
-    raise StoreBusyError(f"another run holds the store{who}.", path=store, hint="Wait for it, then run again.")
-
-
-def _read_holder(lock: int) -> dict[str, Any]:
-    try:
-        found = json.loads(os.pread(lock, 4096, 0) or b"{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write_holder(lock: int, holder: dict[str, Any]) -> None:
-    os.ftruncate(lock, 0)
-    if holder:
-        os.pwrite(lock, json.dumps(holder).encode(), 0)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _user() -> str:

@@ -31,7 +31,10 @@ def columns(
     raw, form = build.text(rules["path"]), rules["format"]
     local, warnings = "NULL::TIMESTAMP", "[]"
     if form == "iso":
-        local, instant = _iso_local(raw), f"coalesce({instant_of_iso(raw)}, {_in_zone(_iso_local(raw), zone)})"
+        local, instant = (
+            _iso_local(raw),
+            f"coalesce({instant_of_iso(raw)}, {_in_zone(_iso_local(raw), zone)})",
+        )
     elif isinstance(form, str):
         instant = _epoch(raw, 1 if form == "epoch_ms" else 1000)
     else:
@@ -49,7 +52,8 @@ def columns(
     shown = f"CAST(j[{build.slot(rules['path'])}] AS VARCHAR)"
     return Clock(
         instant=instant,
-        reason=f"CASE WHEN instant IS NULL THEN CASE WHEN {raw} IS NULL THEN 'missing_required' ELSE 'bad_time' END END",
+        reason=f"""CASE WHEN instant IS NULL
+          THEN CASE WHEN {raw} IS NULL THEN 'missing_required' ELSE 'bad_time' END END""",
         message=f"""CASE WHEN instant IS NULL THEN CASE WHEN {raw} IS NULL
           THEN {named} || ' is missing: an event needs a time.'
           ELSE {named} || ': ' || {shown} || {quote(f" is not a time. Expected {expected}.")} END END""",
@@ -79,7 +83,9 @@ def _in_zone(local: str, zone: str) -> str:
 def _epoch(raw: str, milliseconds: int) -> str:
     number = f"TRY_CAST({raw} AS DECIMAL(20, 6))"
     micros = f"CAST(round({number} * {milliseconds * 1000}) AS BIGINT)"
-    return f"CASE WHEN {number} * {milliseconds} BETWEEN 0 AND 7258118400000 THEN make_timestamptz({micros}) END"
+    return (
+        f"CASE WHEN {number} * {milliseconds} BETWEEN 0 AND 7258118400000 THEN make_timestamptz({micros}) END"
+    )
 
 
 def _bounded(instant: str) -> str:
@@ -88,6 +94,9 @@ def _bounded(instant: str) -> str:
 
 
 def _swapped(form: str) -> str:
+    """Day and month change places; a format that begins with the year is never written the other way."""
+    if form.startswith("%Y"):
+        return form
     return form.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
 
 

@@ -40,7 +40,9 @@ def parquet(files: Sequence[str], columns: dict[str, str]) -> str:
 
 def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
     """The views that read Parquet files, by name."""
-    columns = ", ".join(f'"{name}"::JSON AS "{name}"' if name in JSON_COLUMNS else f'"{name}"' for name in EVENT_COLUMNS)
+    columns = ", ".join(
+        f'"{name}"::JSON AS "{name}"' if name in JSON_COLUMNS else f'"{name}"' for name in EVENT_COLUMNS
+    )
     kept = parquet(lines, LINE_COLUMNS)
     return {
         "events": f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {parquet(events, EVENT_COLUMNS)}",
@@ -55,7 +57,8 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
 
 
 DERIVED: dict[str, str] = {
-    "rejects": """SELECT file, line, byte_offset, reason, message, coalesce(raw, raw_bytes::VARCHAR) AS text, file_sha256
+    "rejects": """SELECT file, line, byte_offset, reason, message,
+          coalesce(raw, raw_bytes::VARCHAR) AS text, file_sha256
         FROM stored_lines WHERE fate = 'reject'""",
     "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset, l.line_sha256, l.raw, e.file_sha256
         FROM events e JOIN stored_lines l ON l.file_sha256 = e.file_sha256 AND l.line = e.line AND l.file = e.file""",
@@ -68,7 +71,8 @@ DERIVED: dict[str, str] = {
         UNION ALL SELECT event_uid, source, occurred_at, parent_entity_type, parent_entity_id, 'parent'
           FROM events WHERE parent_entity_id IS NOT NULL
         UNION ALL SELECT event_uid, source, occurred_at, r.type, r.id, coalesce(r.relation, 'related')
-          FROM (SELECT event_uid, source, occurred_at, unnest(related_entities) AS r FROM events) WHERE r.id IS NOT NULL""",
+          FROM (SELECT event_uid, source, occurred_at, unnest(related_entities) AS r FROM events)
+          WHERE r.id IS NOT NULL""",
     "event_messages": """SELECT event_uid, source, occurred_at, m.*
         FROM (SELECT event_uid, source, occurred_at, unnest(communications) AS m FROM events)""",
     "correlation_groups": """SELECT correlation_id, source,

@@ -1,0 +1,142 @@
+"""The rows of detect and review commits -> findings as they stand now. Tables of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import views
+from pipeline.config import Config
+from pipeline.store import Commit
+
+FINDING_ROWS: dict[str, str] = {
+    "finding_id": "VARCHAR",
+    "detector": "VARCHAR",
+    "severity": "VARCHAR",
+    "title": "VARCHAR",
+    "key": "VARCHAR",
+    "subject": "VARCHAR",
+    "window_start": "TIMESTAMP WITH TIME ZONE",
+    "window_end": "TIMESTAMP WITH TIME ZONE",
+    "observed": "VARCHAR",
+    "expected": "VARCHAR",
+    "reason": "VARCHAR",
+    "events": "VARCHAR[]",
+    "change": "VARCHAR",
+}
+DISPOSITION_ROWS: dict[str, str] = {
+    "finding_id": "VARCHAR",
+    "status": "VARCHAR",
+    "by": "VARCHAR",
+    "os_user": "VARCHAR",
+    "reason": "VARCHAR",
+    "until": "DATE",
+    "at": "TIMESTAMP WITH TIME ZONE",
+}
+COVERAGE_ROWS: dict[str, str] = {
+    "detector": "VARCHAR",
+    "source": "VARCHAR",
+    "status": "VARCHAR",
+    "in_scope": "BIGINT",
+    "missing": "VARCHAR",
+    "baseline_days": "BIGINT",
+    "baseline_needed": "BIGINT",
+    "why": "VARCHAR",
+    "error": "VARCHAR",
+    "version": "BIGINT",
+    "sql_sha256": "VARCHAR",
+    "parameters": "VARCHAR",
+}
+
+
+def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
+    """One kind of small file over all commits, with the number of the commit each row came by."""
+    parts = [
+        f"SELECT *, {link.number} AS commit_no FROM {views.parquet([str(path.resolve())], columns)}"
+        for link in chain
+        if (path := link.file(name))
+    ]
+    return (
+        " UNION ALL BY NAME ".join(parts)
+        or f"SELECT *, 0::BIGINT AS commit_no FROM {views.parquet([], columns)}"
+    )
+
+
+def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config) -> None:
+    evaluations = [link.number for link in chain if link.kind == "detect"]
+    newest = evaluations[-1] if evaluations else 0
+    connection.execute(
+        f"CREATE TABLE dispositions AS {_rows(chain, 'dispositions.parquet', DISPOSITION_ROWS)}"
+    )
+    connection.execute(f"CREATE TABLE finding_versions AS {_rows(chain, 'findings.parquet', FINDING_ROWS)}")
+    connection.execute(
+        f"""CREATE TABLE detector_coverage AS SELECT *, commit_no = {newest} AS newest
+        FROM ({_rows(chain, "coverage.parquet", COVERAGE_ROWS)})"""
+    )
+    connection.execute(
+        "CREATE TABLE suppressions (detector VARCHAR, actor VARCHAR, owner VARCHAR, reason VARCHAR, until DATE)"
+    )
+    for s in config.suppressions:
+        connection.execute(
+            "INSERT INTO suppressions VALUES (?, ?, ?, ?, ?)",
+            [s.detector, s.actor, s.owner, s.reason, s.until],
+        )
+    connection.execute(_CURRENT_FINDINGS, {"newest": newest})
+    connection.execute(
+        "CREATE TABLE finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
+    )
+    connection.execute(_SUPPRESSED)
+    connection.execute(f"CREATE VIEW findings AS {FINDINGS}")
+
+
+_CURRENT_FINDINGS = """CREATE TABLE current_findings AS
+  SELECT last.* EXCLUDE (commit_no, change), first_commit, commit_no AS last_commit,
+    CASE WHEN change = 'withdrawn' THEN 'withdrawn' WHEN commit_no < $newest THEN 'open'
+         WHEN change = 'new' THEN 'new' ELSE 'changed' END AS base_state
+  FROM (SELECT *, min(commit_no) OVER (PARTITION BY finding_id) AS first_commit FROM finding_versions
+        QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) last"""
+
+# Which findings a configured suppression covers: by its detector, and by every spelling of the person it names.
+_SUPPRESSED = """CREATE TABLE suppressed_findings AS
+  SELECT f.finding_id, s.owner, s.reason, s.until FROM current_findings f JOIN suppressions s
+    ON s.detector IN ('*', f.detector)
+    AND (s.actor IS NULL OR EXISTS (
+      SELECT 1 FROM finding_events fe
+      JOIN events e USING (event_uid)
+      JOIN actors a USING (actor_key)
+      WHERE fe.finding_id = f.finding_id AND lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email))))"""
+
+# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today).
+FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
+    f.observed, f.expected, f.reason, f.events,
+    CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.status IS NOT NULL THEN 'reviewed'
+         WHEN s.finding_id IS NOT NULL THEN 'suppressed' ELSE f.base_state END AS state,
+    d.status AS disposition, d."by" AS reviewed_by, d.reason AS review_reason, d.until AS review_until,
+    s.owner AS suppressed_by, s.reason AS suppression_reason, s.until AS suppressed_until, f.first_commit, f.last_commit
+  FROM current_findings f
+  LEFT JOIN (SELECT * FROM dispositions
+             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)
+             QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) d USING (finding_id)
+  LEFT JOIN (SELECT * FROM suppressed_findings
+             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)
+             QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC) = 1) s USING (finding_id)"""
+
+
+def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, object]]) -> int:
+    """A small Parquet file of a commit, rows in the given order."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        names = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        connection.execute(f"CREATE TABLE rows ({names})")
+        if rows:
+            marks = ", ".join("?" * len(columns))
+            connection.executemany(
+                f"INSERT INTO rows VALUES ({marks})", [[row[name] for name in columns] for row in rows]
+            )
+        table: pa.Table = connection.sql("SELECT * FROM rows").to_arrow_table()
+    pq.write_table(table, path, compression="zstd")
+    return int(table.num_rows)

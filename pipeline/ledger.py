@@ -1,0 +1,82 @@
+"""What a load did, file by file: the counts that must add up. Made by load; committed, printed and reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.store import Commit
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The sum that every report prints: read = events + duplicates + rejects + blank."""
+
+    read: int = 0
+    events: int = 0
+    duplicates: int = 0
+    rejects: int = 0
+    blank: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(self.as_tuple(), other.as_tuple(), strict=True)))
+
+    def as_tuple(self) -> tuple[int, ...]:
+        return (self.read, self.events, self.duplicates, self.rejects, self.blank)
+
+    def as_json(self) -> dict[str, int]:
+        return dict(zip(("read", "events", "duplicates", "rejects", "blank"), self.as_tuple(), strict=True))
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """One line of the ledger."""
+
+    file: str
+    sha256: str
+    bytes: int
+    source: str | None
+    instance: str | None
+    mapping: str | None
+    counts: Counts
+    first_event: str | None
+    last_event: str | None
+    skipped: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        row = {key: value for key, value in vars(self).items() if key != "counts"}
+        return {**row, **self.counts.as_json()}
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load did. `commit` is None when nothing was new."""
+
+    files: int
+    loaded: tuple[LoadedFile, ...]
+    already_loaded: tuple[str, ...]
+    unrecognised: tuple[str, ...]
+    messages: tuple[str, ...]
+    commit: Commit | None
+    head: str
+
+    @property
+    def counts(self) -> Counts:
+        return sum((one.counts for one in self.loaded), Counts())
+
+    def as_json(self) -> dict[str, Any]:
+        by_source: dict[str, Counts] = {}
+        for one in self.loaded:
+            if one.source:
+                by_source[one.source] = by_source.get(one.source, Counts()) + one.counts
+        times = [t for one in self.loaded for t in (one.first_event, one.last_event) if t]
+        return {
+            "files": self.files,
+            "already_loaded": len(self.already_loaded),
+            "unrecognised": list(self.unrecognised),
+            "lines": self.counts.as_json(),
+            "sources": {source: counts.as_json() for source, counts in sorted(by_source.items())},
+            "events_from": min(times, default=None),
+            "events_until": max(times, default=None),
+            "head": self.head,
+        }

@@ -1,0 +1,80 @@
+"""One run at a time: the store's lock, and what it tells of a run that was killed. Held by whatever commits."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import AuditbookError, StoreBusyError
+from pipeline.store import create, now
+
+
+@contextmanager
+def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
+    """Hold the store alone; yields what is known of a run that did not finish (empty when all is well)."""
+    create(store)
+    try:
+        lock = os.open(store / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AuditbookError(f"cannot be written: {error.strerror}.", path=store / "lock") from error
+    try:
+        _acquire(lock, store, wait)
+        interrupted = _read_holder(lock)
+        _write_holder(lock, {"pid": os.getpid(), "host": socket.gethostname(), "started": now()})
+        try:
+            _remove_unfinished(store)
+            yield interrupted
+        finally:
+            if not isinstance(
+                sys.exc_info()[1], KeyboardInterrupt
+            ):  # an error that is told is no interrupted run
+                _write_holder(lock, {})
+    finally:
+        os.close(lock)
+
+
+def _remove_unfinished(store: Path) -> None:
+    for leftover in (store / "commits").glob(".tmp-*"):
+        shutil.rmtree(leftover)
+    for leftover in store.glob(".auditbook-*"):
+        leftover.unlink()
+
+
+def _acquire(lock: int, store: Path, wait: float) -> None:
+    until = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.05)
+    holder = _read_holder(lock)
+    who = f" (process {holder['pid']} on {holder['host']}, since {holder['started']})" if holder else ""
+    raise StoreBusyError(
+        f"another run holds the store{who}.", path=store, hint="Wait for it, then run again."
+    )
+
+
+def _read_holder(lock: int) -> dict[str, Any]:
+    try:
+        found = json.loads(os.pread(lock, 4096, 0) or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_holder(lock: int, holder: dict[str, Any]) -> None:
+    os.ftruncate(lock, 0)
+    if holder:
+        os.pwrite(lock, json.dumps(holder).encode(), 0)
