@@ -57,6 +57,7 @@ class Suppression:
     reason: str
     until: date
     actor: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)

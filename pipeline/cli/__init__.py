@@ -1,0 +1,51 @@
+"""The command: parse, call one function, print. Split by noun; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from pipeline.cli import detectors, events, findings, lines, machine, nightly, sources, store
+from pipeline.cli.group import Root
+
+EPILOG = """\b
+Examples:
+  auditbook demo                                  the sample month, loaded and reported
+  auditbook run exports/                          the nightly job: load, detect, report
+  auditbook events --actor ana@example.com --since 7d
+  auditbook findings show 3f9a
+  auditbook verify --head 51c0…                   compare with the number in a report
+
+\b
+Exit codes: 0 done, 1 failed, 2 usage, 3 findings at or above --fail-on,
+  4 rejects above --max-rejects or a file not recognised,
+  5 verification failed, 6 another run holds the store."""
+
+cli = Root(
+    "auditbook",
+    help="Turn audit-log exports into evidence: every line accounted for, findings that can be re-performed, "
+    "a report to sign.",
+    epilog=EPILOG,
+)
+for command in (
+    nightly.run,
+    nightly.load,
+    nightly.detect,
+    nightly.report,
+    events.events,
+    events.show,
+    findings.findings,
+    lines.rejects,
+    lines.ledger,
+    sources.sources,
+    detectors.detectors,
+    store.verify,
+    store.rebuild,
+    store.sql,
+    nightly.demo,
+    machine.init,
+    machine.doctor,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """What the installed `auditbook` calls."""
+    cli.main(prog_name="auditbook")

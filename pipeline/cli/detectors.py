@@ -1,0 +1,115 @@
+"""detectors: list, show, test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options, output
+from pipeline.cli.group import Nouns
+
+
+@click.group(cls=Nouns)
+def detectors() -> None:
+    """What is looked for: list, show, test.
+
+    \b
+    Examples:
+      auditbook detectors
+      auditbook detectors show bulk_delete
+      auditbook detectors test
+    """
+
+
+@detectors.command("list")
+@options.several(options.shape, options.config)
+def list_(shape: str, config: Path | None) -> None:
+    """Every detector, and whether the config leaves it on.
+
+    \b
+    Example:
+      auditbook detectors list --format jsonl
+    """
+    from pipeline import detector
+
+    settings = options.read_config(config)
+    found = [
+        {
+            "detector": one.id,
+            "severity": settings.detector(one.id).severity or one.severity,
+            "enabled": settings.detector(one.id).enabled,
+            "version": one.version,
+            "title": one.title,
+        }
+        for one in detector.shipped().values()
+    ]
+    if shape == "table":
+        output.table(("detector", "severity", "enabled", "version", "title"), found, keys=("detector",))
+    else:
+        output.structured(found, shape)
+
+
+@detectors.command()
+@click.argument("name", metavar="ID")
+@options.several(options.config, options.as_json)
+def show(name: str, config: Path | None, as_json: bool) -> None:
+    """One detector: why it matters, what it takes for a finding, its parameters as they apply, its SQL.
+
+    \b
+    Example:
+      auditbook detectors show off_hours
+    """
+    from pipeline import detector
+    from pipeline.errors import UsageError
+    from pipeline.hours import suggestion
+
+    known = detector.shipped()
+    if name not in known:
+        raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, known))
+    one, chosen = known[name], options.read_config(config).detector(name)
+    facts = {
+        "detector": one.id, "title": one.title, "severity": chosen.severity or one.severity,
+        "enabled": chosen.enabled, "version": one.version, "sha256": one.sha256, "why": one.why,
+        "false_positives": one.false_positives, "next_steps": one.next_steps,
+        "controls": {key: list(items) for key, items in one.controls.items()}, "scope": one.scope,
+        "needs": list(one.needs), "baseline_days": one.baseline_days,
+    }  # fmt: skip
+    applied = detector.values(one, chosen.parameters)
+    if as_json:
+        output.document({**facts, "parameters": applied, "sql": one.sql})
+        return
+    output.record(facts.items())
+    for parameter, said in one.parameters.items():
+        output.heading(
+            f"{parameter} = {applied[parameter]} {said.unit} (default {said.default}): {said.meaning}"
+        )
+    print(f"\n{one.sql}")
+
+
+@detectors.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path, exists=True))
+@options.as_json
+@click.pass_context
+def test(ctx: click.Context, path: Path | None, as_json: bool) -> None:
+    """Run the cases beside each detector. PATH is a .sql file or a folder of them; else the shipped ones.
+
+    \b
+    Examples:
+      auditbook detectors test
+      auditbook detectors test rules/many_refunds.sql
+    """
+    from pipeline import cases
+
+    results = cases.run_cases(path)
+    failed = [result for result in results if not result.ok]
+    if as_json:
+        output.document({"cases": len(results), "failed": [vars(result) for result in failed]})
+    else:
+        for result in failed:
+            print(output.inert(f"{result.detector}: {result.case}: {result.message}"))
+        tested = len({result.detector for result in results})
+        print(
+            f"{output.count(len(results), 'case')} of {output.count(tested, 'detector')}, {len(failed)} failed"
+        )
+    ctx.exit(1 if failed else 0)

@@ -1,0 +1,166 @@
+"""findings: list, show, review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli import options, output
+from pipeline.cli.events import actor
+from pipeline.cli.group import Nouns
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pipeline.query import Log
+
+STATES = ("new", "open", "changed", "withdrawn", "suppressed", "reviewed")
+STATUSES = ("accepted", "false_positive", "escalated")
+COLUMNS = ("finding_id", "severity", "state", "detector", "window_start", "subject", "observed")
+IN_FULL = (
+    "finding_id", "title", "severity", "detector", "state", "subject", "window_start", "window_end", "observed",
+    "expected", "reason", "suppressed_by", "suppression_reason", "suppressed_until",
+)  # fmt: skip
+
+
+@click.group(cls=Nouns)
+def findings() -> None:
+    """What a reviewer must look at: list, show, review.
+
+    \b
+    Examples:
+      auditbook findings --severity critical --severity high
+      auditbook findings show 3f9a
+      auditbook findings review 3f9a --status accepted --by "Dana Ruiz" --reason "Planned clean-up, ticket 4411"
+    """
+
+
+@findings.command("list")
+@click.option("--severity", multiple=True, type=click.Choice(options.SEVERITIES), help="Of this severity.")
+@click.option("--detector", multiple=True, metavar="ID", help="Of this detector.")
+@click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state; else all.")
+@options.several(options.limit, options.shape, options.store, options.config)
+def list_(
+    severity: tuple[str, ...], detector: tuple[str, ...], state: tuple[str, ...], limit: int | None, shape: str,
+    store: Path, config: Path | None,
+) -> None:  # fmt: skip
+    """Findings in every state, most severe first.
+
+    \b
+    Example:
+      auditbook findings list --state new --format jsonl
+    """
+    with options.open_log(store, config) as log:
+        _known_detectors(detector)
+        found = log.findings(severity=list(severity), detector=list(detector), state=list(state), limit=limit)
+        output.rows(found, shape, COLUMNS, keys=("finding_id",))
+        if shape == "table":
+            print(f"\n{output.count(found.count(), 'finding')}")
+
+
+@findings.command()
+@click.argument("finding", metavar="ID")
+@options.several(options.store, options.config, options.as_json)
+def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
+    """One finding in full, with the exact lines behind it. ID may be the beginning of one.
+
+    \b
+    Example:
+      auditbook findings show 3f9a
+    """
+    with options.open_log(store, config) as log:
+        row, lines, decisions = _in_full(log, finding)
+    if as_json:
+        output.document({**row, "lines": lines, "dispositions": decisions})
+        return
+    output.record((name, row.get(name)) for name in IN_FULL)
+    for decision in decisions:
+        output.heading("decision")
+        output.record(decision.items())
+    output.heading(output.count(len(lines), "line") + " of evidence")
+    output.table(
+        ("line", "time_utc", "actor", "action", "entity", "event"),
+        [_evidence(line) for line in lines],
+        keys=("line",),
+    )
+
+
+@findings.command()
+@click.argument("finding", metavar="ID")
+@click.option("--status", required=True, type=click.Choice(STATUSES), help="What was decided.")
+@click.option("--by", required=True, metavar="NAME", help="Who decided.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option("--until", metavar="DATE", help="The decision holds up to and including this day.")
+@options.several(options.store, options.quiet)
+def review(
+    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, quiet: bool
+) -> None:
+    """Record a decision on a finding: for good, and by name. The operating system's user is recorded as well.
+
+    \b
+    Example:
+      auditbook findings review 3f9a --status false_positive --by "Dana Ruiz" --reason "Office moved" --until 2027-03-31
+    """
+    from pipeline import detect
+
+    done = detect.review(store, finding, status=status, by=by, reason=reason, until=_day(until))
+    if not quiet:
+        print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")
+
+
+def _in_full(log: Log, finding: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    from pipeline.errors import UsageError
+    from pipeline.export import rows_as_json
+
+    found = list(
+        rows_as_json(log.sql("SELECT * FROM findings WHERE starts_with(finding_id, ?) LIMIT 2", [finding]))
+    )
+    if len(found) != 1:
+        problem = "is not a finding" if not found else "is the beginning of several findings"
+        raise UsageError(f'"{finding}" {problem}.', hint="`auditbook findings` lists them.")
+    chosen = [found[0]["finding_id"]]
+    lines = log.sql(
+        """SELECT e.*, l.byte_offset, l.line_sha256 FROM finding_events f JOIN events e USING (event_uid)
+        LEFT JOIN event_lines l USING (event_uid) WHERE f.finding_id = ? ORDER BY e.occurred_at, e.file, e.line""",
+        chosen,
+    )
+    decisions = log.sql(
+        'SELECT status, "by", os_user, reason, until, "at" FROM dispositions WHERE finding_id = ? ORDER BY commit_no',
+        chosen,
+    )
+    return found[0], list(rows_as_json(lines)), list(rows_as_json(decisions))
+
+
+def _evidence(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "line": f"{row['file']}:{row['line']}:{row['byte_offset']}",
+        "time_utc": row["occurred_at"],
+        "actor": actor(row),
+        "action": row["action_detail"] or row["action"],
+        "entity": ":".join(part for part in (row["entity_type"], row["entity_id"]) if part),
+        "event": row["event_uid"][:12],
+    }
+
+
+def _known_detectors(names: tuple[str, ...]) -> None:
+    from pipeline import detector
+    from pipeline.errors import UsageError
+    from pipeline.hours import suggestion
+
+    for name in names:
+        if name not in detector.shipped():
+            raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, detector.shipped()))
+
+
+def _day(text: str | None) -> date | None:
+    from datetime import date
+
+    from pipeline.errors import UsageError
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f'--until: "{text}" is not a day.', hint="Write it like 2027-03-31.") from error

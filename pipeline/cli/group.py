@@ -1,0 +1,94 @@
+"""How commands are grouped and how they end: errors become one sentence and an exit code here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pipeline.errors import AuditbookError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+class Root(click.Group):
+    """The outermost command: commands in the order of the day's work, errors told in one place."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, context_settings=SETTINGS, **settings)
+        self.params.append(_version_option())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+        return list(self.commands)
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any) -> Any:
+        settings.pop("standalone_mode", None)
+        try:
+            code = super().main(args, prog_name or "auditbook", standalone_mode=False, **settings)
+            sys.stdout.flush()
+        except AuditbookError as error:
+            if os.environ.get("AUDITBOOK_TRACE"):
+                traceback.print_exc()
+            code = _told(str(error), error.exit_code)
+        except click.ClickException as error:
+            code = _told(_words(error), error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            code = _told(
+                "stopped; what was committed stays, and the next run goes on from there.", INTERRUPTED
+            )
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = BROKEN_PIPE
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+class Nouns(click.Group):
+    """A group whose first verb is understood: `auditbook findings` is `auditbook findings list`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+        return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *ctx.help_option_names}
+        if not args or (args[0] not in known and args[0].startswith("-")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def _told(sentence: str, code: int) -> int:
+    from pipeline.cli.output import inert
+
+    print(f"auditbook: {inert(sentence)}", file=sys.stderr)
+    return code
+
+
+def _words(error: click.ClickException) -> str:
+    """Click's message as a sentence of ours, with the command whose help says more."""
+    message = error.format_message().strip()
+    message = message if message.endswith((".", "?", ")")) else f"{message}."
+    context = getattr(error, "ctx", None)
+    return f"{message} See `{context.command_path} --help`." if context is not None else message
+
+
+def _version_option() -> click.Option:
+    def show(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            from importlib import metadata
+
+            click.echo(f"auditbook {metadata.version('auditbook')}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=show,
+        help="Show the version.",
+    )

@@ -1,0 +1,225 @@
+"""run, load, detect, report, demo: what does the work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import count, document, inert
+
+FINDINGS_FOUND = 3
+INCOMPLETE = 4
+EXPORTS = click.argument("exports", nargs=-1, required=True, metavar="EXPORT…")
+talk = options.several(options.quiet, options.verbose, options.as_json)
+
+
+@click.command()
+@EXPORTS
+@options.several(options.store, options.config, options.out, options.source, options.instance, options.as_of)
+@options.several(options.fail_on, options.max_rejects, talk)
+@click.pass_context
+def run(
+    ctx: click.Context, exports: tuple[str, ...], store: Path, config: Path | None, out: Path, source: str | None,
+    instance: str | None, as_of: str | None, fail_on: str | None, max_rejects: int | None, quiet: bool,
+    verbose: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Load, detect, report: the nightly job.
+
+    EXPORT is a file, a folder or a glob of .jsonl or .ndjson files, each also .gz .zst .bz2 .xz; `-` is stdin, with
+    --source. What was loaded before is not loaded again.
+
+    \b
+    Examples:
+      auditbook run exports/
+      auditbook run exports/printago-*.jsonl.gz --instance north
+      auditbook run exports/ --fail-on high --json > run.json
+    """
+    from pipeline import nightly
+
+    settings = options.read_config(config)
+    result = nightly.run(
+        exports, store=store, out=out, config=settings, source=source, instance=instance,
+        as_of=options.read_clock(as_of, settings), progress=options.progress(quiet, verbose),
+    )  # fmt: skip
+    facts = result.as_json()
+    _tell(facts, result.messages, quiet=quiet, as_json=as_json)
+    ctx.exit(_code(facts, result.unrecognised, fail_on, max_rejects))
+
+
+@click.command()
+@EXPORTS
+@options.several(options.store, options.config, options.source, options.instance, options.max_rejects, talk)
+@click.pass_context
+def load(
+    ctx: click.Context, exports: tuple[str, ...], store: Path, config: Path | None, source: str | None,
+    instance: str | None, max_rejects: int | None, quiet: bool, verbose: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Load exports into the store, and nothing else.
+
+    \b
+    Examples:
+      auditbook load exports/
+      zcat night.jsonl.gz | auditbook load - --source hoops
+    """
+    from pipeline import load as loading
+
+    result = loading.load(
+        exports, store=store, config=options.read_config(config), source=source, instance=instance,
+        progress=options.progress(quiet, verbose),
+    )  # fmt: skip
+    _tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
+    ctx.exit(_code(result.as_json(), result.unrecognised, None, max_rejects))
+
+
+@click.command()
+@options.several(options.store, options.config, options.fail_on, talk)
+@click.pass_context
+def detect(
+    ctx: click.Context, store: Path, config: Path | None, fail_on: str | None, quiet: bool, verbose: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Evaluate the detectors over the store.
+
+    \b
+    Example:
+      auditbook detect --fail-on critical
+    """
+    from pipeline import detect as detecting
+
+    result = detecting.detect(
+        store, config=options.read_config(config), progress=options.progress(quiet, verbose)
+    )
+    _tell(result.as_json(), (), quiet=quiet, as_json=as_json)
+    ctx.exit(_code(result.as_json(), (), fail_on, None))
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["review"]), metavar="KIND")
+@click.option(
+    "--since", metavar="TIME", help="Begin of the period (a date, a time, 7d); else since the last review."
+)
+@click.option("--until", metavar="TIME", help="End of the period; a bare date includes that day.")
+@options.several(options.store, options.config, options.out, options.as_of, talk)
+def report(
+    kind: str, since: str | None, until: str | None, store: Path, config: Path | None, out: Path, as_of: str | None,
+    quiet: bool, verbose: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Write a report as HTML and PDF. KIND is `review`, the compliance review.
+
+    \b
+    Example:
+      auditbook report review --since 2026-10-01 --until 2026-10-31 --out october
+    """
+    import reports
+
+    options.progress(quiet, verbose)(f"writing the {kind}")
+    with options.open_log(store, config) as log:
+        clock = options.read_clock(as_of, log.config)
+        written = reports.review(log, since=since, until=until, as_of=clock).write(out)
+        head = log.head
+    _tell({"reports": [str(path) for path in written], "head": head}, (), quiet=quiet, as_json=as_json)
+
+
+@click.command()
+@options.several(options.store, options.out, options.as_of, talk)
+def demo(store: Path, out: Path, as_of: str | None, quiet: bool, verbose: bool, as_json: bool) -> None:
+    """The sample month of an example company.
+
+    Loaded, searched and reported, and at the end what to open.
+
+    \b
+    Example:
+      auditbook demo --store /tmp/demo/store --out /tmp/demo/out
+    """
+    import importlib.resources
+
+    from pipeline import nightly
+
+    with importlib.resources.as_file(importlib.resources.files("sample_data")) as folder:
+        _only_samples(store, folder)
+        settings = options.read_config(folder / "auditbook.toml")
+        result = nightly.run(
+            [str(folder)], store=store, out=out, config=settings, as_of=options.read_clock(as_of, settings),
+            progress=options.progress(quiet, verbose),
+        )  # fmt: skip
+    _tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
+    if not quiet and not as_json:
+        print(f"\nOpen {result.reports[-1]}, then try:\n  auditbook findings --store {store}")
+
+
+def _only_samples(store: Path, folder: Path) -> None:
+    """The sample month is never mixed into a store of somebody's own."""
+    from pipeline import store as stores
+    from pipeline.errors import UsageError
+
+    if not stores.exists(store):
+        return
+    samples = {stores.sha256_file(path) for path in folder.glob("*.jsonl")}
+    loaded = {one["sha256"] for link in stores.commits(store) for one in link.content.get("inputs", [])}
+    if not loaded <= samples:
+        raise UsageError("holds other exports already.", path=store, hint="Give the demo another --store.")
+
+
+def _code(
+    facts: Mapping[str, Any], unrecognised: Sequence[str], fail_on: str | None, max_rejects: int | None
+) -> int:
+    """Incomplete goes before found: findings over half the input say little."""
+    rejects = facts["lines"]["rejects"] if "lines" in facts else 0
+    if unrecognised or (max_rejects is not None and rejects > max_rejects):
+        return INCOMPLETE
+    bad = options.SEVERITIES[: options.SEVERITIES.index(fail_on) + 1] if fail_on else ()
+    return FINDINGS_FOUND if any(facts["findings"]["by_severity"][severity] for severity in bad) else 0
+
+
+def _tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_json: bool) -> None:
+    """What was done: one document for programs, a few lines for people; notices go to stderr."""
+    options.done()
+    for message in messages:
+        print(f"auditbook: {inert(message)}", file=sys.stderr)
+    if as_json:
+        document(facts)
+    elif not quiet:
+        for line in _summary(facts):
+            print(inert(line))
+
+
+def _summary(facts: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    if "lines" in facts:
+        lines += _loaded(facts)
+    if "findings" in facts:
+        found, rules = facts["findings"], facts["detectors"]
+        severities = ", ".join(f"{n} {name}" for name, n in found["by_severity"].items() if n)
+        lines.append(
+            f"{count(found['open'], 'open finding')}{f' ({severities})' if severities else ''}: {found['new']} new, "
+            f"{found['changed']} changed, {found['withdrawn']} withdrawn"
+        )
+        lines.append(
+            f"{count(rules['run'], 'detector')} run, {rules['not_evaluable']} not evaluable somewhere"
+        )
+    lines += [f"wrote {path}" for path in facts.get("reports", [])]
+    return [*lines, f"head {facts['head']}"] if "head" in facts else lines
+
+
+def _loaded(facts: Mapping[str, Any]) -> list[str]:
+    again = facts.get("already_loaded", 0)
+    known = f", {again} of them loaded before" if again else ""
+    lines = [f"{count(facts['files'], 'file')}{known}: {_fates(facts['lines'])}"]
+    width = max((len(name) for name in facts["sources"]), default=0)
+    if len(facts["sources"]) > 1:
+        lines += [f"  {name:<{width}}  {_fates(fates)}" for name, fates in facts["sources"].items()]
+    if facts.get("events_from"):
+        lines.append(f"events from {facts['events_from']} until {facts['events_until']}")
+    return lines
+
+
+def _fates(lines: Mapping[str, int]) -> str:
+    return (
+        f"{count(lines['read'], 'line')} = {count(lines['events'], 'event')} + "
+        f"{count(lines['duplicates'], 'duplicate')} + {count(lines['rejects'], 'reject')} + {lines['blank']} blank"
+    )

@@ -1,0 +1,118 @@
+"""The options that recur, and what they mean: where the store is, which config holds, what the clock says."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipeline.config import Config
+    from pipeline.query import Log
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+CONFIG = Path("auditbook.toml")
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+
+_path = click.Path(path_type=Path)
+store = click.option(
+    "--store", type=_path, default="store", envvar="AUDITBOOK_STORE", show_default="./store, or AUDITBOOK_STORE",
+    help="Folder of the store.",
+)  # fmt: skip
+config = click.option("--config", type=_path, show_default="./auditbook.toml if there", help="Settings.")
+out = click.option("--out", type=_path, default="out", show_default="./out", help="Folder for reports.")
+as_of = click.option("--as-of", metavar="TIME", show_default="now", help="The clock of a report.")
+source = click.option("--source", metavar="ID", help="Which product the exports come from; else recognised.")
+instance = click.option("--instance", metavar="NAME", help="Tenant or shop that the exports belong to.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Progress with the time that it took.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the summary."
+)
+shape = click.option(
+    "--format", "shape", type=click.Choice(["table", "csv", "json", "jsonl"]), default="table", show_default=True,
+    help="How rows are printed.",
+)  # fmt: skip
+limit = click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N rows (0: all).")
+fail_on = click.option(
+    "--fail-on", type=click.Choice(SEVERITIES), help="Exit 3 when such a finding, or a worse, is open."
+)
+max_rejects = click.option(
+    "--max-rejects", type=click.IntRange(min=0), metavar="N", help="Exit 4 above N rejects."
+)
+
+
+def several(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Decorators as one, first on top."""
+    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
+
+
+def read_config(path: Path | None) -> Config:
+    """The config that was named, else the one in this folder, else the defaults."""
+    from pipeline import config as configs
+
+    return configs.read(path or (CONFIG if CONFIG.exists() else None))
+
+
+def open_log(store: Path, path: Path | None) -> Log:
+    """The store for reading; a config that differs from the last run's is laid over it, which takes a moment."""
+    from pipeline import catalog, query
+    from pipeline import store as stores
+    from pipeline.config import to_dict
+
+    stores.require(store)
+    if path is None and not CONFIG.exists():
+        return query.open(store)
+    chosen = read_config(path)
+    same = to_dict(chosen) == to_dict(catalog.recorded_config(stores.commits(store)))
+    return query.open(store, None if same else chosen)
+
+
+def read_clock(text: str | None, config: Config) -> datetime | None:
+    """A time that was typed; without a zone it is the organization's."""
+    from datetime import datetime
+
+    from pipeline.errors import UsageError
+    from pipeline.hours import zone
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f'--as-of: "{text}" is not a time.',
+            hint="Write 2026-10-31, 2026-10-31T18:00 or 2026-10-31T18:00Z.",
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone(config.organization.timezone))
+
+
+def progress(quiet: bool, verbose: bool = False) -> Callable[[str], None]:
+    """Where stages say what they do: one changing line on a terminal, plain lines into a file, nothing when quiet."""
+    if quiet:
+        return lambda text: None
+    from pipeline.cli.output import inert
+
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        told = f"[{time.monotonic() - started:6.1f} s] {inert(text)}" if verbose else inert(text)
+        if sys.stderr.isatty() and not verbose:
+            print(f"\r\x1b[2K{told}", end="", file=sys.stderr, flush=True)
+        else:
+            print(told, file=sys.stderr, flush=True)
+
+    return say
+
+
+def done() -> None:
+    """Take the changing line away before the summary is printed."""
+    if sys.stderr.isatty():
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)

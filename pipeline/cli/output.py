@@ -1,0 +1,115 @@
+"""Rows and records on their way to people and programs: tables, CSV, JSON. Nothing stored can act on a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.query import Rows
+
+Row = Mapping[str, Any]
+
+# Everything that moves a cursor, rings, hides or turns text around: C0, DEL, C1, bidirectional and zero-width marks.
+_ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_ACTING_IN_CSV = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def inert(text: str) -> str:
+    """Text with every acting character shown instead of obeyed."""
+    return _ACTING.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(found[0], f"\\u{ord(found[0]):04x}")
+
+
+def rows(found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = ()) -> None:
+    """Rows of the store in the format that was asked for; `columns` are what a table has room for."""
+    from pipeline.export import rows_as_json
+
+    if shape == "table":
+        table(columns, rows_as_json(found), keys)
+    else:
+        structured(list(rows_as_json(found)), shape)
+
+
+def structured(records: Sequence[Row], shape: str) -> None:
+    """csv, json or jsonl."""
+    if shape == "json":
+        document(records)
+    elif shape == "jsonl":
+        for record in records:
+            print(json.dumps(record, ensure_ascii=False, default=str))
+    else:
+        from pipeline.export import to_csv
+
+        for line in to_csv(records, list(records[0]) if records else []):
+            sys.stdout.write(_ACTING_IN_CSV.sub(_shown, line))
+
+
+def document(value: object) -> None:
+    """One JSON document."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def table(columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = ()) -> None:
+    """A table that fits the terminal, and is as wide as it is on a pipe. `keys` are columns never cut short."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout, width=None if terminal else 10_000, highlight=False, color_system="auto"
+    )
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    records = list(records)
+    for name in columns:
+        numeric = bool(records) and all(isinstance(record.get(name), int | None) for record in records)
+        made.add_column(
+            Text(name.replace("_", " ")), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis",
+            min_width=max((len(cell(r.get(name))) for r in records), default=0) if name in keys else None,
+        )  # fmt: skip
+    for record in records:
+        made.add_row(*(Text(cell(record.get(name))) for name in columns))
+    with console.capture() as captured:
+        console.print(made)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
+def cell(value: object) -> str:
+    """A value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, str):
+        return inert(re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$", r"\1 \2", value))
+    if isinstance(value, list):
+        return ", ".join(cell(item) for item in value)
+    return inert(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def record(pairs: Iterable[tuple[str, object]]) -> None:
+    """Names and values below each other; what is empty is left out."""
+    kept = [(name, cell(value)) for name, value in pairs if value not in (None, "", [], False)]
+    width = max((len(name) for name, _ in kept), default=0)
+    for name, text in kept:
+        print(f"{name:<{width}}  {text}")
+
+
+def heading(text: str) -> None:
+    """The title of a part."""
+    print(f"\n{inert(text)}")
+
+
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """`1 event`, `2,000 events`."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

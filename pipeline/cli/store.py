@@ -1,0 +1,111 @@
+"""verify, rebuild, sql: the store itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options, output
+
+VERIFICATION_FAILED = 5
+
+
+@click.command()
+@click.option(
+    "--head", metavar="HASH", help="The number in a report: is it in this chain, and how much followed?"
+)
+@options.several(options.store, options.as_json, options.quiet)
+@click.pass_context
+def verify(ctx: click.Context, head: str | None, store: Path, as_json: bool, quiet: bool) -> None:
+    """Check the chain and every hash, offline. Exit 5 names the first break.
+
+    \b
+    Examples:
+      auditbook verify
+      auditbook verify --head 51c0a7b2e9d4
+    """
+    from pipeline import chain
+
+    found = chain.verify(store, head)
+    facts = found.as_json()
+    if as_json:
+        output.document(facts)
+    elif found.ok and not quiet:
+        followed = facts.get("commits_after_head")
+        after = (
+            ""
+            if followed is None
+            else f"; the given head is in it, {output.count(followed, 'commit')} followed"
+        )
+        kept = f"{output.count(found.commits, 'commit')}, {output.count(found.files, 'file')}, {found.bytes:,} bytes"
+        print(f"ok: {kept}{after}\nhead {found.head}")
+    if facts["broken"]:
+        broken = facts["broken"]
+        commit = "" if broken["commit"] is None else f"commit {broken['commit']:06d}"
+        where = "/".join(part for part in (commit, broken["file"]) if part)
+        print(f"auditbook: {output.inert(' '.join(filter(None, (where, broken['what']))))}", file=sys.stderr)
+    ctx.exit(0 if found.ok else VERIFICATION_FAILED)
+
+
+@click.command()
+@options.several(options.store, options.quiet)
+def rebuild(store: Path, quiet: bool) -> None:
+    """Make the database again from the commits.
+
+    \b
+    Example:
+      auditbook rebuild --store /srv/audit/store
+    """
+    from pipeline import catalog
+
+    made = catalog.rebuild(store)
+    if not quiet:
+        print(f"rebuilt {made}")
+
+
+@click.command()
+@click.argument("query", required=False)
+@options.several(options.shape, options.store, options.config)
+def sql(query: str | None, shape: str, store: Path, config: Path | None) -> None:
+    """Ask the store in SQL, read-only. Without QUERY the question is read from stdin.
+
+    \b
+    Examples:
+      auditbook sql "select source, count(*) from events group by all"
+      auditbook sql --format csv < deletes_by_week.sql
+    """
+    import duckdb
+
+    from pipeline.errors import AuditbookError, UsageError
+
+    if query is None and sys.stdin.isatty():
+        raise UsageError("no question.", hint="Give it in quotes, or on stdin.")
+    asked = query if query is not None else sys.stdin.read()
+    with options.open_log(store, config) as log:
+        try:
+            _only_reads(asked)
+            found = log.sql(asked.strip().rstrip(";"))
+            columns = found.columns
+            output.rows(found, shape, columns)
+        except duckdb.Error as error:
+            first, _, rest = str(error).partition("\n")
+            raise AuditbookError(
+                f"the question cannot be answered: {first}", hint=rest.strip() or None
+            ) from error
+
+
+def _only_reads(asked: str) -> None:
+    import duckdb
+
+    from pipeline.errors import UsageError
+
+    statements = duckdb.extract_statements(asked)
+    if len(statements) != 1 or statements[0].type not in (
+        duckdb.StatementType.SELECT,
+        duckdb.StatementType.EXPLAIN,
+    ):
+        raise UsageError(
+            "only one question at a time, and nothing that writes.", hint="Begin with SELECT or FROM."
+        )
