@@ -199,7 +199,7 @@ def _upkeep(dice: Dice, day: date) -> Rows:
         reason = "spaghetti on the camera"
         stopped = on_duty(NKECHI, _clock(day, 8) + dice.minutes(0, 240))
         yield entry(stopped, NKECHI, "update", "printerCommand.stop", printer, reason=reason)
-    if day.weekday() in (0, 2):
+    if day.weekday() in (0, 2, 4):
         version = (f"01.0{day.isocalendar().week % 10}", f"01.0{day.isocalendar().week % 10}.{day.day}")
         mended = on_duty(THEO, _clock(day, 9) + dice.minutes(10, 200))
         yield entry(mended, THEO, "update", "printer.update", printer, changes=became(firmware=version))

@@ -16,36 +16,36 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample_data"
-LINES = {"craftstage": 1012, "oncloudwine": 1168, "printago": 1161, "bswagic": 1026, "hoops": 1103}
+LINES = {"craftstage": 1012, "oncloudwine": 1168, "printago": 1166, "bswagic": 1058, "hoops": 1103}
 NEW_YORK = timezone(timedelta(hours=-4))
 PUNE = timezone(timedelta(hours=5, minutes=30))
-NIGHTS = {("bswagic", line) for line in range(659, 693)} | {("bswagic", 889), ("bswagic", 890)}
-NIGHTS |= {("printago", 396), ("printago", 397)}
+NIGHTS = {("bswagic", line) for line in range(683, 717)} | {("bswagic", 931), ("bswagic", 932)}
+NIGHTS |= {("printago", 398), ("printago", 399)}
 PLANTED = {
-    "bswagic:659": ("Staff Logged In", "Caleb Whitaker", "22/10/2026 09:06 AM", "192.0.2.214"),
-    "bswagic:660": ("Contact Exported", "Caleb Whitaker", "1,386 contacts", "192.0.2.214"),
-    "bswagic:661": ("Contact Bulk Deleted", "Bulk delete of 43 contacts", "192.0.2.214"),
-    "bswagic:692": ("Contact Deleted", "Caleb Whitaker", "22/10/2026 09:30 AM", "192.0.2.214"),
-    "printago:397": ("bulk_delete", "part.delete", "2026-10-22T04:26:44.000Z", "192.0.2.214", '"count":48'),
-    "printago:396": ("bulk_delete", "sku.delete", "2026-10-22T04:30:02.000Z", "192.0.2.214", '"count":31'),
+    "bswagic:683": ("Staff Logged In", "Caleb Whitaker", "22/10/2026 09:06 AM", "192.0.2.214"),
+    "bswagic:684": ("Contact Exported", "Caleb Whitaker", "1,386 contacts", "192.0.2.214"),
+    "bswagic:685": ("Contact Bulk Deleted", "Bulk delete of 43 contacts", "192.0.2.214"),
+    "bswagic:716": ("Contact Deleted", "Caleb Whitaker", "22/10/2026 09:30 AM", "192.0.2.214"),
+    "printago:399": ("bulk_delete", "part.delete", "2026-10-22T04:26:44.000Z", "192.0.2.214", '"count":48'),
+    "printago:398": ("bulk_delete", "sku.delete", "2026-10-22T04:30:02.000Z", "192.0.2.214", '"count":31'),
     "craftstage:266": ("export_created", "2026-10-09T", '"approvedItemCount":0,"withoutApproval":true'),
     "craftstage:677": ("items_approved", '"itm_2076_9"]'),
     "craftstage:698": ("export_created", '"approvedItemCount":12,"withoutApproval":false', '"itm_2076_12"]'),
-    "printago:735": ("auditLogs.disable", "nkechi@", "2026-10-13T16:14:08.000Z"),
-    "printago:734": ("auditLogs.enable", "theo@", "2026-10-13T19:46:51.000Z"),
+    "printago:738": ("auditLogs.disable", "nkechi@", "2026-10-13T16:14:08.000Z"),
+    "printago:737": ("auditLogs.enable", "theo@", "2026-10-13T19:46:51.000Z"),
     "oncloudwine:600": ("SYNC_SQUARE_STOCK", "FAILED", "403 Forbidden", "square.ts:142"),
     "oncloudwine:647": ("Integration updated · Square", "Theo Brandt", "support case 48213"),
-    "bswagic:890": ("Setting Updated", "Theo Brandt", "192.0.2.77", r"{\"admin.Staff.delete\":true}"),
-    "bswagic:942": ("Setting Updated", "Marta Lindqvist", r'After":"{\"admin.Staff.delete\":false}'),
-    "printago:927": ("member.updateRole", "theo@"),
-    "printago:290": ("member.remove", "theo@", "2026-10-23T21:06:20.000Z"),
+    "bswagic:932": ("Setting Updated", "Theo Brandt", "192.0.2.77", r"{\"admin.Staff.delete\":true}"),
+    "bswagic:988": ("Setting Updated", "Marta Lindqvist", r'After":"{\"admin.Staff.delete\":false}'),
+    "printago:931": ("member.updateRole", "theo@"),
+    "printago:291": ("member.remove", "theo@", "2026-10-23T21:06:20.000Z"),
     "oncloudwine:918": ("Team member removed · Caleb Whitaker", "Theo Brandt"),
     "hoops:633": ("Q-10472", "Totals updated", "Caleb Whitaker", '"$4,500.00","updated":"$45,000.00"'),
     "hoops:668": ("Q-10472", "Job created", "$45,000.00"),
     "hoops:721": ("Invoice created", "INV-2217"),
-    "printago:577": ('"email":"support@printago-support.example"', "nkechi@", "203.0.113.201"),
-    "printago:576": ("support@", '"accessCode":{"old":"[REDACTED]","new":"[REDACTED]"}'),
-    "printago:619": ("webhook.update", "theo@", '"signingSecret":{"old":"[REDACTED]"'),
+    "printago:579": ('"email":"support@printago-support.example"', "nkechi@", "203.0.113.201"),
+    "printago:578": ("support@", '"accessCode":{"old":"[REDACTED]","new":"[REDACTED]"}'),
+    "printago:622": ("webhook.update", "theo@", '"signingSecret":{"old":"[REDACTED]"'),
 }
 
 
