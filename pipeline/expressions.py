@@ -71,10 +71,7 @@ class Expressions:
         if isinstance(expression, str):
             return f"j[{self.slot(expression)}]"
         if "object" in expression:
-            pairs = ", ".join(
-                f"{quote(k)}, {self._member(inner)}" for k, inner in expression["object"].items()
-            )
-            return f"nullif(json_merge_patch('{{}}', json_object({pairs})), '{{}}')"
+            return self._object(expression["object"])
         if set(expression) == {"path"}:
             return self.json(expression["path"])
         if MODIFIERS & set(expression):
@@ -89,11 +86,17 @@ class Expressions:
             return self._embedded(expression)
         return f"to_json({self.text(expression)})"
 
-    def _member(self, expression: Any) -> str:
-        """A value of an object, or null when it is blank text."""
-        value = self.json(expression)
-        says = f"json_type({value}) <> 'VARCHAR' OR trim(json_extract_string({value}, '$')) <> ''"
-        return f"CASE WHEN {says} THEN {value} END"
+    def _object(self, members: Dictionary[str, Any]) -> str:
+        """A JSON object of the members that say something; what is inside a member stays as it is."""
+        pairs = []
+        for key, expression in members.items():
+            value = self.json(expression)
+            says = f"json_type({value}) NOT IN ('NULL', 'VARCHAR') OR trim(json_extract_string({value}, '$')) <> ''"
+            pairs.append(f"CASE WHEN {says} THEN to_json({quote(key)}) || ':' || {value} END")
+        told = f"list_filter([{', '.join(pairs)}], lambda pair: pair IS NOT NULL)"
+        return (
+            f"CASE WHEN len({told}) > 0 THEN CAST('{{' || array_to_string({told}, ',') || '}}' AS JSON) END"
+        )
 
     def condition(self, condition: Dictionary[str, Any]) -> str:
         """SQL that is true or false, never null."""
@@ -188,7 +191,7 @@ def _map_else(sql: str, otherwise: Any) -> str:
 def _split(sql: str, separator: str, part: int) -> str:
     at = f"strpos({sql}, {quote(separator)})"
     if part == 0:
-        return f"CASE WHEN {at} > 0 THEN left({sql}, {at} - 1) ELSE {sql} END"
+        return f"CASE WHEN {at} > 0 THEN {blank_null(f'left({sql}, {at} - 1)')} ELSE {sql} END"
     return f"CASE WHEN {at} > 0 THEN {blank_null(f'substr({sql}, {at} + {len(separator)})')} END"
 
 

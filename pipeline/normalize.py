@@ -213,10 +213,18 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
             inner = inner.setdefault(key, {}) if isinstance(inner, dict) else {}
             inner = inner if isinstance(inner, dict) else {}
         inner[last] = None
-    rest = f"json_merge_patch(record, {quote(json.dumps(patch))})::VARCHAR"
+    odd = [_when_not_object(build, key) for key, inner in patch.items() if isinstance(inner, dict)]
+    rest = f"json_merge_patch(record, {', '.join([quote(json.dumps(patch)), *odd])})::VARCHAR"
     for _ in range(
         2
     ):  # objects emptied two deep; the patterns match only where a key can start, never inside a text
         rest = f"""regexp_replace({rest}, ',"[^"\\\\]*":\\{{\\}}', '', 'g')"""
         rest = f"""regexp_replace({rest}, '\\{{"[^"\\\\]*":\\{{\\}},?', '{{', 'g')"""
     return f"nullif({rest}, '{{}}')"
+
+
+def _when_not_object(build: Expressions, key: str) -> str:
+    """A value where the mapping expects an object to read from; it is put back, for nothing of it was read."""
+    value = f"j[{build.slot('/' + key.replace('~', '~0').replace('/', '~1'))}]"
+    odd = f"json_type({value}) NOT IN ('OBJECT', 'NULL')"
+    return f"CASE WHEN {odd} THEN json_object({quote(key)}, {value}) ELSE '{{}}' END"
