@@ -1,0 +1,82 @@
+"""Evaluates a detector over the tables of a connection. Used by detect, which commits what it says, and by cases.
+
+A broken rule is an error that names its file; it is never an empty result. How much a rule saw is coverage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import duckdb
+
+from pipeline import dialect
+from pipeline.coverage import Coverage, coverage, failed
+from pipeline.errors import AuditbookError
+from pipeline.rulefile import Detector, Parameter, Value, parse, read, shipped, values
+
+__all__ = [
+    "COLUMNS", "Coverage", "Detector", "Finding", "Parameter", "Value",
+    "coverage", "evaluate", "failed", "parse", "read", "shipped", "values",
+]  # fmt: skip
+COLUMNS = ("key", "subject", "window_start", "window_end", "observed", "expected", "reason", "events")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a reviewer must look at, and the events behind it."""
+
+    finding_id: str
+    detector: str
+    severity: str
+    title: str
+    key: str
+    subject: str
+    window_start: datetime
+    window_end: datetime
+    observed: str
+    expected: str
+    reason: str
+    events: tuple[str, ...]
+
+
+def evaluate(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    overrides: Mapping[str, object],
+    severity: str | None = None,
+) -> list[Finding]:
+    """The findings of one detector over the tables of the connection, oldest first."""
+    parameters = values(detector, overrides)
+    try:
+        table = connection.sql(detector.sql, params=parameters).to_arrow_table()
+    except duckdb.Error as error:
+        raise AuditbookError(f"{dialect.first_line(error)}.", path=detector.path) from error
+    if tuple(table.column_names) != COLUMNS:
+        message = f"returns the columns {', '.join(table.column_names)}."
+        raise AuditbookError(message, path=detector.path, hint=f"Expected {', '.join(COLUMNS)}.")
+    found = [_finding(detector, severity or detector.severity, row) for row in table.to_pylist()]
+    keys = [one.key for one in found]
+    if doubled := sorted({key for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()):
+        raise AuditbookError(f'returns two findings with the key "{doubled[0]}".', path=detector.path)
+    return sorted(found, key=lambda one: (one.window_start, one.key))
+
+
+def _finding(detector: Detector, severity: str, row: Mapping[str, Any]) -> Finding:
+    for column in COLUMNS:
+        if row[column] is None or row[column] in ("", []):
+            identity = f'the finding with the key "{row["key"]}"' if row["key"] else "a finding"
+            raise AuditbookError(f"returns {identity} without {column}.", path=detector.path)
+    for column in ("window_start", "window_end"):
+        if not isinstance(row[column], datetime) or row[column].tzinfo is None:
+            raise AuditbookError(f"returns a {column} that is not a TIMESTAMPTZ.", path=detector.path)
+    digest = hashlib.sha256(f"{detector.id}\n{row['key']}".encode()).hexdigest()
+    return Finding(
+        finding_id=digest[:16], detector=detector.id, severity=severity, title=detector.title, key=row["key"],
+        subject=row["subject"], window_start=row["window_start"].astimezone(timezone.utc),
+        window_end=row["window_end"].astimezone(timezone.utc), observed=row["observed"], expected=row["expected"],
+        reason=row["reason"], events=tuple(sorted(row["events"])),
+    )  # fmt: skip

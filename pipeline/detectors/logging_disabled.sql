@@ -1,0 +1,97 @@
+/*
+title = "Audit logging switched off"
+severity = "critical"
+version = 1
+why = """While the log is off nothing else on this page can be trusted: what happened then left no trace. It is the first
+thing that somebody with something to hide does."""
+false_positives = """A trial of the product, a change of plan or a move to another log destination. Each of them is
+short, planned and known to whoever answers for the log."""
+next_steps = """Find out who decided it, and switch it on again. Treat the gap as unreviewed time: ask the product's
+vendor for its own records of it, and compare what exists now with the last backup before."""
+scope = "outcome <> 'failure'"
+needs = ["action_detail"]
+classes = ["logging"]
+
+[controls]
+soc2 = ["CC7.2", "CC7.3"]
+iso27001 = ["A.8.15", "A.8.16"]
+pci = ["10.2.1.6", "10.3.4", "10.7.2", "10.7.3"]
+hipaa = ["164.312(b)"]
+nist = ["AU-5", "AU-9", "AU-12"]
+*/
+WITH marked AS (
+  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.actor_key, e.actor_type, e.action_detail,
+    regexp_matches(lower(coalesce(e.action_detail, e.action_raw, '')),
+      '(disabl|deactivat|stop|paus|suspend|delet|destroy|remov|(^|[^a-z])(turn|turned|switch|switched)[ _.-]?off|(^|[^a-z])off$)')
+      AS says_off,
+    regexp_matches(lower(coalesce(e.action_detail, e.action_raw, '')),
+      '(enabl|activat|start|resum|creat|(^|[^a-z])(turn|turned|switch|switched)[ _.-]?on|(^|[^a-z])on$)') AS says_on
+  FROM events e
+  WHERE list_contains(e.classes, 'logging') AND e.outcome <> 'failure'
+),
+flags AS (
+  SELECT event_uid,
+    bool_or(lower(replace(CAST(new AS VARCHAR), '"', '')) IN ('false', 'off', 'disabled', '0')) AS to_off,
+    bool_or(lower(replace(CAST(new AS VARCHAR), '"', '')) IN ('true', 'on', 'enabled', '1')) AS to_on
+  FROM event_changes
+  WHERE regexp_matches(lower(field), '(enabled|active|logging|audit|status)')
+  GROUP BY event_uid
+),
+-- The verb decides; where it says neither ("settings.update"), the changed switch does.
+switches AS (
+  SELECT m.*, m.says_off OR (NOT m.says_on AND coalesce(f.to_off, false)) AS is_off
+  FROM marked m LEFT JOIN flags f ON f.event_uid = m.event_uid
+  WHERE m.says_off OR m.says_on OR coalesce(f.to_off, false) OR coalesce(f.to_on, false)
+),
+ordered AS (
+  SELECT *,
+    coalesce(lag(is_off) OVER (PARTITION BY source, instance ORDER BY occurred_at, event_uid), false) AS was_off,
+    sum(CASE WHEN is_off THEN 0 ELSE 1 END) OVER (PARTITION BY source, instance ORDER BY occurred_at, event_uid
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS switched_on
+  FROM switches
+),
+-- Switching off again what is off belongs to the first time.
+offs AS (
+  SELECT source, instance, switched_on, min(occurred_at) AS off_at, max(occurred_at) AS last_off_at,
+    arg_min(event_uid, CASE WHEN NOT was_off THEN occurred_at END) AS first_uid,
+    arg_min(actor_key, occurred_at) AS actor_key, arg_min(actor_type, occurred_at) AS actor_type,
+    list(event_uid) AS off_events
+  FROM ordered WHERE is_off GROUP BY source, instance, switched_on
+),
+gaps AS (
+  SELECT o.*, n.occurred_at AS on_at, n.event_uid AS on_uid
+  FROM offs o LEFT JOIN ordered n ON n.source = o.source AND n.instance IS NOT DISTINCT FROM o.instance
+    AND NOT n.is_off AND n.switched_on = o.switched_on + 1
+),
+counted AS (
+  SELECT g.source, g.first_uid, count(e.event_uid) AS between_events
+  FROM gaps g LEFT JOIN events e ON e.source = g.source AND e.instance IS NOT DISTINCT FROM g.instance
+    AND e.occurred_at > g.off_at AND (g.on_at IS NULL OR e.occurred_at < g.on_at)
+    AND NOT list_contains(g.off_events, e.event_uid)
+  GROUP BY g.source, g.first_uid
+),
+told AS (
+  SELECT g.*, c.between_events, date_diff('minute', g.off_at, g.on_at) AS minutes,
+    g.source || coalesce(' (' || g.instance || ')', '') AS subject,
+    coalesce(a.display_name, 'an unnamed ' || g.actor_type) AS who
+  FROM gaps g
+  JOIN counted c ON c.first_uid = g.first_uid
+  LEFT JOIN actors a ON a.actor_key = g.actor_key
+)
+SELECT
+  source || '|' || coalesce(instance, '') || '|' || first_uid AS key,
+  subject,
+  off_at AS window_start,
+  coalesce(on_at, last_off_at) AS window_end,
+  CASE WHEN on_at IS NULL THEN 'off, and not switched on again'
+       WHEN minutes < 120 THEN 'off for ' || minutes || ' minutes'
+       ELSE 'off for ' || trunc(minutes / 60) || ' h ' || (minutes - 60 * trunc(minutes / 60)) || ' min' END
+    || '; ' || between_events || CASE WHEN between_events = 1 THEN ' event' ELSE ' events' END || ' recorded meanwhile'
+    AS observed,
+  'audit logging on at all times' AS expected,
+  who || ' switched the audit log of ' || subject || ' off'
+    || CASE WHEN on_at IS NULL THEN '; nothing that was loaded says that it is on again.'
+            ELSE '; it came on again at the end of this window.' END AS reason,
+  list_sort(CASE WHEN on_uid IS NULL THEN off_events ELSE off_events || [on_uid] END) AS events
+FROM told
+ORDER BY window_start, key

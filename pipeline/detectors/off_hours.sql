@@ -1,0 +1,142 @@
+/*
+title = "Activity outside business hours"
+severity = "medium"
+version = 1
+why = """An account that works when its owner never does may be in somebody else's hands, or doing what should not
+be seen. The question is the person's own: hours that they often use are theirs, whatever the office keeps."""
+false_positives = """Releases, stock-taking and travel; a person whose shift has just moved (quiet again once the new
+hours are a habit). Hours that an intruder keeps for several days become a habit too. People with a short past are
+not judged at all, and are counted in the detector's coverage."""
+next_steps = """Ask the person what they did that night. Compare the address and the browser with their usual ones,
+read what was changed, and end the sessions if they do not recognise it."""
+scope = "actor_type = 'user' AND NOT actor_anonymous"
+needs = ["occurred_at", "actor_type"]
+baseline_days = "min_baseline_days"
+
+[controls]
+soc2 = ["CC6.1", "CC7.2"]
+iso27001 = ["A.8.15", "A.8.16"]
+pci = ["10.2.1.1", "10.4.1"]
+hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
+nist = ["AC-2(12)", "AU-6"]
+
+[parameters.min_baseline_days]
+default = 10
+minimum = 1
+unit = "days"
+meaning = "Earlier days with activity that a person needs before their hours can be judged"
+
+[parameters.baseline_days]
+default = 90
+minimum = 1
+unit = "days"
+meaning = "How far back habits are looked for"
+
+[parameters.habit_days]
+default = 3
+minimum = 1
+unit = "days"
+meaning = "On so many earlier days of the same kind (working or free) an hour must have been used to be a habit; on all of them, where there were fewer"
+
+[parameters.tolerance_hours]
+default = 1
+minimum = 0
+maximum = 11
+unit = "hours"
+meaning = "An hour this near to a habit is no surprise"
+
+[parameters.min_events]
+default = 2
+minimum = 1
+unit = "events"
+meaning = "Fewer events in a night are left alone, unless one of them is critical by its class"
+
+[parameters.night_ends]
+default = 5
+minimum = 0
+maximum = 12
+unit = "local hour"
+meaning = "What happens before this hour belongs to the night that began the evening before"
+*/
+WITH days AS (
+  SELECT schedule, local_date, NOT bool_or(is_business_hours) AS is_free FROM calendar GROUP BY schedule, local_date
+),
+-- What people did, on their own clock. A night is named by the evening it began.
+worked AS (
+  SELECT a.person, a.display_name, a.schedule, e.event_uid, e.occurred_at, c.hour, c.is_business_hours,
+    left(CAST(c.local_time + (e.occurred_at - c.slot) AS VARCHAR), 5) AS clock,
+    CASE WHEN c.hour < $night_ends THEN c.local_date - 1 ELSE c.local_date END AS night,
+    list_contains(e.classes, 'permission') OR list_contains(e.classes, 'deletion') OR list_contains(e.classes, 'logging')
+      OR list_contains(e.classes, 'secret') OR list_contains(e.classes, 'critical_setting') AS is_critical
+  FROM events e
+  JOIN actors a ON a.actor_key = e.actor_key
+  JOIN calendar c ON c.schedule = a.schedule AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
+  WHERE e.actor_type = 'user' AND NOT e.actor_anonymous AND NOT a.is_service
+),
+placed AS (
+  SELECT w.*, coalesce(d.is_free, false) AS is_free
+  FROM worked w LEFT JOIN days d ON d.schedule = w.schedule AND d.local_date = w.night
+),
+used AS (
+  SELECT DISTINCT person, night, is_free, hour FROM placed
+),
+outside AS (
+  SELECT DISTINCT person, night, is_free, hour FROM placed WHERE NOT is_business_hours
+),
+-- For each such hour: on how many earlier days of the same kind it, or one beside it, was used.
+habits AS (
+  SELECT o.person, o.night, o.hour, count(DISTINCT u.night) AS habit_days
+  FROM outside o
+  LEFT JOIN used u ON u.person = o.person AND u.is_free = o.is_free
+    AND u.night < o.night AND u.night >= o.night - $baseline_days
+    AND least(abs(u.hour - o.hour), 24 - abs(u.hour - o.hour)) <= $tolerance_hours
+  GROUP BY o.person, o.night, o.hour
+),
+-- A person who worked on both Saturdays there have been has the habit, though there were not three yet.
+chances AS (
+  SELECT o.person, o.night, count(*) AS possible_days
+  FROM (SELECT DISTINCT person, schedule, night, is_free FROM placed WHERE NOT is_business_hours) o
+  JOIN (SELECT person, min(night) AS first_night FROM used GROUP BY person) f ON f.person = o.person
+  JOIN days d ON d.schedule = o.schedule AND d.is_free = o.is_free AND d.local_date < o.night
+    AND d.local_date >= greatest(f.first_night, o.night - $baseline_days)
+  GROUP BY o.person, o.night
+),
+pasts AS (
+  SELECT o.person, o.night, count(DISTINCT u.night) AS active_days
+  FROM (SELECT DISTINCT person, night FROM outside) o
+  JOIN (SELECT DISTINCT person, night FROM used) u ON u.person = o.person
+    AND u.night < o.night AND u.night >= o.night - $baseline_days
+  GROUP BY o.person, o.night
+),
+unusual AS (
+  SELECT p.*, h.habit_days, past.active_days
+  FROM placed p
+  JOIN habits h ON h.person = p.person AND h.night = p.night AND h.hour = p.hour
+  JOIN pasts past ON past.person = p.person AND past.night = p.night
+  JOIN chances ch ON ch.person = p.person AND ch.night = p.night
+  WHERE NOT p.is_business_hours AND h.habit_days < least($habit_days, ch.possible_days) AND past.active_days >= $min_baseline_days
+),
+nights AS (
+  SELECT person, night, min(display_name) AS subject, min(schedule) AS schedule,
+    min(occurred_at) AS window_start, max(occurred_at) AS window_end, arg_min(clock, occurred_at) AS first_clock,
+    arg_max(clock, occurred_at) AS last_clock, count(*) AS n, max(habit_days) AS habit_days,
+    max(active_days) AS active_days, bool_or(is_free) AS is_free, list_sort(list(event_uid)) AS events
+  FROM unusual
+  GROUP BY person, night
+  HAVING count(*) >= $min_events OR bool_or(is_critical)
+)
+SELECT
+  person || '|' || night AS key,
+  subject,
+  window_start,
+  window_end,
+  n || CASE WHEN n = 1 THEN ' event at ' || first_clock
+            ELSE ' events from ' || first_clock || ' to ' || last_clock END || ' local time' AS observed,
+  'no activity outside business hours, except at hours used on ' || $habit_days || ' earlier days' AS expected,
+  subject || ' was active in the night of ' || night || ', '
+    || CASE WHEN is_free THEN 'a free day' ELSE 'a working day' END || ', outside business hours (' || schedule
+    || '); of ' || active_days || ' earlier active days, ' || habit_days
+    || CASE WHEN habit_days = 1 THEN ' day was' ELSE ' days were' END || ' at such an hour.' AS reason,
+  events
+FROM nights
+ORDER BY window_start, key

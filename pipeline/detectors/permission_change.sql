@@ -1,0 +1,72 @@
+/*
+title = "Permissions changed"
+severity = "medium"
+version = 1
+why = """Who may do what is decided here. Every change should have somebody who asked for it and somebody who agreed;
+auditors take a sample of them and want to see both."""
+false_positives = """Joiners, movers and leavers on the days when they join, move and leave. All of it is expected work;
+none of it should be without a ticket."""
+next_steps = """Match each change with its request and approval. Pay attention to people who changed their own access, to
+wildcard and administrator permissions, and to grants that are taken back the same day."""
+scope = "outcome IS NOT NULL"
+needs = ["action"]
+classes = ["permission"]
+
+[controls]
+soc2 = ["CC6.1", "CC6.2", "CC6.3"]
+iso27001 = ["A.5.15", "A.5.18", "A.8.2"]
+pci = ["7.2.1", "10.2.1.2", "10.2.1.5"]
+hipaa = ["164.308(a)(4)(ii)(C)", "164.312(b)"]
+nist = ["AC-2", "AC-6(9)", "AU-6"]
+
+[parameters.examples]
+default = 3
+minimum = 1
+unit = "changes"
+meaning = "So many changes are told in the reason; the evidence has them all"
+*/
+WITH changed AS (
+  SELECT e.event_uid, e.source, e.occurred_at, e.outcome, c.local_date,
+    coalesce(a.person, e.source || ':' || CASE WHEN e.actor_anonymous THEN 'anonymous' ELSE e.actor_type END) AS person,
+    coalesce(a.display_name, CASE WHEN e.actor_anonymous THEN 'Anonymous'
+             ELSE 'an unnamed ' || e.actor_type END || ' of ' || e.source) AS display_name,
+    coalesce(e.action_detail, e.action_raw, e.action, 'a change')
+      || coalesce(' on ' || e.entity_type || ' ' || coalesce(e.entity_name, e.entity_id), '')
+      || coalesce(' (' || e.message || ')', '') AS told
+  FROM events e
+  LEFT JOIN actors a ON a.actor_key = e.actor_key
+  JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
+    AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
+  WHERE list_contains(e.classes, 'permission')
+),
+fields AS (
+  SELECT event_uid, string_agg(
+      field || ' from ' || CASE WHEN redacted THEN '[REDACTED]' WHEN old_present THEN coalesce(CAST(old AS VARCHAR), 'null') ELSE 'nothing' END
+      || ' to ' || CASE WHEN redacted THEN '[REDACTED]' WHEN new_present THEN coalesce(CAST(new AS VARCHAR), 'null') ELSE 'nothing' END,
+      ', ' ORDER BY field) AS told
+  FROM event_changes GROUP BY event_uid
+),
+numbered AS (
+  SELECT c.*, c.told || coalesce(': ' || f.told, '') || CASE WHEN c.outcome = 'failure' THEN ' (refused)' ELSE '' END AS line,
+    row_number() OVER (PARTITION BY c.person, c.local_date ORDER BY c.occurred_at, c.event_uid) AS n
+  FROM changed c LEFT JOIN fields f ON f.event_uid = c.event_uid
+),
+days AS (
+  SELECT person, local_date, min(display_name) AS subject, min(occurred_at) AS window_start,
+    max(occurred_at) AS window_end, count(*) AS n, count(*) FILTER (outcome = 'failure') AS refused,
+    string_agg(line, '; ' ORDER BY n) FILTER (n <= $examples) AS examples, list_sort(list(event_uid)) AS events
+  FROM numbered GROUP BY person, local_date
+)
+SELECT
+  person || '|' || local_date AS key,
+  subject,
+  window_start,
+  window_end,
+  n || CASE WHEN n = 1 THEN ' permission change' ELSE ' permission changes' END
+    || CASE WHEN refused > 0 THEN ', ' || refused || ' of them refused' ELSE '' END AS observed,
+  'each with a request and an approval' AS expected,
+  subject || ' on ' || local_date || ': ' || examples
+    || CASE WHEN n > $examples THEN '; and ' || (n - $examples) || ' more.' ELSE '.' END AS reason,
+  events
+FROM days
+ORDER BY window_start, key

@@ -1,0 +1,188 @@
+"""Reads and checks a detector file: a TOML header in the leading comment, then one SELECT. Part of detector.
+
+A file that is wrong is an error with its line before anything runs. The folder is the registry.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.resources
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from pipeline import dialect
+from pipeline.columns import EVENT_COLUMNS
+from pipeline.errors import AuditbookError, UsageError
+
+Value = int | float | str | bool
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number or text of a rule that auditbook.toml may change."""
+
+    default: Value
+    unit: str
+    meaning: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Detector:
+    """One rule as its file says it; `path` is what errors call the file."""
+
+    id: str
+    title: str
+    severity: str
+    version: int
+    why: str
+    false_positives: str
+    next_steps: str
+    controls: Mapping[str, tuple[str, ...]]
+    scope: str
+    needs: tuple[str, ...]
+    classes: tuple[str, ...]
+    baseline_days: int
+    baseline_parameter: str | None
+    parameters: Mapping[str, Parameter]
+    sql: str
+    sha256: str
+    path: str
+
+
+def read(path: Path) -> Detector:
+    """Read one detector file from disk."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuditbookError(f"cannot be read: {error}.", path=path) from error
+    return parse(text, name=path.stem, path=str(path))
+
+
+@cache
+def shipped() -> dict[str, Detector]:
+    """Every detector of the folder, by id: the folder is the registry."""
+    folder = importlib.resources.files("pipeline") / "detectors"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    names = [file.name.removesuffix(".sql") for file in files]
+    return {
+        name: parse(file.read_text("utf-8"), name=name, path=f"pipeline/detectors/{file.name}")
+        for name, file in zip(names, files, strict=True)
+    }
+
+
+def parse(text: str, *, name: str, path: str) -> Detector:
+    """Check a detector's text; an error names the line and how to mend it."""
+    header = _header(text, path)
+    for problem in dialect.problems(text)[:1]:
+        raise AuditbookError(problem.message, path=path, line=problem.line, hint=problem.hint)
+    _check_names(text, header, path)
+    baseline = header.get("baseline_days", 0)
+    parameters = {key: Parameter(**value) for key, value in header.get("parameters", {}).items()}
+    named = baseline if isinstance(baseline, str) else None
+    texts = {key: " ".join(header[key].split()) for key in ("title", "why", "false_positives", "next_steps", "scope")}
+    return Detector(
+        id=name, severity=header["severity"], version=header["version"],
+        controls={key: tuple(values) for key, values in header["controls"].items()},
+        needs=tuple(header["needs"]), classes=tuple(header.get("classes", [])),
+        baseline_days=int(parameters[named].default) if named else baseline, baseline_parameter=named,
+        parameters=parameters, sql=text, sha256=hashlib.sha256(text.encode()).hexdigest(), path=path, **texts,
+    )  # fmt: skip
+
+
+def values(detector: Detector, overrides: Mapping[str, object]) -> dict[str, Value]:
+    """The parameters as they apply: the defaults, and what the configuration changes about them."""
+    chosen = {name: parameter.default for name, parameter in detector.parameters.items()}
+    for name, value in overrides.items():
+        where = f"[detectors.{detector.id}] {name}:"
+        if name not in chosen:
+            near = difflib.get_close_matches(name, chosen, 1)
+            hint = f"Known are: {', '.join(chosen) or 'none'}." + (f" Did you mean {near[0]}?" if near else "")
+            raise UsageError(f"{where} no such parameter.", hint=hint)
+        chosen[name] = _checked(where, detector.parameters[name], value)
+    return chosen
+
+
+def _header(text: str, path: str) -> dict[str, Any]:
+    """The TOML of the leading comment. It starts on the file's first line, so its lines are the file's lines."""
+    found = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
+    if not found:
+        raise AuditbookError("has no header.", path=path, line=1, hint="It begins with /* title = … */ in TOML.")
+    try:
+        header = tomllib.loads(found.group(1))
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place.group(1)) if place else found.group(1).count("\n") + 1
+        raise AuditbookError(f"the header is not TOML: {error}.", path=path, line=line) from error
+    problem = jsonschema.exceptions.best_match(_validator().iter_errors(header))
+    if problem is not None:
+        keys = [str(key) for key in problem.absolute_path]
+        where = ".".join(keys) or "the header"
+        raise AuditbookError(f"{where}: {problem.message}.", path=path, line=_line_of(text, keys))
+    return header
+
+
+def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
+    """Declared and used parameters are the same, and columns are columns."""
+    declared, used = set(header.get("parameters", {})), dialect.parameters(text)
+    for name in sorted(used - declared):
+        hint = f"Add [parameters.{name}] to the header."
+        line = _line_where(text, rf"\${name}\b")
+        raise AuditbookError(f"${name} is used but not declared.", path=path, line=line, hint=hint)
+    for name in sorted(declared - used):
+        line = _line_of(text, ["parameters", name])
+        raise AuditbookError(f"the parameter {name} is declared but not used.", path=path, line=line)
+    baseline = header.get("baseline_days", 0)
+    if isinstance(baseline, str) and not isinstance(header["parameters"].get(baseline, {}).get("default"), int):
+        line = _line_of(text, ["baseline_days"])
+        raise AuditbookError(f'baseline_days: "{baseline}" is not a parameter in days.', path=path, line=line)
+    for column in header["needs"]:
+        if column not in EVENT_COLUMNS:
+            line = _line_of(text, ["needs"])
+            raise AuditbookError(f'needs: "{column}" is not a column of events.', path=path, line=line)
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """The line where a key of the header is written, or the table that should have it; else the first."""
+    for depth in range(len(keys), 0, -1):
+        name = re.escape(keys[depth - 1])
+        table = re.escape(".".join(keys[:depth]))
+        if line := _line_where(text, rf"^\s*(?:/\*)?\s*(?:{name}\s*=|\[{table}\])", otherwise=0):
+            return line
+    return 1
+
+
+def _line_where(text: str, pattern: str, otherwise: int = 1) -> int:
+    found = re.search(pattern, text, re.MULTILINE)
+    return text.count("\n", 0, found.end()) + 1 if found else otherwise
+
+
+def _checked(where: str, parameter: Parameter, value: object) -> Value:
+    """A configured value of the default's type and within its bounds."""
+    wanted = type(parameter.default)
+    if isinstance(value, int) and not isinstance(value, bool) and wanted is float:
+        value = float(value)
+    if type(value) is not wanted:
+        kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[wanted]
+        raise UsageError(f"{where} {json.dumps(value, default=str)} is not {kind} ({parameter.unit}).")
+    low, high = parameter.minimum, parameter.maximum
+    if isinstance(value, int | float) and ((low is not None and value < low) or (high is not None and value > high)):
+        bounds = " and ".join(f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None)
+        raise UsageError(f"{where} {value:g} is out of range.", hint=f"Expected {bounds} ({parameter.unit}).")
+    return value  # type: ignore[return-value]
+
+
+@cache
+def _validator() -> Any:
+    schema = json.loads((importlib.resources.files("schemas") / "detector.schema.json").read_text("utf-8"))
+    return jsonschema.Draft202012Validator(schema)
