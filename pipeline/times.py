@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pipeline.expressions import Expressions, pointer, quote
@@ -11,6 +12,7 @@ from pipeline.expressions import Expressions, pointer, quote
 ZONE = r"(Z|z|[+-]\d{2}(:?\d{2})?)"
 ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
 SLASHED = r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d"
+EXAMPLE = datetime(2026, 10, 31, 23, 47)  # noqa: DTZ001 - a clock's face, in no zone
 EXPECTED = {"iso": "ISO 8601", "epoch_s": "seconds since 1970", "epoch_ms": "milliseconds since 1970"}
 
 
@@ -29,6 +31,7 @@ def columns(
 ) -> Clock:
     """The compiled [time] table of a mapping under the settings of one load."""
     raw, form = build.text(rules["path"]), rules["format"]
+    formats: list[str] = []
     local, warnings = "NULL::TIMESTAMP", "[]"
     if form == "iso":
         local, instant = (
@@ -47,7 +50,7 @@ def columns(
             warnings = f"CASE WHEN {_either_order(raw)} THEN ['day_order_assumed'] ELSE [] END"
     skipped = f"CASE WHEN {_in_zone(local, zone)}::VARCHAR IS NOT NULL AND timezone({quote(zone)}, "
     skipped += f"{_in_zone(local, zone)}) <> {local} THEN ['nonexistent_local_time'] ELSE [] END"
-    expected = EXPECTED[form] if isinstance(form, str) else " or ".join(form)
+    expected = EXPECTED[form] if isinstance(form, str) else "a time like " + EXAMPLE.strftime(formats[0])
     named = quote("$." + ".".join(pointer(rules["path"])[1:].split("/")))
     shown = f"CAST(j[{build.slot(rules['path'])}] AS VARCHAR)"
     return Clock(
