@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -27,14 +25,15 @@ class Root(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
         return list(self.commands)
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any) -> Any:
-        settings.pop("standalone_mode", None)
+    def main(self, *arguments: Any, **settings: Any) -> Any:
         try:
-            code = super().main(args, prog_name or "auditbook", standalone_mode=False, **settings)
+            code = super().main(
+                *arguments, **{"prog_name": "auditbook", **settings, "standalone_mode": False}
+            )
             sys.stdout.flush()
         except AuditbookError as error:
             if os.environ.get("AUDITBOOK_TRACE"):
-                traceback.print_exc()
+                sys.excepthook(type(error), error, error.__traceback__)
             code = _told(str(error), error.exit_code)
         except click.ClickException as error:
             code = _told(_words(error), error.exit_code)
@@ -42,10 +41,17 @@ class Root(click.Group):
             code = _told(
                 "stopped; what was committed stays, and the next run goes on from there.", INTERRUPTED
             )
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The reader of a pipe may leave when it has enough; that is no error of ours."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = BROKEN_PIPE
-        sys.exit(code if isinstance(code, int) else 0)
+            ctx.exit(BROKEN_PIPE)
 
 
 class Nouns(click.Group):

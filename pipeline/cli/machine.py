@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 
 import click
@@ -24,6 +23,8 @@ def init(config: Path, store: Path, quiet: bool) -> None:
     Example:
       auditbook init
     """
+    import importlib.resources
+
     from pipeline import store as stores
     from pipeline.errors import AuditbookError, UsageError
 
@@ -62,7 +63,7 @@ def doctor(ctx: click.Context, store: Path, as_json: bool) -> None:
     if as_json:
         output.document([vars(check) for check in checks])
     for check in checks if not as_json else []:
-        print(f"{check.state:<8} {check.what:<12} {output.inert(check.found)}")
+        print(f"{check.state:<8} {check.what:<21} {output.inert(check.found)}")
         if check.mend:
-            print(f"{'':<21} {check.mend}")
+            print(f"{'':<30} {check.mend}")
     ctx.exit(1 if any(check.state == "missing" for check in checks) else 0)

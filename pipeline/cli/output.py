@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.query import Rows
 
 Row = Mapping[str, Any]
+WIDEST = 100  # what a table on a pipe shows of one text; csv and json have all of it
 
 # Everything that moves a cursor, rings, hides or turns text around: C0, DEL, C1, bidirectional and zero-width marks.
 _ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -39,6 +39,8 @@ def rows(found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = 
 
 def structured(records: Sequence[Row], shape: str) -> None:
     """csv, json or jsonl."""
+    import json
+
     if shape == "json":
         document(records)
     elif shape == "jsonl":
@@ -53,6 +55,8 @@ def structured(records: Sequence[Row], shape: str) -> None:
 
 def document(value: object) -> None:
     """One JSON document."""
+    import json
+
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
@@ -76,7 +80,7 @@ def table(columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = 
             min_width=max((len(cell(r.get(name))) for r in records), default=0) if name in keys else None,
         )  # fmt: skip
     for record in records:
-        made.add_row(*(Text(cell(record.get(name))) for name in columns))
+        made.add_row(*(Text(_short(cell(record.get(name)))) for name in columns))
     with console.capture() as captured:
         console.print(made)
     sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
@@ -84,6 +88,8 @@ def table(columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = 
 
 def cell(value: object) -> str:
     """A value as people read it."""
+    import json
+
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -95,6 +101,10 @@ def cell(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(cell(item) for item in value)
     return inert(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
 def record(pairs: Iterable[tuple[str, object]]) -> None:
