@@ -130,11 +130,12 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
 def to_dict(config: Config) -> dict[str, Any]:
     """The same config in canonical form: what was set and nothing else, the order of tables and keys settled."""
-    organization = _set(config.organization)
-    if not organization.pop("timezone_configured", False):
-        organization.pop("timezone", None)
-    if not organization.pop("hours_configured", False):
-        organization.pop("business_hours", None)
+    own = config.organization
+    organization = {name: value for name, value in _set(own).items() if name in ("name", "holidays")}
+    if own.timezone_configured:
+        organization["timezone"] = own.timezone
+    if own.hours_configured:
+        organization["business_hours"] = own.business_hours
     parts: dict[str, Any] = {
         "organization": organization,
         "sources": {name: _set(settings) for name, settings in sorted(config.sources.items())},
