@@ -85,7 +85,7 @@ SELECT
   coalesce(on_at, last_off_at) AS window_end,
   CASE WHEN on_at IS NULL THEN 'off, and not switched on again'
        WHEN minutes < 120 THEN 'off for ' || minutes || ' minutes'
-       ELSE 'off for ' || trunc(minutes / 60) || ' h ' || (minutes - 60 * trunc(minutes / 60)) || ' min' END
+       ELSE 'off for ' || CAST(trunc(minutes / 60) AS BIGINT) || ' h ' || minutes % 60 || ' min' END
     || '; ' || between_events || CASE WHEN between_events = 1 THEN ' event' ELSE ' events' END || ' recorded meanwhile'
     AS observed,
   'audit logging on at all times' AS expected,
