@@ -1,0 +1,228 @@
+"""Was everything looked at? The sum of the ledger, every file's fates, silent days, and one verdict with its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from pipeline.errors import AuditbookError
+from reports.period import Instant, instant
+from reports.rows import Reader, Row
+from reports.text import count, listed
+
+Verdict = Literal["PASS", "PASS WITH EXCEPTIONS", "FAIL"]
+FATES = ("events", "duplicates", "rejects", "blank")
+# A source that is active on fewer of its working days than this is too quiet for a silent day to mean anything.
+STEADY = 0.8
+# More rejected lines than this share of a file, and the file cannot be called read.
+MOST_REJECTS = 0.01
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The sum that must hold: read = events + duplicates + rejects + blank."""
+
+    read: int
+    events: int
+    duplicates: int
+    rejects: int
+    blank: int
+
+
+@dataclass(frozen=True)
+class FileRow:
+    name: str
+    sha256: str
+    source: str
+    bytes: int
+    ledger: Ledger
+    first: Instant | None
+    last: Instant | None
+    mapping_version: str
+    commit_no: int
+
+
+@dataclass(frozen=True)
+class Silence:
+    """One source's working days: with entries, without any, and those before it first said something."""
+
+    source: str
+    working_days: int
+    active_days: int
+    not_covered: tuple[date, ...]
+    silent: tuple[date, ...]
+    steady: bool
+
+
+@dataclass(frozen=True)
+class Completeness:
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    ledger: Ledger
+    files: tuple[FileRow, ...]
+    files_elsewhere: int
+    silence: tuple[Silence, ...]
+    conflicts: int
+    unmapped_events: int
+
+
+def completeness(reader: Reader) -> Completeness:
+    """What the files of the period hold, checked against the lines themselves."""
+    files = tuple(_file(reader, row) for row in _files(reader))
+    ledger = _sum(files)
+    _check(reader, files)
+    silence = _silence(reader)
+    counts = reader.one(
+        "SELECT count(*) FILTER (conflicts_with IS NOT NULL) AS conflicts, "
+        "count(*) FILTER (unmapped IS NOT NULL AND unmapped <> '{}') AS unmapped "
+        "FROM events WHERE occurred_at >= $since AND occurred_at < $until"
+    )
+    failures = _failures(files, ledger)
+    exceptions = _exceptions(ledger, silence, counts["conflicts"])
+    verdict: Verdict = "FAIL" if failures else "PASS WITH EXCEPTIONS" if exceptions else "PASS"
+    return Completeness(
+        verdict=verdict,
+        reasons=tuple(failures + exceptions),
+        ledger=ledger,
+        files=files,
+        files_elsewhere=reader.one("SELECT count(*) AS n FROM files")["n"] - len(files),
+        silence=silence,
+        conflicts=counts["conflicts"],
+        unmapped_events=counts["unmapped"],
+    )
+
+
+def _files(reader: Reader) -> list[Row]:
+    """Files whose entries touch the period, and files of which nothing became an entry."""
+    return reader.rows(
+        "SELECT *, epoch_us(first_event) AS first_us, epoch_us(last_event) AS last_us FROM files "
+        "WHERE first_event IS NULL OR (first_event < $until AND last_event >= $since) "
+        "ORDER BY source, file, commit_no, sha256"
+    )
+
+
+def _file(reader: Reader, row: Row) -> FileRow:
+    where = reader.period.since.zone
+    return FileRow(
+        name=row["file"],
+        sha256=row["sha256"],
+        source=row["source"] or "not recognised",
+        bytes=row["bytes"],
+        ledger=Ledger(row["read"], *(row[fate] for fate in FATES)),
+        first=instant(row["first_us"], where),
+        last=instant(row["last_us"], where),
+        mapping_version=row["mapping_version"] or "–",
+        commit_no=row["commit_no"],
+    )
+
+
+def _sum(files: tuple[FileRow, ...]) -> Ledger:
+    ledgers = [file.ledger for file in files]
+    return Ledger(*(sum(getattr(ledger, name) for ledger in ledgers) for name in ("read", *FATES)))
+
+
+def _check(reader: Reader, files: tuple[FileRow, ...]) -> None:
+    """A report whose numbers do not add up is not written."""
+    counted: dict[tuple[str, str], dict[str, int]] = {}
+    for row in reader.rows("SELECT file, file_sha256, fate, count(*) AS n FROM lines GROUP BY ALL"):
+        counted.setdefault((row["file"], row["file_sha256"]), {})[row["fate"]] = row["n"]
+    for file in files:
+        said = file.ledger
+        if said.read != said.events + said.duplicates + said.rejects + said.blank:
+            raise AuditbookError(
+                f"{said.read:,} lines read are not {said.events:,} events + {said.duplicates:,} duplicates + "
+                f"{said.rejects:,} rejects + {said.blank:,} blank.",
+                path=file.name,
+                hint="No report is written. Run: auditbook verify",
+            )
+        found = counted.get((file.name, file.sha256), {})
+        lines = Ledger(sum(found.values()), *(found.get(fate, 0) for fate in ("event", "duplicate", "reject", "blank")))
+        if lines != said:
+            raise AuditbookError(
+                f"the ledger says {_said(said)}, its lines say {_said(lines)}.",
+                path=file.name,
+                hint="No report is written. Run: auditbook verify",
+            )
+
+
+def _said(ledger: Ledger) -> str:
+    return ", ".join(f"{getattr(ledger, name):,} {name}" for name in ("read", *FATES))
+
+
+def _silence(reader: Reader) -> tuple[Silence, ...]:
+    """Working days are those with business hours in the organization's calendar."""
+    working = {
+        row["local_date"]
+        for row in reader.rows(
+            "SELECT DISTINCT local_date FROM calendar WHERE schedule = 'organization' AND is_business_hours "
+            "AND slot >= $since - INTERVAL 1 DAY AND slot < $until"
+        )
+    }
+    days = [day for day in reader.period.days if day in working]
+    active: dict[str, set[date]] = {}
+    for row in reader.rows(
+        "SELECT DISTINCT e.source, c.local_date FROM events e JOIN calendar c "
+        "ON c.slot = time_bucket(INTERVAL 15 MINUTES, e.occurred_at) AND c.schedule = 'organization' "
+        "WHERE e.occurred_at >= $since AND e.occurred_at < $until ORDER BY ALL"
+    ):
+        active.setdefault(row["source"], set()).add(row["local_date"])
+    return tuple(_silent(source, days, active[source]) for source in sorted(active))
+
+
+def _silent(source: str, days: list[date], active: set[date]) -> Silence:
+    first = min(active)
+    covered = [day for day in days if day >= first]
+    missing = tuple(day for day in covered if day not in active)
+    steady = bool(covered) and (len(covered) - len(missing)) / len(covered) >= STEADY
+    return Silence(
+        source=source,
+        working_days=len(covered),
+        active_days=len(covered) - len(missing),
+        not_covered=tuple(day for day in days if day < first),
+        silent=missing,
+        steady=steady,
+    )
+
+
+def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:
+    if not files:
+        return ["No file has an entry in this period."]
+    reasons = []
+    for file in files:
+        lines, rejects = file.ledger.read - file.ledger.blank, file.ledger.rejects
+        if lines and rejects == lines:
+            reasons.append(f"{file.name}: none of its {count(lines, 'line')} could be read.")
+        elif rejects > lines * MOST_REJECTS:
+            reasons.append(
+                f"{file.name}: {rejects:,} of {count(lines, 'line')} could not be read, more than "
+                f"{MOST_REJECTS:.0%} of the file."
+            )
+    if ledger.read == 0:
+        reasons.append("The files hold no lines.")
+    return reasons
+
+
+def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) -> list[str]:
+    reasons = []
+    if ledger.rejects:
+        reasons.append(
+            f"{count(ledger.rejects, 'line')} could not be read; each is kept with its reason and byte offset."
+        )
+    for row in silence:
+        if row.steady and row.silent:
+            dates = listed([_day(day) for day in row.silent[:5]])
+            more = f" and {len(row.silent) - 5:,} more" if len(row.silent) > 5 else ""
+            reasons.append(f"{row.source} is silent on {count(len(row.silent), 'working day')}: {dates}{more}.")
+        if row.not_covered:
+            reasons.append(
+                f"{row.source} has no entry before its first on {_day(max(row.not_covered))} or later: "
+                f"{count(len(row.not_covered), 'working day')} at the start of the period not covered."
+            )
+    if conflicts:
+        reasons.append(f"{count(conflicts, 'entry', 'entries')} came again under the same id with other content.")
+    return reasons
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B}"

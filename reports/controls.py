@@ -1,0 +1,75 @@
+"""The control matrix: which controls the rules speak to, and what can be said of each. Never that one is met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.findings import Finding, Findings
+from reports.method import Rule
+from reports.text import count, listed
+
+FRAMEWORKS = {
+    "soc2": "SOC 2",
+    "iso27001": "ISO/IEC 27001:2022",
+    "pci": "PCI DSS 4.0.1",
+    "hipaa": "HIPAA 45 CFR",
+    "nist": "NIST SP 800-53 Rev. 5",
+}
+
+
+@dataclass(frozen=True)
+class Control:
+    framework: str
+    id: str
+    status: str
+    why: str
+    rules: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Control, ...]:
+    """One row for each control that a rule names, frameworks in a fixed order."""
+    by_control: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        for framework, ids in rule.controls:
+            for control in ids:
+                by_control.setdefault((framework, control), []).append(rule)
+    order = list(FRAMEWORKS)
+    keys = sorted(by_control, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), _natural(key[1])))
+    return tuple(_control(framework, control, by_control[framework, control], found) for framework, control in keys)
+
+
+def _control(framework: str, control: str, rules: list[Rule], found: Findings) -> Control:
+    names = tuple(rule.id for rule in rules)
+    raised = tuple(f for f in (*found.full, *found.brief) if f.rule in names and f.state != "withdrawn")
+    status, why = _status(rules, raised)
+    return Control(FRAMEWORKS.get(framework, framework), control, status, why, names, raised)
+
+
+def _status(rules: list[Rule], raised: tuple[Finding, ...]) -> tuple[str, str]:
+    """Exceptions are what somebody confirmed; what nobody decided yet needs review."""
+    evaluated = sum(rule.count("evaluated") for rule in rules)
+    failed = [rule.id for rule in rules if rule.count("failed")]
+    if not evaluated:
+        return "not evaluated", f"{listed(failed)} failed" if failed else "no source says what the rules need"
+    confirmed = [f for f in raised if f.disposition in ("accepted", "escalated")]
+    undecided = [f for f in raised if f.undecided]
+    missed = sum(rule.count("not_evaluable") for rule in rules)
+    parts = [
+        f"{count(len(confirmed), 'finding')} confirmed" if confirmed else "",
+        f"{count(len(undecided), 'finding')} to decide" if undecided else "",
+        f"{listed(failed)} failed" if failed else "",
+    ]
+    why = ", ".join(part for part in parts if part)
+    if confirmed or failed:
+        return "exception", why
+    if undecided:
+        return "needs review", why
+    looked = f"{count(sum(rule.in_scope for rule in rules), 'entry', 'entries')} looked at, nothing undecided"
+    return "evidence present", looked + (f"; {count(missed, 'source')} could not be evaluated" if missed else "")
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    """10.2 comes after 9.1."""
+    parts = text.replace("(", ".").replace(")", "").replace("-", ".").split(".")
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]

@@ -1,0 +1,183 @@
+"""Store -> one frozen Report. Every number of the document is computed here or in the parts; templates only place."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.errors import AuditbookError, UsageError
+from reports import activity, completeness, controls, findings, method, record, scope
+from reports.period import EPOCH, Instant, Moment, Period, moment, zone
+from reports.rows import Log, Reader, rows
+
+LIBRARIES = ("auditbook", "duckdb", "jinja2", "weasyprint", "tzdata")
+
+
+@dataclass(frozen=True)
+class Cover:
+    organization: str
+    report_id: str
+    status: str
+    status_why: str
+    period: Period
+    as_of: Instant
+    head: str
+    commits: int
+    versions: tuple[tuple[str, str], ...]
+    prepared_by: str
+    reviewed_by: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """One review, complete: what HTML and PDF are both made of."""
+
+    cover: Cover
+    completeness: completeness.Completeness
+    sources: tuple[scope.Source, ...]
+    times: scope.Times
+    rules: tuple[method.Rule, ...]
+    findings: findings.Findings
+    activity: activity.Activity
+    controls: tuple[controls.Control, ...]
+    record: record.Record
+    entries: int
+    actors: int
+
+    @property
+    def rules_not_evaluable(self) -> int:
+        return sum(rule.status == "not evaluable" for rule in self.rules)
+
+    @property
+    def rules_failed(self) -> int:
+        return sum(rule.status == "failed" for rule in self.rules)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller asks for; the clock comes from outside, so that a report can be made again."""
+
+    as_of: datetime
+    since: Moment = None
+    until: Moment = None
+    prepared_by: str | None = None
+    reviewed_by: str | None = None
+
+
+def build(
+    log: Log, request: Request, *, detectors: Mapping[str, Any] | None = None, mappings: Mapping[str, Any] | None = None
+) -> Report:
+    """The report on one stretch of the log; `detectors` and `mappings` default to the shipped ones."""
+    where = zone(log.config.organization.timezone)
+    as_of = Instant(request.as_of.astimezone(UTC).replace(microsecond=0), where)
+    reader = Reader(log.con, _period(log.con, request, where))
+    day = as_of.at.astimezone(where).date()
+    # Dispositions and suppressions hold until a day; which day it is comes from the report, not from the machine.
+    log.con.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
+    try:
+        return _report(log, reader, request, as_of, _detectors(detectors), _mappings(mappings))
+    finally:
+        log.con.execute("RESET VARIABLE as_of")
+
+
+def _report(
+    log: Log,
+    reader: Reader,
+    request: Request,
+    as_of: Instant,
+    detectors: Mapping[str, Any],
+    mappings: Mapping[str, Any],
+) -> Report:
+    complete = completeness.completeness(reader)
+    rules = method.rules(reader, detectors)
+    found = findings.findings(reader, rules)
+    silent = {row.source: row.silent for row in complete.silence if row.steady}
+    totals = reader.one(
+        "SELECT count(*) AS entries, count(DISTINCT actor_key) AS actors FROM events "
+        "WHERE occurred_at >= $since AND occurred_at < $until"
+    )
+    files = {(file.name, file.sha256) for file in complete.files}
+    return Report(
+        cover=_cover(log, reader, request, as_of),
+        completeness=complete,
+        sources=scope.sources(reader, log.config, mappings),
+        times=scope.times(reader, log.config),
+        rules=rules,
+        findings=found,
+        activity=activity.activity(reader, silent),
+        controls=controls.controls(rules, found),
+        record=record.record(reader, files, as_of.at.astimezone(as_of.zone).date()),
+        entries=totals["entries"],
+        actors=totals["actors"],
+    )
+
+
+def _period(con: Any, request: Request, where: Any) -> Period:
+    """What was asked for; a side that was not is where the store begins or ends."""
+    (span,) = rows(con, "SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM events")
+    since, until = moment(request.since, where), moment(request.until, where, end=True)
+    if (since is None or until is None) and span["a"] is None:
+        raise AuditbookError("The store holds no event to report on.", hint="Load one: auditbook load EXPORT")
+    since = since or EPOCH + timedelta(microseconds=span["a"])
+    until = until or EPOCH + timedelta(seconds=span["b"] // 1_000_000 + 1)
+    if since >= until:
+        raise UsageError(f"The period ends ({until:%Y-%m-%d %H:%M}Z) before it begins ({since:%Y-%m-%d %H:%M}Z).")
+    given = request.since is not None or request.until is not None
+    return Period(Instant(since, where), Instant(until, where), given)
+
+
+def _cover(log: Log, reader: Reader, request: Request, as_of: Instant) -> Cover:
+    prepared, reviewed = (request.prepared_by or "").strip(), (request.reviewed_by or "").strip()
+    if prepared and prepared.casefold() == reviewed.casefold():
+        raise UsageError(
+            f'"{prepared}" cannot both prepare and review the report.', hint="A second person reviews it."
+        )
+    final = bool(prepared and reviewed)
+    return Cover(
+        organization=log.config.organization.name,
+        report_id=_identity(log.head, reader.period, as_of, prepared, reviewed),
+        status="FINAL" if final else "DRAFT",
+        status_why="" if final else "Not yet prepared and reviewed by two named people.",
+        period=reader.period,
+        as_of=as_of,
+        head=log.head,
+        commits=reader.one("SELECT count(*) AS n FROM commits")["n"],
+        versions=tuple((name, _version(name)) for name in LIBRARIES),
+        prepared_by=prepared,
+        reviewed_by=reviewed,
+    )
+
+
+def _identity(head: str, period: Period, as_of: Instant, prepared: str, reviewed: str) -> str:
+    """The same report has the same id; nothing else has."""
+    said = [head, period.since.iso, period.until.iso, as_of.iso, prepared, reviewed]
+    digest = hashlib.sha256(json.dumps(["review", *said]).encode()).hexdigest()[:12].upper()
+    return f"AB-{digest[:4]}-{digest[4:8]}-{digest[8:]}"
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _detectors(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if given is not None:
+        return given
+    from pipeline.detector import shipped
+
+    return shipped()
+
+
+def _mappings(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if given is not None:
+        return given
+    from pipeline.mapping import shipped
+
+    return shipped()

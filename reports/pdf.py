@@ -1,0 +1,130 @@
+"""HTML for paper -> PDF, in a child process with limits; it may read the report's own fonts and nothing else."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from pipeline.errors import AuditbookError
+from reports.text import by_number
+
+SECONDS = 300
+MEMORY_BYTES = 3 * 1024**3
+PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
+# What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
+# gets in: not the zone, not the language, not the home directory's font settings.
+PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+# A variable face has every weight, and says so itself.
+FACES = (
+    ("Plex Sans", "fontpkg_ibm_plex_sans", "IBMPlexSans[wdth,wght].ttf", "normal", ""),
+    ("Plex Sans", "fontpkg_ibm_plex_sans", "IBMPlexSans-Italic[wdth,wght].ttf", "italic", ""),
+    ("Plex Mono", "fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf", "normal", "400"),
+    ("Plex Mono", "fontpkg_ibm_plex_mono", "IBMPlexMono-SemiBold.ttf", "normal", "600"),
+)
+
+
+def missing() -> str | None:
+    """What the machine lacks to make PDFs, in one sentence with the package to install; None when nothing."""
+    try:
+        import weasyprint.text.ffi  # noqa: F401
+    except (OSError, ImportError) as error:
+        return _lacking(str(error))
+    return None
+
+
+def press(html: bytes, *, as_of: datetime, identifier: str, seconds: float = SECONDS, memory: int = MEMORY_BYTES) -> bytes:
+    """The PDF of one document; the same bytes for the same input, wherever and by whomever it is made."""
+    with ExitStack() as held, tempfile.TemporaryDirectory(prefix="auditbook-pdf-") as name:
+        folder = Path(name)
+        faces = [
+            {"family": family, "path": str(_font(held, package, file)), "style": style, "weight": weight}
+            for family, package, file, style, weight in FACES
+        ]
+        order = {
+            "faces": faces, "memory": memory, "seconds": seconds, "identifier": identifier,
+            "html": str(folder / "report.html"), "pdf": str(folder / "report.pdf"),
+        }  # fmt: skip
+        (folder / "report.html").write_text(_printable(html.decode(), faces), "utf-8")
+        (folder / "fonts.conf").write_text(_fonts_conf(folder, faces), "utf-8")
+        _run(order, folder, _surroundings(folder, as_of))
+        return (folder / "report.pdf").read_bytes()
+
+
+def _run(order: dict[str, object], folder: Path, environment: dict[str, str]) -> None:
+    # -P and a path instead of -m: a folder called reports or pipeline where the command is run is not imported.
+    worker = importlib.resources.files("reports") / "press.py"
+    with importlib.resources.as_file(worker) as script:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", str(script)],
+                input=json.dumps(order), cwd=folder, env=environment, capture_output=True, text=True,
+                encoding="utf-8", errors="replace", timeout=float(str(order["seconds"])), check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise AuditbookError(
+                f"The PDF was not done after {order['seconds']} seconds and was given up; the HTML is complete."
+            ) from error
+    if done.returncode != 0:
+        raise AuditbookError(_reason(done.returncode, done.stdout, done.stderr))
+
+
+def _reason(code: int, told: str, stderr: str) -> str:
+    if told.startswith("missing: "):
+        return f"{_lacking(told.removeprefix('missing: '))} The HTML is complete."
+    if told.startswith("memory"):
+        return "The PDF needed more memory than it may use; the HTML is complete. Report on a shorter period."
+    if code < 0:
+        return f"The PDF's process was ended by {signal.Signals(-code).name}; the HTML is complete."
+    last = stderr.strip().splitlines()
+    return f"The PDF could not be made: {told.strip() or (last[-1] if last else f'exit {code}')} The HTML is complete."
+
+
+def _lacking(error: str) -> str:
+    what = "Pango" if "pango" in error.lower() or "gobject" in error.lower() else error.strip().splitlines()[0][:120]
+    return f"PDFs need {what}, which is not on this machine: on Debian, apt-get install {PACKAGES}."
+
+
+def _printable(page: str, faces: list[dict[str, str]]) -> str:
+    """Characters that no face has are shown by their number: on paper a box would say nothing."""
+    from fontTools.ttLib import TTFont
+
+    known = {10} | {code for face in faces for code in TTFont(face["path"], lazy=True).getBestCmap()}
+    return page.translate({code: by_number(chr(code)) for code in {ord(one) for one in page} - known})
+
+
+def _surroundings(folder: Path, as_of: datetime) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed | {
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder),
+        "TMPDIR": str(folder),
+        "FONTCONFIG_FILE": str(folder / "fonts.conf"),
+        "SOURCE_DATE_EPOCH": str(int(as_of.timestamp())),
+        "TZ": "UTC",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def _font(held: ExitStack, package: str, file: str) -> Path:
+    return held.enter_context(importlib.resources.as_file(importlib.resources.files(package) / "files" / file))
+
+
+# No folder of the machine's fonts: what these faces lack is shown as a box, the same everywhere.
+def _fonts_conf(folder: Path, faces: list[dict[str, str]]) -> str:
+    folders = sorted({str(Path(face["path"]).parent) for face in faces})
+    listed = "".join(f"<dir>{escape(name)}</dir>" for name in folders)
+    return (
+        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
+        f"<fontconfig>{listed}<cachedir>{escape(str(folder / 'cache'))}</cachedir></fontconfig>\n"
+    )

@@ -1,0 +1,104 @@
+"""When: instants in UTC and in the organization's zone, and the stretch of time that a report is about."""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import UsageError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Moment = datetime | date | str | None
+
+
+def zone(name: str) -> ZoneInfo:
+    """A zone from the pinned tzdata package, so that reports do not depend on the machine's."""
+    place = importlib.resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    with place.open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
+
+
+@dataclass(frozen=True)
+class Instant:
+    """One moment, said twice: in UTC and in the organization's zone."""
+
+    at: datetime
+    zone: ZoneInfo
+
+    @property
+    def utc(self) -> str:
+        return self.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+    @property
+    def local(self) -> str:
+        return self.at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    @property
+    def zone_name(self) -> str:
+        return self.at.astimezone(self.zone).strftime("%Z")
+
+    @property
+    def iso(self) -> str:
+        return self.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+    @property
+    def day(self) -> str:
+        local = self.at.astimezone(self.zone)
+        return f"{local.day} {local:%B %Y}"
+
+    @property
+    def day_utc(self) -> str:
+        return f"{self.at.astimezone(UTC).day} {self.at.astimezone(UTC):%B %Y}"
+
+    @property
+    def same_day(self) -> bool:
+        return self.utc[:10] == self.local[:10]
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `since` up to, not including, `until`."""
+
+    since: Instant
+    until: Instant
+    given: bool
+
+    @property
+    def last(self) -> Instant:
+        """The last second inside."""
+        return Instant(self.until.at - timedelta(seconds=1), self.until.zone)
+
+    @property
+    def days(self) -> list[date]:
+        """Every local day that the period touches."""
+        first = self.since.at.astimezone(self.since.zone).date()
+        last = (self.until.at - timedelta(microseconds=1)).astimezone(self.until.zone).date()
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def instant(microseconds: int | None, where: ZoneInfo) -> Instant | None:
+    """What the store's epoch_us() says, as an instant."""
+    return None if microseconds is None else Instant(EPOCH + timedelta(microseconds=microseconds), where)
+
+
+def moment(value: Moment, where: ZoneInfo, *, end: bool = False) -> datetime | None:
+    """What somebody passed in: a bare date begins at local midnight, and as an end includes that day."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = _parse(value)
+    if not isinstance(value, datetime):
+        day = value + timedelta(days=1) if end else value
+        return datetime.combine(day, time(), where).astimezone(UTC)
+    return (value if value.tzinfo else value.replace(tzinfo=where)).astimezone(UTC)
+
+
+def _parse(text: str) -> datetime | date:
+    try:
+        return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f'"{text}" is not a time.', hint="Expected a date such as 2026-10-01 or a time such as 2026-10-01T08:00Z."
+        ) from error

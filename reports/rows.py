@@ -1,0 +1,51 @@
+"""Reading the store: one function for every query of the model, and the stretch of time as bound values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reports.period import Period
+
+Row = dict[str, Any]
+
+
+class Log(Protocol):
+    """What the model needs of an open store (pipeline.open gives one)."""
+
+    @property
+    def con(self) -> Any: ...
+    @property
+    def config(self) -> Any: ...
+    @property
+    def head(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The open store, looked at through one period."""
+
+    con: Any
+    period: Period
+
+    def rows(self, sql: str, **values: Any) -> list[Row]:
+        """Rows as dictionaries; `$since` and `$until` are bound when the query names them."""
+        bounds = {"since": self.period.since.at, "until": self.period.until.at}
+        values |= {name: bound for name, bound in bounds.items() if f"${name}" in sql}
+        return rows(self.con, sql, **values)
+
+    def one(self, sql: str, **values: Any) -> Row:
+        return self.rows(sql, **values)[0]
+
+
+def rows(con: Any, sql: str, **values: Any) -> list[Row]:
+    """Every row of one query, its values bound by name."""
+    result = con.execute(sql, values) if values else con.execute(sql)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def said(text: Any) -> Any:
+    """JSON text from a column, decoded; null stays null."""
+    return json.loads(text) if isinstance(text, str) and text else text
