@@ -67,3 +67,18 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
         return CliRunner().invoke(cli, [str(a) for a in arguments], input=input)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the hand-written lines of two products, loaded by the command; for tests that only read."""
+    place = tmp_path_factory.mktemp("small") / "store"
+    files = [ROOT / "tests" / "sources" / f"{source}.jsonl" for source in ("printago", "hoops")]
+    for arguments in (["load", *files], ["detect"]):
+        subprocess.run(
+            [str(COMMAND), *map(str, arguments), "--store", str(place), "-q"],
+            cwd=place.parent,
+            check=True,
+            timeout=120,
+        )
+    return place
