@@ -7,7 +7,6 @@ processes, so a private copy is opened, with views over the place where the stor
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import duckdb
 from pipeline import calendar, findings, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict
+from pipeline.errors import AuditbookError
 from pipeline.lock import locked
 from pipeline.store import Commit
 
@@ -27,16 +27,30 @@ STORAGE_VERSION = "v1.5.0"
 
 
 def publish(store: Path, config: Config) -> str | None:
-    """Put a fresh database in the store; says what it moved aside, if somebody's shell left something there."""
-    temporary = store / ".auditbook-new.duckdb"
-    temporary.unlink(missing_ok=True)
-    build(store, config, temporary)
-    aside = _move_stray_log_aside(store)
-    temporary.chmod(0o400)
-    _sync(temporary)
-    temporary.rename(store / DATABASE)
-    _sync(store)
+    """Make what is beside the commits anew; says what was moved aside, if somebody's shell left something there."""
+    chain = stores.commits(store)
+    database, manifest = store / f".new-{DATABASE}", store / ".new-manifest"
+    try:
+        manifest.write_text("".join(stores.canonical(link.record) + "\n" for link in chain), encoding="utf-8")
+        _put(manifest, 0o600, store / "manifest.jsonl")
+        database.unlink(missing_ok=True)
+        build(chain, config, database)
+        aside = _move_stray_log_aside(store)
+        _put(database, 0o400, store / DATABASE)
+    except (OSError, duckdb.IOException) as error:
+        raise AuditbookError(
+            f"the database cannot be written: {getattr(error, 'strerror', None) or error}.",
+            path=store,
+            hint="What was loaded is committed; `auditbook rebuild` makes the database.",
+        ) from error
     return aside
+
+
+def _put(made: Path, mode: int, place: Path) -> None:
+    made.chmod(mode)
+    stores.fsync(made)
+    made.rename(place)
+    stores.fsync(place.parent)
 
 
 def rebuild(store: Path | str) -> Path:
@@ -62,11 +76,17 @@ def connect(store: Path, config: Config | None = None) -> duckdb.DuckDBPyConnect
     With a config the calendar and the people are made from it instead of from the last recorded one.
     """
     stores.require(store)
-    chain = stores.commits(store)
+    return connect_to(stores.commits(store), store, config)
+
+
+def connect_to(
+    chain: Sequence[Commit], store: Path, config: Config | None = None
+) -> duckdb.DuckDBPyConnection:
+    """The same for a chain that was read already: what is seen is that chain, whatever was committed since."""
     with tempfile.TemporaryDirectory(prefix="auditbook-read-") as folder:
         copy = Path(folder) / DATABASE
         if config is not None or not _copied(store, copy, chain):
-            build(store, config or recorded_config(chain), copy)
+            build(chain, config or recorded_config(chain), copy)
         connection = duckdb.connect(str(copy), read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
     for name, sql in {**_stored(chain), **views.DERIVED}.items():
@@ -74,9 +94,8 @@ def connect(store: Path, config: Config | None = None) -> duckdb.DuckDBPyConnect
     return connection
 
 
-def build(store: Path, config: Config, target: Path) -> None:
+def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
     """Write the whole catalog to a new file; storage version 1.5, so that DuckDB 1.5 and 2.0 open it."""
-    chain = stores.commits(store)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
@@ -187,11 +206,3 @@ def _move_stray_log_aside(store: Path) -> str | None:
         number += 1
     stray.rename(aside)
     return f"{stray.name} was left by a shell that opened the database for writing; moved to {aside.name}."
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from pipeline import store as stores
-from pipeline.errors import AuditbookError
+from pipeline.errors import AuditbookError, UsageError
+
+SHORTEST_HEAD = 12
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,11 @@ def verify(store: Path | str, head: str | None = None) -> Verification:
     """Check every commit; with `head`, also that this number (from a report) stands in the chain."""
     path = Path(store)
     stores.require(path)
-    folders = sorted((path / "commits").glob("[0-9]*"))
+    if head is not None and len(head) < SHORTEST_HEAD:
+        raise UsageError(
+            f'"{head}" is too short to be a head.', hint=f"Give {SHORTEST_HEAD} characters of it or more."
+        )
+    folders = stores.folders(path)
     previous, seal, files, size, heads = stores.GENESIS, stores.GENESIS, 0, 0, [stores.GENESIS]
     for number, folder in enumerate(folders, start=1):
         try:
@@ -77,17 +84,16 @@ def verify(store: Path | str, head: str | None = None) -> Verification:
             return Verification(number - 1, previous, files, size, Break(number, error.file, error.what))
         previous, seal = record["head"], record["seal"]
         heads.append(previous)
-    broken, after = None, None
-    if head is not None:
-        places = [i for i, known in enumerate(heads) if i > 0 and known.startswith(head.lower())]
-        after = len(heads) - 1 - places[0] if len(places) == 1 else None
-        if len(places) != 1 or len(head) < 12:
-            broken = Break(
-                None,
-                None,
-                f"the head {head} is not in this chain: it was cut or rewritten, or is another store's.",
-            )
-    return Verification(len(folders), previous, files, size, broken, after)
+    found = Verification(len(folders), previous, files, size)
+    return found if head is None else _with_head(found, heads, head)
+
+
+def _with_head(found: Verification, heads: Sequence[str], head: str) -> Verification:
+    places = [place for place, known in enumerate(heads) if place > 0 and known.startswith(head.lower())]
+    if len(places) == 1:
+        return replace(found, after=len(heads) - 1 - places[0])
+    what = f"the head {head} is not in this chain: it was cut or rewritten, or is another store's."
+    return replace(found, broken=Break(None, None, what))
 
 
 def _check_record(folder: Path, number: int, previous: str, seal: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from pipeline.columns import EVENT_COLUMNS
 from pipeline.normalize import Plan, events
 from pipeline.views import LINE_COLUMNS, parquet
 
-KNOWN = "event_uid VARCHAR, record_sha256 VARCHAR, line_sha256 VARCHAR, file_sha256 VARCHAR, line BIGINT"
+KNOWN = """event_uid VARCHAR, record_sha256 VARCHAR, line_sha256 VARCHAR,
+  commit_no BIGINT, file_sha256 VARCHAR, line BIGINT"""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, line_files: Sequence[str]) -> None:
@@ -25,20 +26,26 @@ def prepare(connection: duckdb.DuckDBPyConnection, line_files: Sequence[str]) ->
 
 
 def decide(
-    connection: duckdb.DuckDBPyConnection, plan: Plan | None, block: pa.Table, file: str, file_sha256: str
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan | None,
+    block: pa.Table,
+    file: str,
+    file_sha256: str,
+    commit_no: int,
 ) -> tuple[pa.Table, pa.Table | None]:
     """The block's rows for `lines` and for `events`; without a plan (a file without records) there are no events."""
+    names = {"file": file, "file_sha256": file_sha256}
+    place = {"file_sha256": file_sha256, "commit_no": commit_no}
     if plan is None:
         connection.execute(_NOTHING_DECIDED)
     else:
         events(connection, plan, block)
         connection.execute(_RECALL)
         connection.execute(_IDENTIFY)
-        connection.execute(_DECIDE, {"file_sha256": file_sha256})
-        connection.execute(_REMEMBER, {"file_sha256": file_sha256})
+        connection.execute(_DECIDE, place)
+        connection.execute(_REMEMBER, place)
     connection.register("block", block)
-    names = {"file": file, "file_sha256": file_sha256}
-    lines = connection.sql(_LINES, params=names).to_arrow_table()
+    lines = connection.sql(_LINES, params={**names, "commit_no": commit_no}).to_arrow_table()
     connection.unregister("block")
     return lines, None if plan is None else connection.sql(_EVENTS, params=names).to_arrow_table()
 
@@ -54,7 +61,7 @@ _CONFLICT_UID = "left(sha256(event_uid || chr(31) || record_sha256), 32)"
 
 # What the store already has of the identities in this block, their possible conflicts included.
 _RECALL = f"""INSERT INTO known
-  SELECT event_uid, record_sha256, line_sha256, file_sha256, line FROM earlier_lines
+  SELECT event_uid, record_sha256, line_sha256, commit_no, file_sha256, line FROM earlier_lines
   WHERE fate = 'event'
     AND event_uid IN (SELECT event_uid FROM normalized UNION ALL SELECT {_CONFLICT_UID} FROM normalized)
     AND event_uid NOT IN (SELECT event_uid FROM known)"""
@@ -71,17 +78,18 @@ _IDENTIFY = f"""CREATE OR REPLACE TEMP TABLE identified AS
 _DECIDE = """CREATE OR REPLACE TEMP TABLE decided AS
   SELECT i.*, k.event_uid IS NULL AND row_number() OVER same = 1 AS is_first,
     CASE WHEN k.event_uid IS NULL AND row_number() OVER same = 1 THEN 'event' ELSE 'duplicate' END AS fate,
+    coalesce(k.commit_no, $commit_no) AS first_commit,
     coalesce(k.file_sha256, $file_sha256) AS first_file_sha256,
     coalesce(k.line, first_value(i.line) OVER same) AS first_line,
     coalesce(k.line_sha256, first_value(i.line_sha256) OVER same) AS first_line_sha256
   FROM identified i LEFT JOIN known k ON k.event_uid = i.event_uid
   WINDOW same AS (PARTITION BY i.event_uid ORDER BY i.line)"""
 
-_REMEMBER = """INSERT INTO known SELECT event_uid, record_sha256, line_sha256, $file_sha256, line
+_REMEMBER = """INSERT INTO known SELECT event_uid, record_sha256, line_sha256, $commit_no, $file_sha256, line
   FROM decided WHERE fate = 'event'"""
 
 _NOTHING_DECIDED = """CREATE OR REPLACE TEMP TABLE decided (line BIGINT, fate VARCHAR, event_uid VARCHAR,
-  first_file_sha256 VARCHAR, first_line BIGINT, first_line_sha256 VARCHAR);
+  first_commit BIGINT, first_file_sha256 VARCHAR, first_line BIGINT, first_line_sha256 VARCHAR);
   CREATE OR REPLACE TEMP TABLE normalized (line BIGINT, reject_reason VARCHAR, reject_message VARCHAR)"""
 
 _LINES = """SELECT $file AS file, $file_sha256 AS file_sha256, b.line, b.byte_offset,
@@ -91,6 +99,7 @@ _LINES = """SELECT $file AS file, $file_sha256 AS file_sha256, b.line, b.byte_of
     CASE WHEN NOT same_bytes THEN b.line_sha256 END AS line_sha256,
     CASE WHEN d.fate = 'event' THEN b.record_sha256 END AS record_sha256,
     CASE WHEN d.fate = 'event' THEN d.event_uid END AS event_uid,
+    $commit_no::BIGINT AS commit_no, CASE WHEN d.fate = 'duplicate' THEN d.first_commit END AS same_commit,
     CASE WHEN d.fate = 'duplicate' THEN d.first_file_sha256 END AS same_file_sha256,
     CASE WHEN d.fate = 'duplicate' THEN d.first_line END AS same_line
   FROM (SELECT b.*, (d.fate = 'duplicate' AND d.first_line_sha256 = b.line_sha256) IS TRUE AS same_bytes

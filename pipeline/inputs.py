@@ -9,7 +9,8 @@ import lzma
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,12 +18,37 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.unpack import Xz
 
 LINES = (".jsonl", ".ndjson")
 LATER = (".json", ".csv")
 COMPRESSED = {"": None, ".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 READABLE = tuple(form + packed for form in LINES for packed in COMPRESSED)
 EXPORTS = READABLE + tuple(form + packed for form in LATER for packed in COMPRESSED)
+TROUBLE = (OSError, EOFError, lzma.LZMAError)
+
+
+class Reader:
+    """The decompressed bytes of one file, hashed and counted as they are read."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self._path, self._stream, self._digest, self.bytes = path, stream, hashlib.sha256(), 0
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            chunk = self._stream.read(size)
+        except TROUBLE as error:
+            raise _unreadable(self._path, error) from error
+        self._digest.update(chunk)
+        self.bytes += len(chunk)
+        return chunk
+
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def _unreadable(path: Path, error: Exception) -> AuditbookError:
+    return AuditbookError(f"cannot be read: {getattr(error, 'strerror', None) or error}.", path=path)
 
 
 @dataclass(frozen=True)
@@ -37,25 +63,30 @@ class Input:
     def readable(self) -> bool:
         return self.path.name.endswith(READABLE) or self.path.name == "stdin"
 
-    def open(self) -> BinaryIO:
+    @contextmanager
+    def open(self) -> Iterator[Reader]:
         """The decompressed bytes as a stream."""
-        codec = COMPRESSED.get(self.path.suffix if self.path.suffix in COMPRESSED else "")
-        if codec == "xz":
-            return io.BufferedReader(lzma.open(self.path))
-        if codec is not None:
-            return io.BufferedReader(pa.input_stream(str(self.path), compression=codec))
-        return self.path.open("rb")
+        try:
+            stream = self._unpacked()
+        except TROUBLE as error:
+            raise _unreadable(self.path, error) from error
+        with stream:
+            yield Reader(self.path, stream)
 
     def sha256(self) -> str:
         """The hash of the decompressed bytes: the same export is the same whatever it was packed with."""
-        digest = hashlib.sha256()
-        try:
-            with self.open() as stream:
-                while chunk := stream.read(1 << 20):
-                    digest.update(chunk)
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            raise AuditbookError(f"cannot be read: {error}.", path=self.path) from error
-        return digest.hexdigest()
+        with self.open() as stream:
+            while stream.read(1 << 20):
+                pass
+            return stream.sha256()
+
+    def _unpacked(self) -> BinaryIO:
+        codec = COMPRESSED.get(self.path.suffix)
+        if codec is None:
+            return self.path.open("rb")
+        if codec == "xz":
+            return io.BufferedReader(Xz(self.path))
+        return io.BufferedReader(pa.input_stream(str(self.path), compression=codec))
 
 
 def find(exports: Sequence[str]) -> list[Input]:
@@ -74,10 +105,10 @@ def _expand(argument: str) -> list[Input]:
         return _in_folder(path)
     if path.exists():
         return [_named(path)]
-    matches = sorted(glob.glob(argument, recursive=True))
+    matches = [match for match in sorted(glob.glob(argument, recursive=True)) if Path(match).exists()]
     if not matches:
         raise UsageError("no such file or folder.", path=argument)
-    return [item for match in matches if Path(match).is_file() for item in [_named(Path(match))]]
+    return [item for match in matches for item in _expand(match)]
 
 
 def _in_folder(folder: Path) -> list[Input]:

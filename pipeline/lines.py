@@ -21,8 +21,9 @@ import pyarrow as pa
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
+TOO_LARGE = "a number is too large to be kept exactly."
 
-_HUGE_EXPONENT = re.compile(rb"[eE]\+?\d{3,}")
+_HUGE = re.compile(rb"[eE]\+?\d{2}|\d{300}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NOT_FINITE = re.compile(r"-?(NaN|Infinity)")
 _COLUMN = re.compile(r"at line \d+ column (\d+)")
@@ -87,7 +88,8 @@ class Splitter:
 
     def _row(self, raw: bytes, newline: bool) -> dict[str, Any]:
         self.line += 1
-        verdict = judge(raw.removeprefix(BOM) if self.line == 1 else raw, self.repeated)
+        marked = self.line == 1 and raw.startswith(BOM)  # blanked, so that places in messages are the file's
+        verdict = judge(b"   " + raw[3:] if marked else raw, self.repeated)
         text, undecodable = _as_text(raw)
         digest = hashlib.sha256(raw).hexdigest()
         row = {
@@ -125,8 +127,8 @@ def judge(raw: bytes, repeated: Sequence[str] = ()) -> Verdict:
         return _judge_broken(text, str(error), repeated)
     if not isinstance(record, dict):
         return _reject("not_object", f"a record is a JSON object, this is {_kind(record)}.")
-    if _HUGE_EXPONENT.search(raw) and not _finite(record):
-        return _reject("not_finite_number", "a number is too large to be kept exactly.")
+    if _HUGE.search(raw) and not _finite(record):
+        return _reject("not_finite_number", TOO_LARGE)
     return Verdict("event", record=text, content=content_hash(record))
 
 
@@ -144,10 +146,12 @@ def _judge_broken(text: str, error: str, repeated: Sequence[str]) -> Verdict:
             return Verdict(
                 "event", record=json.dumps(record, ensure_ascii=False), content=content_hash(record)
             )
-        key = error.split('"')[1]
+        key = error[error.index('"') + 1 : error.rindex('" at line')]
         return _reject(
             "duplicate_key", f'the key "{key}" comes twice, {at}; which of the two is meant is not known.'
         )
+    if error.startswith("number out of range"):
+        return _reject("not_finite_number", TOO_LARGE)
     if error.startswith("recursion limit"):
         return _reject("too_deep", "nested more than 200 deep.")
     if "hex escape" in error and _SURROGATE.search(text):

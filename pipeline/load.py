@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -17,7 +16,7 @@ from pipeline import catalog, changes, fates, inputs, mapping, normalize
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import AuditbookError, UsageError
-from pipeline.inputs import Input
+from pipeline.inputs import Input, Reader
 from pipeline.ledger import Counts, LoadedFile, LoadResult
 from pipeline.lines import BLOCK_BYTES, Splitter
 from pipeline.lock import locked
@@ -33,6 +32,7 @@ class _Writers:
     """The two growing files of a commit."""
 
     folder: Path
+    commit_no: int
     open: dict[str, pq.ParquetWriter] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
 
@@ -49,6 +49,22 @@ class _Writers:
         return dict(self.rows)
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A file, and as what it will be loaded; `why` it will not, if so."""
+
+    file: Input
+    digest: str
+    chosen: Mapping | None
+    tenant: str | None
+    why: str | None
+
+    @property
+    def identity(self) -> tuple[str, str, str | None, str | None]:
+        """The same file as the same source of the same tenant is loaded once."""
+        return self.file.name, self.digest, self.chosen.source if self.chosen else None, self.tenant
+
+
 def load(
     exports: Sequence[str],
     *,
@@ -62,8 +78,8 @@ def load(
     found = check(exports, source)
     with locked(Path(store)) as interrupted:
         result = load_found(found, Path(store), config, source, instance, progress, interrupted)
-        catalog.publish(Path(store), config)
-    return result
+        aside = catalog.publish(Path(store), config)
+    return replace(result, messages=(*result.messages, *((aside,) if aside else ())))
 
 
 def check(exports: Sequence[str], source: str | None) -> list[Input]:
@@ -86,65 +102,48 @@ def load_found(
 ) -> LoadResult:
     """The load itself; the caller holds the lock."""
     chain = stores.commits(store)
-    known = {(i["file"], i["sha256"], i["instance"]) for c in chain for i in c.content.get("inputs", [])}
-    fresh, already, unrecognised = [], [], []
+    known = {
+        (i["file"], i["sha256"], i["source"], i["instance"])
+        for c in chain
+        for i in c.content.get("inputs", [])
+    }
+    fresh: dict[tuple[str, str, str | None, str | None], _Judged] = {}
+    already, unrecognised = [], []
     for one in found:
-        digest = one.sha256() if one.readable else ""
-        chosen, why = source_of(one, source)
-        tenant = instance or _configured_instance(config, chosen)
-        if why is not None:
-            unrecognised.append(f"{one.name}: {why}")
-        if (one.name, digest, tenant) in known:
+        item = _judged(one, source, instance, config)
+        if item.why is not None:
+            unrecognised.append(f"{one.name}: {item.why}")
+        if item.identity in known or item.identity in fresh:
             already.append(one.name)
         else:
-            fresh.append((one, digest, chosen, tenant, why))
-    if not fresh:
-        return LoadResult(
-            len(found),
-            (),
-            tuple(already),
-            tuple(unrecognised),
-            (),
-            None,
-            chain[-1].head if chain else stores.GENESIS,
-        )
-    loaded: list[LoadedFile] = []
-
-    def write(folder: Path) -> dict[str, int]:
-        writers = _Writers(folder)
-        with duckdb.connect() as connection:
-            prepare(connection, chain)
-            for one, digest, chosen, tenant, why in fresh:
-                progress(f"loading {one.name}")
-                loaded.append(
-                    _skip(one, digest, tenant, why)
-                    if why is not None
-                    else _load_file(connection, writers, one, digest, chosen, tenant, config)
-                )
-        return writers.close()
-
-    content: dict[str, Any] = {"config": to_dict(config), "inputs": []}
-    done = stores.commit(
-        store,
-        "load",
-        content,
-        lambda folder: _and_inputs(write(folder), content, loaded),
-        {"interrupted": interrupted} if interrupted else {},
-    )
-    return LoadResult(
+            fresh[item.identity] = item
+    told = LoadResult(
         len(found),
-        tuple(loaded),
+        (),
         tuple(already),
         tuple(unrecognised),
-        tuple(_messages(loaded)),
-        done,
-        done.head,
+        (),
+        None,
+        chain[-1].head if chain else stores.GENESIS,
     )
+    if not fresh:
+        return told
+    loaded: list[LoadedFile] = []
+    content: dict[str, Any] = {"config": to_dict(config), "inputs": []}
 
+    def write(folder: Path) -> dict[str, int]:
+        writers = _Writers(folder, chain[-1].number + 1 if chain else 1)
+        with duckdb.connect() as connection:
+            prepare(connection, chain)
+            for item in fresh.values():
+                progress(f"loading {item.file.name}")
+                loaded.append(_load_file(connection, writers, item, config))
+        content["inputs"] = [one.as_json() for one in loaded]
+        return writers.close()
 
-def _and_inputs(rows: dict[str, int], content: dict[str, Any], loaded: list[LoadedFile]) -> dict[str, int]:
-    content["inputs"] = [one.as_json() for one in loaded]
-    return rows
+    run = {"interrupted": interrupted} if interrupted else {}
+    done = stores.commit(store, "load", content, write, run)
+    return replace(told, loaded=tuple(loaded), messages=tuple(_messages(loaded)), commit=done, head=done.head)
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit]) -> None:
@@ -154,40 +153,34 @@ def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit
     fates.prepare(connection, [str(path) for link in chain if (path := link.file("lines.parquet"))])
 
 
-def _configured_instance(config: Config, chosen: Mapping | None) -> str | None:
+def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> _Judged:
+    """What a file is; a tenant that was typed goes before one that is configured."""
+    digest = one.sha256() if one.readable else ""
+    chosen, why = source_of(one, source)
     settings = config.sources.get(chosen.source) if chosen else None
-    return settings.instance if settings else None
-
-
-def _skip(one: Input, digest: str, tenant: str | None, why: str) -> LoadedFile:
-    return LoadedFile(
-        one.name, digest, one.path.stat().st_size, None, tenant, None, Counts(), None, None, why
-    )
+    return _Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
 
 
 def _load_file(
-    connection: duckdb.DuckDBPyConnection,
-    writers: _Writers,
-    one: Input,
-    digest: str,
-    chosen: Mapping | None,
-    tenant: str | None,
-    config: Config,
+    connection: duckdb.DuckDBPyConnection, writers: _Writers, item: _Judged, config: Config
 ) -> LoadedFile:
+    one, digest, chosen, tenant, why = item.file, item.digest, item.chosen, item.tenant, item.why
+    if why is not None:
+        size = one.path.stat().st_size
+        return LoadedFile(one.name, digest, size, None, tenant, None, Counts(), None, None, why)
     splitter = Splitter(chosen.repeated if chosen else ())
     plan = normalize.compile_mapping(chosen, settings_of(config, chosen, tenant)) if chosen else None
     counted: Counter[str] = Counter()
     times: list[str] = []
     with one.open() as stream:
-        hashed = _Hashed(stream)
-        for block in splitter.blocks(hashed, BLOCK_BYTES):
-            lines, events = fates.decide(connection, plan, block, one.name, digest)
+        for block in splitter.blocks(stream, BLOCK_BYTES):
+            lines, events = fates.decide(connection, plan, block, one.name, digest, writers.commit_no)
             writers.add("lines.parquet", lines)
             if events is not None:
                 writers.add("events.parquet", events)
                 times += fates.span(connection)
             counted.update(lines.column("fate").to_pylist())
-    _must_add_up(one, splitter, counted, hashed, digest)
+    _must_add_up(one, splitter, counted, stream, digest)
     return LoadedFile(
         one.name, digest, splitter.offset, chosen.source if chosen else None, tenant,
         chosen.version if chosen else None, Counts(splitter.line, *(counted[fate] for fate in FATES)),
@@ -195,25 +188,12 @@ def _load_file(
     )  # fmt: skip
 
 
-class _Hashed:
-    """A stream that hashes and counts what is read from it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.digest, self.bytes = stream, hashlib.sha256(), 0
-
-    def read(self, size: int, /) -> bytes:
-        chunk = self.stream.read(size)
-        self.digest.update(chunk)
-        self.bytes += len(chunk)
-        return chunk
-
-
-def _must_add_up(one: Input, splitter: Splitter, counted: Counter[str], hashed: _Hashed, digest: str) -> None:
-    if hashed.digest.hexdigest() != digest:
+def _must_add_up(one: Input, splitter: Splitter, counted: Counter[str], stream: Reader, digest: str) -> None:
+    if stream.sha256() != digest:
         raise AuditbookError(
             "changed while it was being read.", path=one.path, hint="Load it again when it is complete."
         )
-    if sum(counted.values()) != splitter.line or splitter.offset != hashed.bytes:
+    if sum(counted.values()) != splitter.line or splitter.offset != stream.bytes:
         raise AuditbookError(
             f"{splitter.line} lines were read and {sum(counted.values())} accounted for; nothing was committed.",
             path=one.path,

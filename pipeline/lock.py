@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import AuditbookError, StoreBusyError
-from pipeline.store import create, now
+from pipeline.store import create, folders, now
 
 
 @contextmanager
@@ -24,6 +24,7 @@ def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
     create(store)
     try:
         lock = os.open(store / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(lock, 0o600)
     except OSError as error:
         raise AuditbookError(f"cannot be written: {error.strerror}.", path=store / "lock") from error
     try:
@@ -34,18 +35,24 @@ def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
             _remove_unfinished(store)
             yield interrupted
         finally:
-            if not isinstance(
-                sys.exc_info()[1], KeyboardInterrupt
-            ):  # an error that is told is no interrupted run
-                _write_holder(lock, {})
+            # An error that was told is no interrupted run; one that no commit has told yet waits for the next.
+            if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+                _write_holder(lock, {} if _told(store, interrupted) else interrupted)
     finally:
         os.close(lock)
+
+
+def _told(store: Path, interrupted: dict[str, Any]) -> bool:
+    return not interrupted or any(
+        json.loads((folder / "record.json").read_bytes())["run"].get("interrupted") == interrupted
+        for folder in folders(store)[-2:]
+    )
 
 
 def _remove_unfinished(store: Path) -> None:
     for leftover in (store / "commits").glob(".tmp-*"):
         shutil.rmtree(leftover)
-    for leftover in store.glob(".auditbook-*"):
+    for leftover in store.glob(".new-*"):
         leftover.unlink()
 
 

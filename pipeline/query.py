@@ -36,8 +36,9 @@ class Log:
         self._connect()
 
     def _connect(self) -> None:
-        self.con = catalog.connect(self.store, self._config)
+        stores.require(self.store)
         chain = stores.commits(self.store)
+        self.con = catalog.connect_to(chain, self.store, self._config)
         self.head = chain[-1].head if chain else stores.GENESIS
         self.config = self._config if self._config is not None else catalog.recorded_config(chain)
 

@@ -72,14 +72,20 @@ def create(store: Path) -> None:
     if store.exists() and not store.is_dir():
         raise AuditbookError("is a file, a store is a folder.", path=store, hint="Give another --store.")
     try:
+        store.parent.mkdir(parents=True, exist_ok=True)
         for folder in (store, store / "commits"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not folder.is_dir():
+                folder.mkdir()
+                folder.chmod(0o700)
     except OSError as error:
         raise AuditbookError(f"cannot be made: {error.strerror}.", path=store) from error
 
 
 def exists(store: Path) -> bool:
-    return (store / "commits").is_dir()
+    try:
+        return (store / "commits").is_dir()
+    except PermissionError as error:
+        raise AuditbookError(f"cannot be read: {error.strerror}.", path=store) from error
 
 
 def require(store: Path) -> None:
@@ -93,10 +99,10 @@ def require(store: Path) -> None:
 def commits(store: Path) -> list[Commit]:
     """The chain, oldest first. A store of a newer version is refused."""
     found = []
-    for folder in sorted((store / "commits").glob("[0-9]*")):
+    for folder in folders(store):
         try:
             record = json.loads((folder / "record.json").read_bytes())
-            newest = record["content"]["format"]
+            number, newest = int(folder.name), int(record["content"]["format"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AuditbookError(
                 "cannot be read.", path=folder / "record.json", hint="`auditbook verify` says what is broken."
@@ -107,8 +113,16 @@ def commits(store: Path) -> list[Commit]:
                 path=store,
                 hint="Install the newer version: pip install --upgrade auditbook.",
             )
-        found.append(Commit(int(folder.name), folder, record))
+        found.append(Commit(number, folder, record))
     return found
+
+
+def folders(store: Path) -> list[Path]:
+    """Where the commits are, oldest first; what stands under a temporary name is none."""
+    try:
+        return sorted(path for path in (store / "commits").iterdir() if path.name[0].isdigit())
+    except OSError as error:
+        raise AuditbookError(f"cannot be read: {error.strerror}.", path=store / "commits") from error
 
 
 def head(store: Path) -> str:
@@ -133,9 +147,10 @@ def commit(
     chain = commits(store)
     number = chain[-1].number + 1 if chain else 1
     temporary = store / "commits" / f".tmp-{number:06d}"
-    temporary.mkdir(mode=0o700)
     folder = store / "commits" / f"{number:06d}"
     try:
+        temporary.mkdir()
+        temporary.chmod(0o700)
         rows = write(temporary)
         record = _record(chain, kind, content, temporary, rows, run or {})
         (temporary / "record.json").write_text(
@@ -143,12 +158,15 @@ def commit(
         )
         _make_durable(temporary)
         temporary.rename(folder)
+        fsync(folder.parent)
+    except OSError as error:
+        hint = "Nothing of it was committed; what was committed before stays."
+        raise AuditbookError(
+            f"cannot be written: {error.strerror or error}.", path=store / "commits", hint=hint
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _fsync(folder.parent)
-    done = Commit(number, folder, record)
-    _copy_for_people(store, [*chain, done])
-    return done
+    return Commit(number, folder, record)
 
 
 def seal_of(previous: str, record: dict[str, Any]) -> str:
@@ -189,21 +207,15 @@ def _record(
     return {**record, "seal": seal_of(chain[-1].record["seal"] if chain else GENESIS, record)}
 
 
-def _copy_for_people(store: Path, chain: Sequence[Commit]) -> None:
-    temporary = store / ".manifest.tmp"
-    temporary.write_text("".join(canonical(link.record) + "\n" for link in chain))
-    temporary.chmod(0o600)
-    temporary.rename(store / "manifest.jsonl")
-
-
 def _make_durable(folder: Path) -> None:
     for path in folder.iterdir():
         path.chmod(0o600)
-        _fsync(path)
-    _fsync(folder)
+        fsync(path)
+    fsync(folder)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, outlive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -23,6 +23,8 @@ LINE_COLUMNS: dict[str, str] = {
     "line_sha256": "VARCHAR",
     "record_sha256": "VARCHAR",
     "event_uid": "VARCHAR",
+    "commit_no": "BIGINT",
+    "same_commit": "BIGINT",
     "same_file_sha256": "VARCHAR",
     "same_line": "BIGINT",
 }
@@ -50,9 +52,11 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
         "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message,
             CASE WHEN l.same_line IS NULL THEN l.raw ELSE first.raw END AS raw,
             l.raw_bytes, l.newline, coalesce(l.line_sha256, first.line_sha256) AS line_sha256,
-            coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.same_file_sha256, l.same_line
+            coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.commit_no,
+            l.same_commit, l.same_file_sha256, l.same_line
           FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
-            ON first.file_sha256 = l.same_file_sha256 AND first.line = l.same_line""",
+            ON first.commit_no = l.same_commit AND first.file_sha256 = l.same_file_sha256
+            AND first.line = l.same_line""",
     }
 
 
@@ -61,7 +65,7 @@ DERIVED: dict[str, str] = {
           coalesce(raw, raw_bytes::VARCHAR) AS text, file_sha256
         FROM stored_lines WHERE fate = 'reject'""",
     "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset, l.line_sha256, l.raw, e.file_sha256
-        FROM events e JOIN stored_lines l ON l.file_sha256 = e.file_sha256 AND l.line = e.line AND l.file = e.file""",
+        FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
     "event_changes": """SELECT event_uid, source, occurred_at, c.field, c.old::JSON AS old, c.new::JSON AS new,
           c.old_present, c.new_present, c.redacted
         FROM (SELECT event_uid, source, occurred_at, unnest(changes) AS c FROM events)""",
@@ -76,27 +80,27 @@ DERIVED: dict[str, str] = {
     "event_messages": """SELECT event_uid, source, occurred_at, m.*
         FROM (SELECT event_uid, source, occurred_at, unnest(communications) AS m FROM events)""",
     "correlation_groups": """SELECT correlation_id, source,
-          arg_min(event_uid, (occurred_at, file, line)) AS primary_event_uid, count(*) AS n
+          arg_min(event_uid, (occurred_at, file, line, event_uid)) AS primary_event_uid, count(*) AS n
         FROM events WHERE correlation_id IS NOT NULL GROUP BY ALL""",
     "job_runs": """SELECT source, instance, coalesce(metadata->>'job_run_id', event_uid) AS job_run,
-          any_value(action_detail) AS job, min(occurred_at) AS started, max(occurred_at) AS ended, count(*) AS entries,
-          arg_max(outcome, (occurred_at, file, line)) AS outcome,
-          arg_max(error_message, (occurred_at, file, line)) AS error_message
+          arg_min(action_detail, (occurred_at, file, line, event_uid)) AS job, min(occurred_at) AS started, max(occurred_at) AS ended, count(*) AS entries,
+          arg_max(outcome, (occurred_at, file, line, event_uid)) AS outcome,
+          arg_max(error_message, (occurred_at, file, line, event_uid)) AS error_message
         FROM events WHERE category = 'background_job' GROUP BY source, instance, job_run""",
 }
 
 ACTORS = """SELECT actor_key, coalesce(any_value(p.id), actor_key) AS person,
-      coalesce(any_value(p.name), arg_max(e.actor_name, e.occurred_at), arg_max(e.actor_email, e.occurred_at),
-               arg_max(e.actor_id, e.occurred_at)) AS display_name,
-      coalesce(arg_max(e.actor_email, e.occurred_at), any_value(p.email)) AS email,
+      coalesce(any_value(p.name), arg_max(e.actor_name, e.moment), arg_max(e.actor_email, e.moment),
+               arg_max(e.actor_id, e.moment)) AS display_name,
+      coalesce(arg_max(e.actor_email, e.moment), any_value(p.email)) AS email,
       mode(e.actor_type ORDER BY e.actor_type) AS actor_type,
       coalesce(any_value(p.schedule), 'organization') AS schedule,
-      any_value(p.team) AS team, coalesce(any_value(p.role), arg_max(e.actor_role, e.occurred_at)) AS "role",
+      any_value(p.team) AS team, coalesce(any_value(p.role), arg_max(e.actor_role, e.moment)) AS "role",
       coalesce(any_value(p.service), false) OR mode(e.actor_type ORDER BY e.actor_type) NOT IN ('user', 'customer')
         AS is_service,
       any_value(p.left_on) AS left_on, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen,
       count(*) AS events
-    FROM events e LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""
+    FROM (SELECT *, (occurred_at, event_uid) AS moment FROM events) e LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""
 PEOPLE_COLUMNS: dict[str, str] = {
     "actor_key": "VARCHAR",
     "id": "VARCHAR",
