@@ -41,7 +41,9 @@ def coverage(
 ) -> list[Coverage]:
     """How many events of each source were in scope, which fields were missing, whether the baseline was long enough."""
     chosen = values(detector, overrides)
-    needed = int(chosen[detector.baseline_parameter]) if detector.baseline_parameter else detector.baseline_days
+    needed = (
+        int(chosen[detector.baseline_parameter]) if detector.baseline_parameter else detector.baseline_days
+    )
     try:
         rows = connection.sql(_seen(detector)).to_arrow_table().to_pylist()
         people = _people(connection, detector, needed) if needed else {}
@@ -77,8 +79,8 @@ def _people(
     """Per source: people in scope, those with a long enough past on their last day, and the longest such past."""
     rows = connection.execute(
         f"""WITH active AS (
-          SELECT source, a.person, occurred_at::DATE AS day FROM events JOIN actors a USING (actor_key)
-          WHERE coalesce(({detector.scope}), false)),
+          SELECT source, a.person, occurred_at::DATE AS day
+          FROM (SELECT * FROM events WHERE coalesce(({detector.scope}), false)) JOIN actors a USING (actor_key)),
         known AS (SELECT person, count(DISTINCT day) - 1 AS days FROM active GROUP BY person)
         SELECT source, count(*), count(*) FILTER (days >= $needed), max(days)
         FROM (SELECT DISTINCT source, person FROM active) JOIN known USING (person) GROUP BY source""",
@@ -88,7 +90,11 @@ def _people(
 
 
 def _judged(
-    detector: Detector, chosen: Mapping[str, Any], needed: int, row: Mapping[str, Any], people: tuple[int, int, int]
+    detector: Detector,
+    chosen: Mapping[str, Any],
+    needed: int,
+    row: Mapping[str, Any],
+    people: tuple[int, int, int],
 ) -> Coverage:
     total, seen = row["total"], row["in_scope"]
     lacking = {name: seen - row[name] for name in detector.needs if row[name] < seen}
@@ -106,7 +112,9 @@ def _judged(
     status = "not_evaluable" if reason else "evaluated"
     if not reason and needed and people[1] < people[0]:
         left = people[0] - people[1]
-        reason = f"{left} of {people[0]} people have fewer than {needed} earlier days of activity: not judged."
+        reason = (
+            f"{left} of {people[0]} people have fewer than {needed} earlier days of activity: not judged."
+        )
     return _coverage(
         detector, chosen, source=row["source"], status=status, in_scope=seen, missing=missing, why=reason,
         baseline_days=row["days"], baseline_needed=needed,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -70,13 +70,16 @@ def _finding(detector: Detector, severity: str, row: Mapping[str, Any]) -> Findi
         if row[column] is None or row[column] in ("", []):
             identity = f'the finding with the key "{row["key"]}"' if row["key"] else "a finding"
             raise AuditbookError(f"returns {identity} without {column}.", path=detector.path)
+    if None in row["events"]:
+        message = f'returns the finding with the key "{row["key"]}" with an event that is null.'
+        raise AuditbookError(message, path=detector.path)
     for column in ("window_start", "window_end"):
         if not isinstance(row[column], datetime) or row[column].tzinfo is None:
             raise AuditbookError(f"returns a {column} that is not a TIMESTAMPTZ.", path=detector.path)
     digest = hashlib.sha256(f"{detector.id}\n{row['key']}".encode()).hexdigest()
     return Finding(
         finding_id=digest[:16], detector=detector.id, severity=severity, title=detector.title, key=row["key"],
-        subject=row["subject"], window_start=row["window_start"].astimezone(timezone.utc),
-        window_end=row["window_end"].astimezone(timezone.utc), observed=row["observed"], expected=row["expected"],
+        subject=row["subject"], window_start=row["window_start"].astimezone(UTC),
+        window_end=row["window_end"].astimezone(UTC), observed=row["observed"], expected=row["expected"],
         reason=row["reason"], events=tuple(sorted(row["events"])),
     )  # fmt: skip

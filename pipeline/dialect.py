@@ -23,7 +23,7 @@ FUNCTIONS = frozenset(
     isfinite lag last_value lead least left len length list list_contains list_distinct list_sort list_slice lower max
     median min nullif rank regexp_matches regexp_replace replace round row_number string_agg strftime strpos
     sum time_bucket trim unnest upper
-    """.split()  # noqa: SIM905
+    """.split()
 )
 NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"})
 NO_PLACE = 2**64 - 1
@@ -44,7 +44,7 @@ def problems(text: str) -> list[Problem]:
         try:
             statements = connection.extract_statements(text)
         except duckdb.ParserException as error:
-            return [Problem(_error_line(text, str(error)), f"{first_line(error)}.")]
+            return [Problem(_error_line(str(error)), f"{first_line(error)}.")]
         if len(statements) != 1 or statements[0].type.name != "SELECT":
             kinds = ", ".join(one.type.name for one in statements) or "nothing"
             return [Problem(1, f"must be exactly one SELECT statement, but holds: {kinds}.")]
@@ -63,16 +63,19 @@ def parameters(text: str) -> set[str]:
 
 def first_line(error: Exception) -> str:
     """A database error without its drawing of the statement."""
-    return str(error).strip().splitlines()[0].removesuffix(".")
+    return str(error).strip().splitlines()[0].rstrip(".!")
 
 
 def _problems(text: str, tree: Any) -> Iterator[Problem]:
     named = {entry["key"] for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", [])}
+    read_from = [id(node["function"]) for node in _nodes(tree) if node.get("type") == "TABLE_FUNCTION"]
     for node in _nodes(tree):
         place = _line(text, node.get("query_location", NO_PLACE))
-        if node.get("class") in ("FUNCTION", "WINDOW") and (function := node["function_name"]) not in FUNCTIONS:
+        is_call = node.get("class") in ("FUNCTION", "WINDOW") and id(node) not in read_from
+        if is_call and node["function_name"] not in FUNCTIONS:
             allowed = ", ".join(sorted(name for name in FUNCTIONS if name.isidentifier()))
-            yield Problem(place, f"{function}() is not a function that detectors may use.", f"Allowed are: {allowed}.")
+            message = f"{node['function_name']}() is not a function that detectors may use."
+            yield Problem(place, message, f"Allowed are: {allowed}.")
         kind = str(node.get("type", ""))
         if kind == "TABLE_FUNCTION":
             yield Problem(place, "reads from a function; detectors read tables.", _known_tables())
@@ -80,7 +83,9 @@ def _problems(text: str, tree: Any) -> Iterator[Problem]:
             name = ".".join(part for part in (node["schema_name"], node["table_name"]) if part)
             yield Problem(place, f'"{name}" is not a table that detectors may read.', _known_tables())
         if kind.endswith("_NODE") and kind not in NODES:
-            yield Problem(place, f"{kind.removesuffix('_NODE').lower()} is not allowed; a detector only selects.")
+            yield Problem(
+                place, f"{kind.removesuffix('_NODE').lower()} is not allowed; a detector only selects."
+            )
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -99,7 +104,7 @@ def _line(text: str, offset: int) -> int:
     return 1 if offset == NO_PLACE else text.encode()[:offset].count(b"\n") + 1
 
 
-def _error_line(text: str, message: str) -> int:
+def _error_line(message: str) -> int:
     """The line that DuckDB's drawing of a syntax error names."""
     after = message.rpartition("\nLINE ")[2].partition(":")[0]
     return int(after) if after.isdecimal() else 1

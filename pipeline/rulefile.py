@@ -73,7 +73,9 @@ def read(path: Path) -> Detector:
 def shipped() -> dict[str, Detector]:
     """Every detector of the folder, by id: the folder is the registry."""
     folder = importlib.resources.files("pipeline") / "detectors"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
+    )
     names = [file.name.removesuffix(".sql") for file in files]
     return {
         name: parse(file.read_text("utf-8"), name=name, path=f"pipeline/detectors/{file.name}")
@@ -86,11 +88,17 @@ def parse(text: str, *, name: str, path: str) -> Detector:
     header = _header(text, path)
     for problem in dialect.problems(text)[:1]:
         raise AuditbookError(problem.message, path=path, line=problem.line, hint=problem.hint)
+    for problem in dialect.problems(f"SELECT count(*) FROM events WHERE ({header['scope']})")[:1]:
+        line = _line_of(text, ["scope"])
+        raise AuditbookError(f"scope: {problem.message}", path=path, line=line, hint=problem.hint)
     _check_names(text, header, path)
     baseline = header.get("baseline_days", 0)
     parameters = {key: Parameter(**value) for key, value in header.get("parameters", {}).items()}
     named = baseline if isinstance(baseline, str) else None
-    texts = {key: " ".join(header[key].split()) for key in ("title", "why", "false_positives", "next_steps", "scope")}
+    texts = {
+        key: " ".join(header[key].split())
+        for key in ("title", "why", "false_positives", "next_steps", "scope")
+    }
     return Detector(
         id=name, severity=header["severity"], version=header["version"],
         controls={key: tuple(values) for key, values in header["controls"].items()},
@@ -107,7 +115,9 @@ def values(detector: Detector, overrides: Mapping[str, object]) -> dict[str, Val
         where = f"[detectors.{detector.id}] {name}:"
         if name not in chosen:
             near = difflib.get_close_matches(name, chosen, 1)
-            hint = f"Known are: {', '.join(chosen) or 'none'}." + (f" Did you mean {near[0]}?" if near else "")
+            hint = f"Known are: {', '.join(chosen) or 'none'}." + (
+                f" Did you mean {near[0]}?" if near else ""
+            )
             raise UsageError(f"{where} no such parameter.", hint=hint)
         chosen[name] = _checked(where, detector.parameters[name], value)
     return chosen
@@ -117,7 +127,9 @@ def _header(text: str, path: str) -> dict[str, Any]:
     """The TOML of the leading comment. It starts on the file's first line, so its lines are the file's lines."""
     found = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
     if not found:
-        raise AuditbookError("has no header.", path=path, line=1, hint="It begins with /* title = … */ in TOML.")
+        raise AuditbookError(
+            "has no header.", path=path, line=1, hint="It begins with /* title = … */ in TOML."
+        )
     try:
         header = tomllib.loads(found.group(1))
     except tomllib.TOMLDecodeError as error:
@@ -143,7 +155,9 @@ def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
         line = _line_of(text, ["parameters", name])
         raise AuditbookError(f"the parameter {name} is declared but not used.", path=path, line=line)
     baseline = header.get("baseline_days", 0)
-    if isinstance(baseline, str) and not isinstance(header["parameters"].get(baseline, {}).get("default"), int):
+    if isinstance(baseline, str) and not isinstance(
+        header["parameters"].get(baseline, {}).get("default"), int
+    ):
         line = _line_of(text, ["baseline_days"])
         raise AuditbookError(f'baseline_days: "{baseline}" is not a parameter in days.', path=path, line=line)
     for column in header["needs"]:
@@ -176,10 +190,13 @@ def _checked(where: str, parameter: Parameter, value: object) -> Value:
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[wanted]
         raise UsageError(f"{where} {json.dumps(value, default=str)} is not {kind} ({parameter.unit}).")
     low, high = parameter.minimum, parameter.maximum
-    if isinstance(value, int | float) and ((low is not None and value < low) or (high is not None and value > high)):
-        bounds = " and ".join(f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None)
+    if isinstance(value, int | float) and (
+        (low is not None and value < low) or (high is not None and value > high)
+    ):
+        limits = {"at least": low, "at most": high}
+        bounds = " and ".join(f"{word} {bound:g}" for word, bound in limits.items() if bound is not None)
         raise UsageError(f"{where} {value:g} is out of range.", hint=f"Expected {bounds} ({parameter.unit}).")
-    return value  # type: ignore[return-value]
+    return value
 
 
 @cache

@@ -1,0 +1,118 @@
+"""A case's events and configuration -> the tables of a store, in memory. Part of cases.
+
+Events are written short: `at`, `repeat` and `every` for many, `ids` for a list of so many, plain values in changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipeline import catalog, config, places, views
+from pipeline.columns import ACTOR_KEY_SQL, EVENT_COLUMNS
+from pipeline.errors import AuditbookError
+
+EVENT_KEYS = set(EVENT_COLUMNS) | {"at", "label", "repeat", "every", "ids"}
+STEPS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+Table = Mapping[str, Any]
+
+
+def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
+    """The tables of a store, in memory, from a case's events and configuration."""
+    connection.execute("SET TimeZone = 'UTC'")
+    declared = ", ".join(f'"{name}" {kind}' for name, kind in EVENT_COLUMNS.items())
+    connection.execute(f"CREATE TABLE kept ({declared})")
+    schema = connection.sql("SELECT * FROM kept").to_arrow_table().schema
+    connection.register("made", pa.Table.from_pylist(list(_events(case)), schema=schema))
+    connection.execute("INSERT INTO kept SELECT * FROM made")
+    read = ", ".join(f'"{name}"::JSON AS "{name}"' for name in views.JSON_COLUMNS)
+    connection.execute(
+        f"CREATE VIEW events AS SELECT * REPLACE ({read}), {ACTOR_KEY_SQL} AS actor_key FROM kept"
+    )
+    for name in ("event_changes", "event_entities", "event_messages", "correlation_groups", "job_runs"):
+        connection.execute(f"CREATE VIEW {name} AS {views.DERIVED[name]}")
+    settings = config.from_dict(case.get("config", {}))
+    catalog._people(connection, settings)
+    catalog._calendar(connection, settings)
+
+
+def _written(case: Table) -> list[dict[str, Any]]:
+    """The events as the case has them: those of its groups, then its own, each with the defaults."""
+    groups = [event for name in case.get("use", []) for event in case["groups"][name]]
+    return [{**case["defaults"], **event} for event in [*groups, *case.get("events", [])]]
+
+
+def _events(case: Table) -> Iterator[dict[str, Any]]:
+    for number, told in enumerate(_written(case), start=1):
+        if unknown := sorted(set(told) - EVENT_KEYS):
+            raise AuditbookError(f'case "{case["name"]}": {unknown[0]} is not a column of events.')
+        start, step = time(told["at"]), _step(told.get("every", "1m"))
+        for n, uid in enumerate(_uids(number, told)):
+            yield _event(told, uid, start + n * step, number)
+
+
+def _event(told: Table, uid: str, moment: datetime, line: int) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        name: [] if kind.endswith("[]") else None for name, kind in EVENT_COLUMNS.items()
+    }
+    event |= {
+        "actor_type": "user",
+        "actor_anonymous": False,
+        "is_bulk": False,
+        "outcome": "unknown",
+        "file": "case",
+    }
+    event |= {name: None if value == "" else value for name, value in told.items() if name in EVENT_COLUMNS}
+    if "ids" in told:
+        event["entity_ids"] = [f"id-{n}" for n in range(1, told["ids"] + 1)]
+    event["changes"] = [_change(one) for one in told.get("changes", [])]
+    for name in views.JSON_COLUMNS:
+        event[name] = json.dumps(told[name]) if name in told else None
+    address = places.parse(told["source_ip"]) if told.get("source_ip") else None
+    event["ip_key"] = places.sort_key(address) if address else None
+    return {**event, "event_uid": uid, "occurred_at": moment, "line": line}
+
+
+def _change(told: Table) -> dict[str, Any]:
+    """A change whose old and new are plain values here and JSON text in the event; a side left out was absent."""
+    sides = {side: json.dumps(told[side]) if side in told else None for side in ("old", "new")}
+    present = {f"{side}_present": side in told for side in ("old", "new")}
+    return {"field": told["field"], **sides, **present, "redacted": told.get("redacted", False)}
+
+
+def labels(case: Table) -> dict[str, list[str]]:
+    """The uids of the events of each label."""
+    found: dict[str, list[str]] = {}
+    for number, told in enumerate(_written(case), start=1):
+        found.setdefault(told.get("label", f"event-{number}"), []).extend(_uids(number, told))
+    return found
+
+
+def _uids(number: int, told: Table) -> list[str]:
+    label = told.get("label", f"event-{number}")
+    if "repeat" not in told:
+        return [label]
+    return [f"{label}-{n:04}" for n in range(1, told["repeat"] + 1)]
+
+
+def time(text: str) -> datetime:
+    """An instant; the zone is never guessed."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise AuditbookError(
+            f'"{text}" has no zone.', hint="Write 2026-03-02T23:10:00Z or 2026-03-02T18:10:00-05:00."
+        )
+    return moment.astimezone(UTC)
+
+
+def _step(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if not found:
+        raise AuditbookError(f'every = "{text}" is not a step.', hint="Write 30s, 15m, 2h or 1d.")
+    return timedelta(seconds=int(found.group(1)) * STEPS[found.group(2)])

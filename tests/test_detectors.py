@@ -1,0 +1,390 @@
+"""The shipped detectors against their cases, and what a wrong detector file, parameter or row is answered with."""
+
+# ruff: noqa: E501 -- messages are compared whole, on one line
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline import cases, detector, dialect
+from pipeline.errors import AuditbookError
+
+FOLDER = Path(__file__).resolve().parent.parent / "pipeline" / "detectors"
+SHIPPED = sorted(FOLDER.glob("*.sql"))
+FIRST_SEVEN = {
+    "off_hours", "new_ip_for_actor", "bulk_delete", "permission_change",
+    "missing_approval", "logging_disabled", "failed_job",
+}  # fmt: skip
+
+HEADER = """/*
+title = "Deletions"
+severity = "low"
+version = 1
+why = "Because."
+false_positives = "None."
+next_steps = "Look."
+scope = "action = 'delete'"
+needs = ["action"]
+
+[controls]
+soc2 = []
+iso27001 = []
+pci = []
+hipaa = []
+nist = []
+
+[parameters.threshold]
+default = 2
+minimum = 1
+maximum = 9
+unit = "records"
+meaning = "How many"
+*/
+"""
+SELECT = """SELECT 'k' AS key, 's' AS subject, min(occurred_at) AS window_start, max(occurred_at) AS window_end,
+  'o' AS observed, 'e' AS expected, 'r' AS reason, list(event_uid) AS events
+FROM events HAVING count(*) >= $threshold
+"""
+CASES = """[[cases]]
+name = "two"
+events = [{ at = "2026-03-02T10:00:00Z", source = "printago", action = "delete", repeat = 2 }]
+expect = [{ key = "k", subject = "s", window = ["2026-03-02T10:00:00Z", "2026-03-02T10:01:00Z"], observed = "o", expected = "e", events = 2 }]
+[[cases]]
+name = "one"
+events = [{ at = "2026-03-02T10:00:00Z", source = "printago", action = "delete" }]
+expect = []
+becomes_match = { "events.0.repeat" = 2 }
+"""  # fmt: skip
+
+
+@pytest.fixture
+def tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Two events and their actor: as much of a store as these rules read."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            """CREATE TABLE events AS SELECT 'e' || n AS event_uid, 'printago' AS source, 'delete' AS action,
+              'ana' AS actor_key, []::VARCHAR[] AS classes,
+              TIMESTAMPTZ '2026-03-02 10:00:00Z' + n * INTERVAL 1 MINUTE AS occurred_at FROM range(2) AS numbers(n)"""
+        )
+        connection.execute("CREATE TABLE actors AS SELECT 'ana' AS actor_key, 'ana' AS person")
+        yield connection
+
+
+def parse(text: str) -> detector.Detector:
+    return detector.parse(text, name="deletions", path="deletions.sql")
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(AuditbookError) as error:
+        parse(text)
+    return str(error.value)
+
+
+def test_every_detector_has_its_cases_and_every_case_its_detector() -> None:
+    rules = {path.name.removesuffix(".sql") for path in SHIPPED}
+    assert rules == {path.name.removesuffix(".cases.toml") for path in FOLDER.glob("*.cases.toml")}
+    assert rules >= FIRST_SEVEN
+    assert set(detector.shipped()) == rules
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_cases(path: Path) -> None:
+    results = cases.run_cases(path)
+    assert [f"{one.case}: {one.message}" for one in results if not one.ok] == []
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_each_parameter_is_tried_by_a_case(path: Path) -> None:
+    text = path.with_suffix(".cases.toml").read_text()
+    named = {name for name in detector.read(path).parameters if re.search(rf"\b{name}\b", text)}
+    # A threshold may also be tried at its default from both sides: its name then stands in no case.
+    assert set(detector.read(path).parameters) - named <= {"min_baseline_days", "habit_days"}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_detectors_are_in_the_dialect(path: Path) -> None:
+    assert dialect.problems(path.read_text()) == []
+    for names in detector.read(path).controls.values():
+        assert names
+
+
+def test_parameters_may_be_typed_in_a_shell() -> None:
+    """The file runs as it is: nothing is templated into it."""
+    for one in detector.shipped().values():
+        assert one.sql == (FOLDER / f"{one.id}.sql").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1", "deletions.sql:1 has no header. It begins with /* title = … */ in TOML."),
+        ("/*\ntitle = \"x\"\nwhy = \n*/ SELECT 1", "deletions.sql:3 the header is not TOML: Invalid value (at line 3, column 7)."),
+        (HEADER.replace('"low"', '"bad"') + SELECT, "deletions.sql:3 severity: 'bad' is not one of ['critical', 'high', 'medium', 'low', 'info']."),
+        (HEADER.replace('why = "Because."\n', "") + SELECT, "deletions.sql:1 the header: 'why' is a required property."),
+        (HEADER.replace('why = "Because."', 'why = " "') + SELECT, "deletions.sql:5 why: ' ' does not match '\\\\S'."),
+        (HEADER.replace("nist = []\n", "") + SELECT, "deletions.sql:11 controls: 'nist' is a required property."),
+        (HEADER.replace('["action"]', '["actoin"]') + SELECT, 'deletions.sql:9 needs: "actoin" is not a column of events.'),
+        (HEADER.replace("needs =", 'baseline_days = "threshhold"\nneeds =') + SELECT, 'deletions.sql:9 baseline_days: "threshhold" is not a parameter in days.'),
+        (HEADER + SELECT.replace("$threshold", "$treshold"), "deletions.sql:27 $treshold is used but not declared. Add [parameters.treshold] to the header."),
+        (HEADER + SELECT.replace("$threshold", "2 -- $threshold"), "deletions.sql:18 the parameter threshold is declared but not used."),
+        (HEADER + "SELEC 1", 'deletions.sql:25 Parser Error: syntax error at or near "SELEC".'),
+        (HEADER, "deletions.sql:1 must be exactly one SELECT statement, but holds: nothing."),
+        (HEADER + SELECT + "; SELECT 2", "deletions.sql:1 must be exactly one SELECT statement, but holds: SELECT, SELECT."),
+        (HEADER + "DELETE FROM events", "deletions.sql:1 must be exactly one SELECT statement, but holds: DELETE."),
+        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, job_runs.'),
+        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, job_runs.'),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_told_where_and_how(text: str, message: str) -> None:
+    assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT getenv('HOME')", "deletions.sql:25 getenv() is not a function that detectors may use."),
+        ("SELECT 1,\n  random()", "deletions.sql:26 random() is not a function that detectors may use."),
+        ("SELECT now()", "deletions.sql:25 now() is not a function that detectors may use."),
+        ("SELECT 1 WHERE EXISTS (SELECT getenv('HOME'))", "deletions.sql:25 getenv() is not a function that detectors may use."),
+    ],
+)  # fmt: skip
+def test_functions_are_on_a_list(sql: str, message: str) -> None:
+    told = refusal(HEADER + sql)
+    assert told.startswith(message)
+    assert "Allowed are: abs, arg_max, arg_min," in told
+
+
+def test_reading_files_is_refused() -> None:
+    assert "reads from a function; detectors read tables." in refusal(
+        HEADER + "SELECT * FROM read_csv('x.csv')"
+    )
+
+
+def test_writing_inside_a_select_is_refused() -> None:
+    """DuckDB 2 calls it a SELECT; 1.5 does not parse it."""
+    told = refusal(HEADER + "WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone")
+    assert told in (
+        "deletions.sql:1 delete_query is not allowed; a detector only selects.",
+        "deletions.sql:25 Parser Error: A CTE needs a SELECT.",
+    )
+
+
+def test_the_scope_is_checked_like_the_rule() -> None:
+    told = refusal(HEADER.replace("action = 'delete'", "action = getenv('x')") + SELECT)
+    assert told.startswith("deletions.sql:8 scope: getenv() is not a function that detectors may use.")
+    told = refusal(HEADER.replace("action = 'delete'", "action = ) OR (true") + SELECT)
+    assert told == 'deletions.sql:8 scope: Parser Error: syntax error at or near ")".'
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"treshold": 3}, "[detectors.deletions] treshold: no such parameter. Known are: threshold. Did you mean threshold?"),
+        ({"threshold": "3"}, '[detectors.deletions] threshold: "3" is not a whole number (records).'),
+        ({"threshold": True}, "[detectors.deletions] threshold: true is not a whole number (records)."),
+        ({"threshold": 2.5}, "[detectors.deletions] threshold: 2.5 is not a whole number (records)."),
+        ({"threshold": 0}, "[detectors.deletions] threshold: 0 is out of range. Expected at least 1 and at most 9 (records)."),
+        ({"threshold": 10}, "[detectors.deletions] threshold: 10 is out of range. Expected at least 1 and at most 9 (records)."),
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_lists_the_known_ones(overrides: dict[str, object], message: str) -> None:
+    with pytest.raises(AuditbookError) as error:
+        detector.values(parse(HEADER + SELECT), overrides)
+    assert str(error.value) == message
+
+
+def test_overrides_replace_defaults() -> None:
+    assert detector.values(parse(HEADER + SELECT), {}) == {"threshold": 2}
+    assert detector.values(parse(HEADER + SELECT), {"threshold": 9}) == {"threshold": 9}
+
+
+def test_a_finding_is_known_again_by_detector_and_key(tables: duckdb.DuckDBPyConnection) -> None:
+    (found,) = detector.evaluate(tables, parse(HEADER + SELECT), {}, "critical")
+    # The first 16 digits of sha256("deletions\nk").
+    assert (found.finding_id, found.detector, found.severity, found.title) == (
+        "33582928131d225f",
+        "deletions",
+        "critical",
+        "Deletions",
+    )
+    assert (found.window_start.isoformat(), found.window_end.isoformat()) == (
+        "2026-03-02T10:00:00+00:00",
+        "2026-03-02T10:01:00+00:00",
+    )
+    assert found.events == ("e0", "e1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("'k' AS", "NULL AS", "deletions.sql returns a finding without key."),
+        ("'s' AS", "'' AS", 'deletions.sql returns the finding with the key "k" without subject.'),
+        ("list(event_uid)", "list(event_uid) FILTER (false)", 'deletions.sql returns the finding with the key "k" without events.'),
+        ("list(event_uid)", "list(NULL::VARCHAR)", 'deletions.sql returns the finding with the key "k" with an event that is null.'),
+        ("min(occurred_at)", "NULL::TIMESTAMPTZ", 'deletions.sql returns the finding with the key "k" without window_start.'),
+        ("min(occurred_at)", "'2026'", "deletions.sql returns a window_start that is not a TIMESTAMPTZ."),
+        ("min(occurred_at)", "min(occurred_at)::TIMESTAMP", "deletions.sql returns a window_start that is not a TIMESTAMPTZ."),
+        ("HAVING", "GROUP BY event_uid HAVING 1 + ", 'deletions.sql returns two findings with the key "k".'),
+        ("'r' AS reason", "'r' AS reasons", "deletions.sql returns the columns key, subject, window_start, window_end, observed, expected, reasons, events. Expected key, subject, window_start, window_end, observed, expected, reason, events."),
+    ],
+)  # fmt: skip
+def test_a_broken_rule_is_never_silence(
+    tables: duckdb.DuckDBPyConnection, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(AuditbookError) as error:
+        detector.evaluate(tables, parse(HEADER + SELECT.replace(old, new)), {})
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("nowhere", 'deletions.sql Binder Error: Referenced column "nowhere" not found in FROM clause.'),
+        ("CAST(CAST(min(source) AS INTEGER) AS VARCHAR)", "deletions.sql Conversion Error: Could not convert string 'printago' to INT32"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_database_names_the_file(
+    tables: duckdb.DuckDBPyConnection, sql: str, message: str
+) -> None:
+    with pytest.raises(AuditbookError) as error:
+        detector.evaluate(tables, parse(HEADER + SELECT.replace("'r' AS", f"{sql} AS")), {})
+    assert str(error.value).startswith(message)
+
+
+def test_coverage_says_how_much_was_seen(tables: duckdb.DuckDBPyConnection) -> None:
+    tables.execute(
+        "INSERT INTO events VALUES ('e3', 'hoops', NULL, 'ana', [], TIMESTAMPTZ '2026-03-05 10:00:00Z')"
+    )
+    silent, seen = detector.coverage(tables, parse(HEADER + SELECT), {"threshold": 3})
+    assert (silent.source, silent.status, silent.in_scope, silent.why) == (
+        "hoops",
+        "not_evaluable",
+        0,
+        "None of its 1 events is in scope.",
+    )
+    assert (seen.source, seen.status, seen.in_scope, seen.missing, seen.why) == (
+        "printago",
+        "evaluated",
+        2,
+        None,
+        None,
+    )
+    assert (seen.parameters, seen.version, seen.error) == ('{"threshold": 3}', 1, None)
+
+
+def test_coverage_names_the_field_that_is_missing(tables: duckdb.DuckDBPyConnection) -> None:
+    tables.execute(
+        "INSERT INTO events VALUES ('e3', 'printago', NULL, 'ana', [], TIMESTAMPTZ '2026-03-05 10:00:00Z')"
+    )
+    tables.execute(
+        "INSERT INTO events VALUES ('e4', 'hoops', NULL, 'ana', [], TIMESTAMPTZ '2026-03-05 10:00:00Z')"
+    )
+    rule = parse(HEADER.replace("action = 'delete'", "true") + SELECT)
+    silent, seen = detector.coverage(tables, rule, {})
+    assert (silent.status, silent.why) == ("not_evaluable", "action: never filled by this source.")
+    assert (seen.status, seen.missing, seen.baseline_days) == ("evaluated", "action (1 of 3 events)", 3)
+
+
+def test_coverage_counts_those_who_have_no_past_yet(tables: duckdb.DuckDBPyConnection) -> None:
+    rule = parse(HEADER.replace("needs =", "baseline_days = 1\nneeds =") + SELECT)
+    (cold,) = detector.coverage(tables, rule, {})
+    assert (cold.status, cold.baseline_needed) == ("not_evaluable", 1)
+    assert cold.why == "Nobody has the 1 earlier days of activity that a judgement needs (the most: 0)."
+    tables.execute(
+        "INSERT INTO events VALUES ('e3', 'printago', 'delete', 'ana', [], TIMESTAMPTZ '2026-03-05 10:00:00Z')"
+    )
+    tables.execute(
+        "INSERT INTO events VALUES ('e4', 'printago', 'delete', 'ben', [], TIMESTAMPTZ '2026-03-05 10:00:00Z')"
+    )
+    tables.execute("INSERT INTO actors VALUES ('ben', 'ben')")
+    (warm,) = detector.coverage(tables, rule, {})
+    assert (warm.status, warm.why) == (
+        "evaluated",
+        "1 of 2 people have fewer than 1 earlier days of activity: not judged.",
+    )
+
+
+def test_a_failure_is_covered_as_one() -> None:
+    told = detector.failed(parse(HEADER + SELECT), {"threshold": "x"}, "it broke")
+    assert (told.source, told.status, told.error, told.parameters) == (
+        "*",
+        "failed",
+        "it broke",
+        '{"threshold": "x"}',
+    )
+
+
+def test_cases_of_somebody_elses_folder(tmp_path: Path) -> None:
+    (tmp_path / "deletions.sql").write_text(HEADER + SELECT)
+    (tmp_path / "deletions.cases.toml").write_text(CASES)
+    assert [(one.detector, one.case, one.ok, one.message) for one in cases.run_cases(tmp_path)] == [
+        ("deletions", "two", True, ""),
+        ("deletions", "one", True, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('observed = "o"', 'observed = "p"', 'observed is "o", not "p"'),
+        ("events = 2", "events = 3", "events is 2, not 3"),
+        ("repeat = 2 }]\nexpect", "repeat = 1 }]\nexpect", "expected 1 findings, found none"),
+    ],
+)  # fmt: skip
+def test_a_case_that_differs_says_how(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "deletions.sql").write_text(HEADER + SELECT)
+    (tmp_path / "deletions.cases.toml").write_text(CASES.replace(old, new))
+    assert cases.run_cases(tmp_path)[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"events.0.repeat" = 2', '"events.0.action" = "update"', "stays without a finding when events.0.action becomes update"),
+        ('"events.0.repeat" = 2', '"events.0.source" = "printago"', "becomes_match does not change events.0.source; stays without a finding when events.0.source becomes printago"),
+        ('action = "delete" }]', 'action = "update" }]', "was not evaluated: None of its 1 events is in scope."),
+        ("expect = []", 'expect = []\nnot_evaluable = "Too early."', 'was to be not evaluable because "Too early.", but: evaluated'),
+    ],
+)  # fmt: skip
+def test_a_near_miss_must_have_been_near(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "deletions.sql").write_text(HEADER + SELECT)
+    (tmp_path / "deletions.cases.toml").write_text(CASES.replace(old, new))
+    assert cases.run_cases(tmp_path)[1].message == message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('becomes_match = { "events.0.repeat" = 2 }\n', "", 'case "one": expects nothing, so it must name the one value that makes it a match. For example becomes_match = { "parameters.threshold" = 24 }.'),
+        ("expect = []", "expected = []", 'case "one": expected is not known. Known are: becomes_match, config, events, expect, name, not_evaluable, parameters, use.'),
+        (', observed = "o"', "", 'case "two": expects a finding without observed.'),
+        (CASES[CASES.index("[[cases]]", 5):], "", "has no near miss. Each detector needs a match and a near miss."),
+        ("[[cases]]", "[cases]]", "is not TOML: Expected newline or end of document after a statement (at line 1, column 8)."),
+    ],
+)  # fmt: skip
+def test_a_wrong_case_file_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "deletions.sql").write_text(HEADER + SELECT)
+    (tmp_path / "deletions.cases.toml").write_text(CASES.replace(old, new, 1))
+    with pytest.raises(AuditbookError) as error:
+        cases.run_cases(tmp_path)
+    assert str(error.value) == f"{tmp_path / 'deletions.cases.toml'} {message}"
+
+
+def test_a_folder_without_detectors_or_cases_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AuditbookError, match=r"holds no detectors \(\*\.sql\)\."):
+        cases.run_cases(tmp_path)
+    (tmp_path / "deletions.sql").write_text(HEADER + SELECT)
+    with pytest.raises(
+        AuditbookError, match=r"deletions\.cases\.toml is not there\. A detector has its cases beside it\."
+    ):
+        cases.run_cases(tmp_path)
+    (tmp_path / "deletions.cases.toml").write_text(CASES)
+    (tmp_path / "other.cases.toml").write_text(CASES)
+    with pytest.raises(AuditbookError, match=r"other\.cases\.toml has no detector beside it\."):
+        cases.run_cases(tmp_path)
