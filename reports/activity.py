@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reports.findings import _actor
+from reports.findings import who
 from reports.period import Instant, instant
 from reports.rows import Reader
-from reports.text import words
 
 GROUPS_SHOWN = 12
 MOST_DAYS = 100
 KINDS = (
-    ("privileged", "Privileged activity", "Permissions, roles, secrets and settings that decide who may do what.",
-     "list_has_any(classes, ['permission', 'critical_setting', 'secret', 'sharing'])"),
+    ("privileged", "Privileged activity", "Permissions, roles and settings that decide who may do what.",
+     "list_has_any(classes, ['permission', 'critical_setting'])"),
     ("deletion", "Deletions", "What was removed.", "(action = 'delete' OR list_contains(classes, 'deletion'))"),
     ("bulk", "Bulk operations", "One step that touched many things.", "is_bulk"),
     ("logging", "Logging and access to logs", "The log itself switched, exported or read.",
      "list_has_any(classes, ['logging', 'log_access'])"),
+    ("export", "Exports", "What was taken out.", "(action = 'export' OR list_contains(classes, 'export'))"),
+    ("sharing", "Secrets, links and sharing", "Access that was handed to somebody.",
+     "list_has_any(classes, ['secret', 'sharing'])"),
     ("authentication", "Signing in", "Log-ins, log-outs and what concerns them.",
      "(action IN ('login', 'logout') OR list_contains(classes, 'authentication'))"),
 )  # fmt: skip
@@ -66,6 +68,12 @@ class Group:
     entries: int
     first: Instant
     last: Instant
+
+    @property
+    def span(self) -> str:
+        """First and last minute in UTC, the year said once."""
+        first, last = self.first.utc[:16], self.last.utc[:16]
+        return first if first == last else f"{first} – {last[5:] if first[:4] == last[:4] else last}"
 
 
 @dataclass(frozen=True)
@@ -150,11 +158,13 @@ _HOURS = """SELECT DISTINCT weekday, hour FROM calendar WHERE schedule = 'organi
 
 def _kind(reader: Reader, name: str, title: str, what: str, condition: str) -> Kind:
     groups = reader.rows(
-        "SELECT source, any_value(actor_anonymous) AS actor_anonymous, coalesce(actor_key, actor_type) AS who, "
+        "SELECT source, bool_and(actor_anonymous) AS actor_anonymous, "
+        "coalesce(actor_key, events.actor_type) AS who, max(display_name) AS display_name, "
         "max(actor_name) AS actor_name, max(actor_email) AS actor_email, max(actor_id) AS actor_id, "
-        "max(api_key_id_masked) AS api_key_id_masked, max(actor_type) AS actor_type, "
+        "max(api_key_id_masked) AS api_key_id_masked, max(events.actor_type) AS actor_type, "
         "coalesce(action_detail, action_raw, action, 'not named') AS what, count(*) AS n, "
-        "epoch_us(min(occurred_at)) AS first_us, epoch_us(max(occurred_at)) AS last_us FROM events "
+        "epoch_us(min(occurred_at)) AS first_us, epoch_us(max(occurred_at)) AS last_us "
+        "FROM events LEFT JOIN (SELECT actor_key, display_name FROM actors) USING (actor_key) "
         f"WHERE occurred_at >= $since AND occurred_at < $until AND {condition} "
         "GROUP BY source, who, what ORDER BY n DESC, source, who, what"
     )
@@ -166,4 +176,4 @@ def _group(row: dict[str, object], reader: Reader) -> Group:
     where = reader.period.since.zone
     first, last = instant(row["first_us"], where), instant(row["last_us"], where)  # type: ignore[arg-type]
     assert first is not None and last is not None
-    return Group(_actor(row), words(str(row["what"])), str(row["source"]), int(str(row["n"])), first, last)
+    return Group(who(row), str(row["what"]), str(row["source"]), int(str(row["n"])), first, last)

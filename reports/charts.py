@@ -73,8 +73,8 @@ def by_day(data: ByDay) -> Markup:
     silent = sum(len(series.silent) for series in data.series)
     return _drawn(
         "by_day.svg.j2",
-        title=f"Entries by {data.unit} and source",
-        description="; ".join(f"{visible(s.source)}: {count(s.total, 'entry', 'entries')}" for s in data.series)
+        title=f"Events by {data.unit} and source",
+        description="; ".join(f"{visible(s.source)}: {count(s.total, 'event')}" for s in data.series)
         + f". {count(silent, 'silent working day')} marked. The numbers are in the table below the chart.",
         lanes=lanes,
         height=height,
@@ -92,10 +92,10 @@ def _lane(data: ByDay, n: int, slot: float) -> Lane:
     for place, (bucket, entries) in enumerate(zip(data.buckets, series.counts, strict=True)):
         if entries:
             tall = max(BAR_ROOM * entries / most, 0.8)
-            what = f"{visible(series.source)}, {bucket.label}: {count(entries, 'entry', 'entries')}"
+            what = f"{visible(series.source)}, {bucket.label}: {count(entries, 'event')}"
             bars.append(Box(LEFT + place * slot + slot * 0.14, base - tall, slot * 0.72, tall, what))
     silent = tuple(
-        Box(LEFT + place * slot + slot / 2, base - 6, 0, 0, f"{visible(series.source)}, {data.buckets[place].label}: no entry")
+        Box(LEFT + place * slot + slot / 2, base - 6, 0, 0, f"{visible(series.source)}, {data.buckets[place].label}: no event")
         for place in series.silent
     )
     return Lane(visible(series.source), number(series.total), number(most), base, tuple(bars), silent)
@@ -119,7 +119,7 @@ def by_hour(data: ByHour) -> Markup:
             day * CELL_HEIGHT,
             wide,
             CELL_HEIGHT,
-            f"{WEEKDAYS[day]} {hour:02d}:00–{hour:02d}:59: {count(entries, 'entry', 'entries')}",
+            f"{WEEKDAYS[day]} {hour:02d}:00–{hour:02d}:59: {count(entries, 'event')}",
             strength=(entries / most) ** 0.5,
             text=number(entries),
         )
@@ -129,8 +129,8 @@ def by_hour(data: ByHour) -> Markup:
     ]
     return _drawn(
         "by_hour.svg.j2",
-        title="Entries of people by weekday and hour",
-        description=f"{count(data.total, 'entry', 'entries')} of people, {data.outside:,} of them outside working hours. "
+        title="Events of people by weekday and hour",
+        description=f"{count(data.total, 'event')} of people, {data.outside:,} of them outside working hours. "
         "The number stands in each cell; the outline is the working hours.",
         cells=cells,
         edges=_outline(data, left, wide),

@@ -187,7 +187,7 @@ def _silent(source: str, days: list[date], active: set[date]) -> Silence:
 
 def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:
     if not files:
-        return ["No file has an entry in this period."]
+        return ["No file has an event in this period."]
     reasons = []
     for file in files:
         lines, rejects = file.ledger.read - file.ledger.blank, file.ledger.rejects
@@ -216,11 +216,11 @@ def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) ->
             reasons.append(f"{row.source} is silent on {count(len(row.silent), 'working day')}: {dates}{more}.")
         if row.not_covered:
             reasons.append(
-                f"{row.source} has no entry before its first on {_day(max(row.not_covered))} or later: "
+                f"{row.source} has no event before its first on {_day(max(row.not_covered))} or later: "
                 f"{count(len(row.not_covered), 'working day')} at the start of the period not covered."
             )
     if conflicts:
-        reasons.append(f"{count(conflicts, 'entry', 'entries')} came again under the same id with other content.")
+        reasons.append(f"{count(conflicts, 'event')} came again under the same id with other content.")
     return reasons
 
 

@@ -19,7 +19,6 @@ FRAMEWORKS = {
 
 @dataclass(frozen=True)
 class Control:
-    framework: str
     id: str
     status: str
     why: str
@@ -27,23 +26,34 @@ class Control:
     findings: tuple[Finding, ...]
 
 
-def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Control, ...]:
-    """One row for each control that a rule names, frameworks in a fixed order."""
-    by_control: dict[tuple[str, str], list[Rule]] = {}
+@dataclass(frozen=True)
+class Framework:
+    title: str
+    controls: tuple[Control, ...]
+
+
+def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Framework, ...]:
+    """Every control that a rule names, frameworks in a fixed order."""
+    named: dict[str, dict[str, list[Rule]]] = {framework: {} for framework in FRAMEWORKS}
     for rule in rules:
         for framework, ids in rule.controls:
             for control in ids:
-                by_control.setdefault((framework, control), []).append(rule)
-    order = list(FRAMEWORKS)
-    keys = sorted(by_control, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), _natural(key[1])))
-    return tuple(_control(framework, control, by_control[framework, control], found) for framework, control in keys)
+                named.setdefault(framework, {}).setdefault(control, []).append(rule)
+    return tuple(
+        Framework(
+            FRAMEWORKS.get(framework, framework),
+            tuple(_control(control, by_control[control], found) for control in sorted(by_control, key=_natural)),
+        )
+        for framework, by_control in named.items()
+        if by_control
+    )
 
 
-def _control(framework: str, control: str, rules: list[Rule], found: Findings) -> Control:
+def _control(control: str, rules: list[Rule], found: Findings) -> Control:
     names = tuple(rule.id for rule in rules)
     raised = tuple(f for f in (*found.full, *found.brief) if f.rule in names and f.state != "withdrawn")
     status, why = _status(rules, raised)
-    return Control(FRAMEWORKS.get(framework, framework), control, status, why, names, raised)
+    return Control(control, status, why, names, raised)
 
 
 def _status(rules: list[Rule], raised: tuple[Finding, ...]) -> tuple[str, str]:
@@ -65,7 +75,7 @@ def _status(rules: list[Rule], raised: tuple[Finding, ...]) -> tuple[str, str]:
         return "exception", why
     if undecided:
         return "needs review", why
-    looked = f"{count(sum(rule.in_scope for rule in rules), 'entry', 'entries')} looked at, nothing undecided"
+    looked = f"{count(sum(rule.in_scope for rule in rules), 'event')} looked at, nothing undecided"
     return "evidence present", looked + (f"; {count(missed, 'source')} could not be evaluated" if missed else "")
 
 

@@ -46,7 +46,7 @@ class Entry:
     at: Instant
     source: str
     actor: str
-    actor_detail: str
+    actor_details: tuple[str, ...]
     action: str
     entity: str
     outcome: str
@@ -79,6 +79,7 @@ class Finding:
     decided_why: str
     decided_until: str
     first_commit: int
+    same_rule: str = ""
     why: str = ""
     false_positives: str = ""
     next_steps: tuple[str, ...] = ()
@@ -121,12 +122,16 @@ def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
     full = [f for f in told if f.state not in ("suppressed", "withdrawn")][:IN_FULL]
     entries = _entries(reader, [f.id for f in full])
     shown = {f.id for f in full}
+    first = {f.rule: f for f in reversed(full)}
     table = [
         (severity, tuple(sum(f.severity == severity and f.state == state for f in told) for state in STATES))
         for severity in SEVERITIES
     ]
     return Findings(
-        full=tuple(replace(f, entries=tuple(entries.get(f.id, ()))) for f in full),
+        full=tuple(
+            replace(f, entries=tuple(entries.get(f.id, ())), same_rule="" if first[f.rule] is f else first[f.rule].name)
+            for f in full
+        ),
         brief=tuple(f for f in told if f.id not in shown),
         by_severity=tuple((severity, counts, sum(counts)) for severity, counts in table),
         by_state=tuple(sum(f.state == state for f in told) for state in STATES),
@@ -194,8 +199,9 @@ _ENTRIES = """WITH wanted AS (
       SELECT fe.finding_id, e.* FROM finding_events fe JOIN events e USING (event_uid)
       WHERE list_contains($wanted, fe.finding_id)
       QUALIFY row_number() OVER (PARTITION BY fe.finding_id ORDER BY e.occurred_at, e.file, e.line) <= $shown)
-    SELECT w.*, epoch_us(w.occurred_at) AS at_us, l.byte_offset
-    FROM wanted w LEFT JOIN (SELECT event_uid, any_value(byte_offset) AS byte_offset FROM event_lines
+    SELECT w.*, epoch_us(w.occurred_at) AS at_us, l.byte_offset, a.display_name
+    FROM wanted w LEFT JOIN (SELECT actor_key, display_name FROM actors) a USING (actor_key)
+    LEFT JOIN (SELECT event_uid, min(byte_offset) AS byte_offset FROM event_lines
       WHERE event_uid IN (SELECT event_uid FROM wanted) GROUP BY event_uid) l USING (event_uid)
     ORDER BY finding_id, w.occurred_at, w.file, w.line"""
 
@@ -209,12 +215,12 @@ def entry(row: Row, reader: Reader) -> Entry:
         uid=row["event_uid"],
         at=at,
         source=row["source"],
-        actor=_actor(row),
-        actor_detail=_actor_detail(row),
+        actor=who(row),
+        actor_details=_actor_details(row),
         action=row["action_detail"] or row["action_raw"] or row["action"] or "not named",
         entity=_entity(row),
         outcome=row["outcome"],
-        message=_cut(row["error_message"] or row["reason"] or row["message"] or "")[0],
+        message=cut(row["error_message"] or row["reason"] or row["message"] or "")[0],
         file=row["file"],
         line=row["line"],
         byte_offset=row["byte_offset"],
@@ -223,30 +229,31 @@ def entry(row: Row, reader: Reader) -> Entry:
     )
 
 
-def _actor(row: Row) -> str:
+def who(row: Row) -> str:
     if row["actor_anonymous"]:
         return "Anonymous"
-    known = row["actor_name"] or row["actor_email"] or row["actor_id"] or row["api_key_id_masked"]
+    known = row["display_name"] or row["actor_name"] or row["actor_email"] or row["actor_id"] or row["api_key_id_masked"]
     return known or str(row["actor_type"]).replace("_", " ").capitalize()
 
 
-def _actor_detail(row: Row) -> str:
+def _actor_details(row: Row) -> tuple[str, ...]:
     """Where from, and for whom: what a reviewer asks next."""
-    parts = [row["source_ip"] and f"from {row['source_ip']}"]
+    address = row["actor_email"] if row["actor_email"] != who(row) else None
+    parts = [address, row["source_ip"] and f"from {row['source_ip']}"]
     if row["impersonator_email"] or row["impersonator_name"] or row["impersonator_id"]:
         impersonator = row["impersonator_email"] or row["impersonator_name"] or row["impersonator_id"]
         parts.append(f"impersonated by {impersonator}")
     if row["actor_type"] not in ("user", None) and not row["actor_anonymous"]:
         parts.append(words(row["actor_type"]))
-    return ", ".join(part for part in parts if part)
+    return tuple(part for part in parts if part and part != who(row).lower())
 
 
 def _entity(row: Row) -> str:
-    name = row["entity_name"] or row["entity_id"]
+    name = row["entity_name"] or row["entity_id"] or ""
     kind = words(row["entity_type"] or "")
-    text = " ".join(part for part in (kind, name) if part) or "–"
+    text = name if kind and name.startswith(kind) else " ".join(part for part in (kind, name) if part)
     many = len(row["entity_ids"] or [])
-    return f"{text} ({many:,} in one step)" if many > 1 else text
+    return f"{text} ({many:,} in one step)".strip() if many > 1 else text
 
 
 def _change(change: dict[str, Any]) -> Change:
@@ -265,10 +272,10 @@ def _value(text: str | None, present: bool) -> Value:
         return Value("null")
     if decoded == "":
         return Value("empty")
-    shown, more = _cut(decoded if isinstance(decoded, str) else json.dumps(decoded, ensure_ascii=False))
+    shown, more = cut(decoded if isinstance(decoded, str) else json.dumps(decoded, ensure_ascii=False))
     return Value("text", shown, more)
 
 
-def _cut(text: str) -> tuple[str, int]:
+def cut(text: str) -> tuple[str, int]:
     more = len(text) - LONGEST_VALUE
     return (text, 0) if more <= 0 else (text[:LONGEST_VALUE] + "…", more)

@@ -24,7 +24,7 @@ SECTIONS = (
     ("scope", "Scope"),
     ("time", "Time"),
     ("activity", "Activity"),
-    ("attention", "Activity that needs eyes"),
+    ("sensitive", "Sensitive activity"),
     ("method", "Method"),
     ("exceptions", "Exceptions and suppressions"),
     ("controls", "Control matrix"),

@@ -105,7 +105,7 @@ def _looked(row: dict[str, Any]) -> Looked:
     if not why and row["missing"]:
         why = f"the source does not say: {row['missing']}"
     return Looked(
-        row["source"] or "all sources",
+        "all sources" if row["source"] in (None, "*") else row["source"],
         row["status"],
         row["in_scope"] or 0,
         row["baseline_days"],

@@ -44,7 +44,7 @@ class Report:
     rules: tuple[method.Rule, ...]
     findings: findings.Findings
     activity: activity.Activity
-    controls: tuple[controls.Control, ...]
+    controls: tuple[controls.Framework, ...]
     record: record.Record
     entries: int
     actors: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reports.findings import _cut
+from reports.findings import cut
 from reports.rows import Reader, said
 from reports.text import count
 
@@ -90,7 +90,7 @@ def _failures(reader: Reader, commits: list[dict[str, Any]]) -> list[Failure]:
     failures = [
         Failure(
             f"Detector {row['detector']} failed",
-            f"commit {row['commit_no']}, {row['source'] or 'all sources'}",
+            f"commit {row['commit_no']}, {'all sources' if row['source'] in (None, '*') else row['source']}",
             row["error"] or row["why"] or "no reason recorded",
         )
         for row in reader.rows(
@@ -114,7 +114,7 @@ def _failures(reader: Reader, commits: list[dict[str, Any]]) -> list[Failure]:
 
 
 def _reject(row: dict[str, Any]) -> Reject:
-    text, more = _cut(row["text"] or "")
+    text, more = cut(row["text"] or "")
     return Reject(row["file"], row["line"], row["byte_offset"], row["reason"], row["message"] or "", text, more)
 
 

@@ -33,6 +33,7 @@ class Source:
     id: str
     title: str
     about: tuple[tuple[str, str], ...]
+    not_documented: tuple[str, ...]
     instances: tuple[str, ...]
     events: int
     actors: int
@@ -90,12 +91,14 @@ def sources(reader: Reader, config: Any, mappings: Mapping[str, Any]) -> tuple[S
 def _source(row: dict[str, Any], settings: Any, mapping: Any, reader: Reader) -> Source:
     where = reader.period.since.zone
     about = mapping.about if mapping else {}
+    said = [(label, " ".join(str(about.get(key) or NOT_DOCUMENTED).split())) for key, label in SAID.items()]
     first, last = instant(row["first_us"], where), instant(row["last_us"], where)
     assert first is not None and last is not None
     return Source(
         id=row["source"],
         title=mapping.title if mapping else row["source"],
-        about=tuple((label, str(about.get(key) or NOT_DOCUMENTED)) for key, label in SAID.items()),
+        about=tuple((label, text) for label, text in said if text != NOT_DOCUMENTED),
+        not_documented=tuple(label for label, text in said if text == NOT_DOCUMENTED and label != "Notes"),
         instances=tuple(row["instances"] or ()),
         events=row["events"],
         actors=row["actors"],
