@@ -186,7 +186,8 @@ def test_a_strange_file_in_a_folder_exits_4_and_the_rest_loads(auditbook: Auditb
     told = json.loads(done.stdout)
     assert [text.partition(":")[0] for text in told["unrecognised"]] == ["strange.jsonl"]
     assert set(told["sources"]) == {"printago"} and told["lines"]["events"] > 0
-    assert "strange.jsonl" in done.stderr
+    assert "auditbook: skipped strange.jsonl: no source was recognised from its first lines. " in done.stderr
+    assert "--source" in done.stderr
 
 
 def test_the_same_again_adds_nothing(auditbook: Auditbook) -> None:
