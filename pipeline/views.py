@@ -83,7 +83,8 @@ DERIVED: dict[str, str] = {
           arg_min(event_uid, (occurred_at, file, line, event_uid)) AS primary_event_uid, count(*) AS n
         FROM events WHERE correlation_id IS NOT NULL GROUP BY ALL""",
     "job_runs": """SELECT source, instance, coalesce(metadata->>'job_run_id', event_uid) AS job_run,
-          arg_min(action_detail, (occurred_at, file, line, event_uid)) AS job, min(occurred_at) AS started, max(occurred_at) AS ended, count(*) AS entries,
+          arg_min(action_detail, (occurred_at, file, line, event_uid)) AS job,
+          min(occurred_at) AS started, max(occurred_at) AS ended, count(*) AS entries,
           arg_max(outcome, (occurred_at, file, line, event_uid)) AS outcome,
           arg_max(error_message, (occurred_at, file, line, event_uid)) AS error_message
         FROM events WHERE category = 'background_job' GROUP BY source, instance, job_run""",
@@ -100,7 +101,8 @@ ACTORS = """SELECT actor_key, coalesce(any_value(p.id), actor_key) AS person,
         AS is_service,
       any_value(p.left_on) AS left_on, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen,
       count(*) AS events
-    FROM (SELECT *, (occurred_at, event_uid) AS moment FROM events) e LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""
+    FROM (SELECT *, (occurred_at, event_uid) AS moment FROM events) e
+    LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""
 PEOPLE_COLUMNS: dict[str, str] = {
     "actor_key": "VARCHAR",
     "id": "VARCHAR",
