@@ -126,8 +126,8 @@ def review(
             problem = "is not a finding" if not found else "is the beginning of several findings"
             raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
         row = {
-            "finding_id": found[0][0], "status": status, "by": by, "os_user": getpass.getuser(), "reason": reason,
-            "until": until, "at": datetime.now(UTC).replace(microsecond=0),
+            "finding_id": found[0][0], "status": status, "reviewer": by, "os_user": getpass.getuser(), "reason": reason,
+            "until": until, "decided_at": datetime.now(UTC).replace(microsecond=0),
         }  # fmt: skip
 
         def write(folder: Path) -> dict[str, int]:

@@ -31,11 +31,11 @@ FINDING_ROWS: dict[str, str] = {
 DISPOSITION_ROWS: dict[str, str] = {
     "finding_id": "VARCHAR",
     "status": "VARCHAR",
-    "by": "VARCHAR",
+    "reviewer": "VARCHAR",
     "os_user": "VARCHAR",
     "reason": "VARCHAR",
     "until": "DATE",
-    "at": "TIMESTAMP WITH TIME ZONE",
+    "decided_at": "TIMESTAMP WITH TIME ZONE",
 }
 COVERAGE_ROWS: dict[str, str] = {
     "detector": "VARCHAR",
@@ -115,7 +115,7 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
     f.observed, f.expected, f.reason, f.events,
     CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.status IS NOT NULL THEN 'reviewed'
          WHEN s.finding_id IS NOT NULL THEN 'suppressed' ELSE f.base_state END AS state,
-    d.status AS disposition, d."by" AS reviewed_by, d.reason AS review_reason, d.until AS review_until,
+    d.status AS disposition, d.reviewer AS reviewed_by, d.reason AS review_reason, d.until AS review_until,
     s.owner AS suppressed_by, s.reason AS suppression_reason, s.until AS suppressed_until, f.first_commit, f.last_commit
   FROM current_findings f
   LEFT JOIN (SELECT * FROM dispositions

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import catalog, detect, load, query
-from pipeline.config import Config, from_dict
+from pipeline.config import Config, read
 from pipeline.detect import DetectResult
 from pipeline.ledger import LoadResult
 from pipeline.lock import locked
@@ -52,7 +52,7 @@ def run(
     *,
     store: Path | str = "store",
     out: Path | str = "out",
-    config: Config | None = None,
+    config: Config | Path | str | None = None,
     source: str | None = None,
     instance: str | None = None,
     as_of: datetime | None = None,
@@ -61,7 +61,7 @@ def run(
     """Load what is new, evaluate the detectors, write the review. An error leaves what was committed before it."""
     import reports
 
-    settings = config if config is not None else from_dict({})
+    settings = config if isinstance(config, Config) else read(Path(config) if config is not None else None)
     path = Path(store)
     found = load.check(exports, source)
     started = time.monotonic()

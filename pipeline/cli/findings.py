@@ -128,7 +128,7 @@ def _in_full(log: Log, finding: str) -> tuple[dict[str, Any], list[dict[str, Any
         chosen,
     )
     decisions = log.sql(
-        'SELECT status, reviewer, os_user, reason, until, decided_at FROM dispositions WHERE finding_id = ? ORDER BY commit_no',
+        "SELECT status, reviewer, os_user, reason, until, decided_at FROM dispositions WHERE finding_id = ? ORDER BY commit_no",
         chosen,
     )
     return found[0], list(rows_as_json(lines)), list(rows_as_json(decisions))

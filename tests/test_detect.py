@@ -1,0 +1,240 @@
+"""Findings live: new, open, changed, withdrawn, reviewed, suppressed; and a broken rule costs no line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipeline
+from pipeline import chain, detect, detector
+from pipeline.config import Config, from_dict
+from pipeline.errors import AuditbookError, UsageError
+from pipeline.load import load
+
+NIGHT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+ONLY_BULK_DELETE = {"bulk_delete": {"threshold": 5}} | {
+    name: {"enabled": False} for name in detector.shipped() if name != "bulk_delete"
+}
+BROKEN = """/*
+title = "Always broken"
+severity = "low"
+version = 1
+why = "It shows what a broken rule costs."
+false_positives = "None."
+next_steps = "Mend it."
+scope = "true"
+needs = ["occurred_at"]
+[controls]
+soc2 = ["CC7.2"]
+iso27001 = ["A.8.15"]
+pci = ["10.4.1"]
+hipaa = ["164.312(b)"]
+nist = ["AU-6"]
+*/
+SELECT actor_key AS key, actor_key AS subject, occurred_at AS window_start, occurred_at AS window_end,
+       'seen' AS observed, 'nothing' AS expected, 'Because.' AS reason, [event_uid] AS events
+FROM events WHERE actor_key IS NULL
+"""
+
+
+def config(**tables: Any) -> Config:
+    return from_dict({"detectors": ONLY_BULK_DELETE, **tables})
+
+
+def deletion(number: int, minutes: float, email: str = "ana@example.com") -> dict[str, Any]:
+    at = NIGHT + timedelta(minutes=minutes)
+    return {
+        "id": f"event{number:019d}", "storeId": "s1", "createdAt": at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "actorType": "user", "actorId": f"id of {email}", "actorEmail": email, "action": "delete",
+        "detailedAction": "part.delete", "entityType": "Parts", "entityId": f"part{number}", "entityIds": None,
+        "ipAddress": "198.51.100.7", "userAgent": "test", "correlationId": None, "changes": None, "metadata": None,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def add(store: Path, tmp_path: Path) -> Callable[..., None]:
+    """Loads records as one more export."""
+
+    def add(*records: dict[str, Any], name: str = "printago.jsonl") -> None:
+        (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+        load([str(tmp_path / name)], store=store, config=config(), source="printago")
+
+    return add
+
+
+def findings(store: Path) -> list[tuple[str, str, str]]:
+    with pipeline.open(store) as log:
+        return log.sql("SELECT subject, state, observed FROM findings ORDER BY subject, state").pl().rows()
+
+
+def test_a_finding_is_new_then_open_then_changed(store: Path, add: Callable[..., None]) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+
+    first = detect.detect(store, config=config())
+    again = detect.detect(store, config=config())
+
+    assert (first.new, first.changed, first.withdrawn) == (1, 0, 0)
+    assert first.commit is not None
+    assert (again.new, again.commit) == (0, None), "nothing had changed, nothing is committed"
+    assert findings(store) == [("ana@example.com", "new", "5 records deleted, 5 of them within 60 minutes")]
+
+    add(deletion(9, 600, "ben@example.com"), name="later.jsonl")
+    later = detect.detect(store, config=config())
+    assert (later.new, later.changed, later.withdrawn) == (0, 0, 0)
+    assert findings(store) == [("ana@example.com", "open", "5 records deleted, 5 of them within 60 minutes")]
+
+    add(deletion(5, 5), name="late.jsonl")
+    changed = detect.detect(store, config=config())
+    assert (changed.new, changed.changed, changed.withdrawn) == (0, 1, 0)
+    assert findings(store) == [
+        ("ana@example.com", "changed", "6 records deleted, 6 of them within 60 minutes")
+    ]
+
+
+def test_a_finding_that_no_longer_holds_is_withdrawn_and_may_come_again(
+    store: Path, add: Callable[..., None]
+) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    detect.detect(store, config=config())
+    stricter = from_dict({"detectors": ONLY_BULK_DELETE | {"bulk_delete": {"threshold": 6}}})
+
+    assert detect.detect(store, config=stricter).withdrawn == 1
+    assert [state for _, state, _ in findings(store)] == ["withdrawn"]
+    assert detect.detect(store, config=config()).new == 1
+    assert [state for _, state, _ in findings(store)] == ["new"]
+    assert chain.verify(store).ok
+
+
+def test_a_review_stays_with_the_finding_until_its_day(store: Path, add: Callable[..., None]) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    detect.detect(store, config=config())
+    with pipeline.open(store) as log:
+        [finding] = log.findings().pl()["finding_id"].to_list()
+
+    detect.review(
+        store, finding[:8], status="accepted", by="Rev Iewer", reason="Planned.", until=date(2026, 4, 30)
+    )
+
+    with pipeline.open(store) as log:
+        states = {}
+        for day in ("2026-04-30", "2026-05-01"):
+            log.con.execute(f"SET VARIABLE as_of = DATE '{day}'")
+            states[day] = log.sql("SELECT state, reviewed_by, disposition FROM findings").pl().rows()
+        assert states["2026-04-30"] == [("reviewed", "Rev Iewer", "accepted")]
+        assert states["2026-05-01"] == [("new", None, None)]
+        assert log.sql("SELECT status, reviewer, reason FROM dispositions").pl().rows() == [
+            ("accepted", "Rev Iewer", "Planned.")
+        ]
+    assert chain.verify(store).ok
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"status": "fine"}, '"fine" is not a status. Allowed are: accepted, false_positive, escalated.'),
+        ({"by": " "}, "a decision needs a person and a reason. Give --by and --reason."),
+        ({"finding_id": "ffff"}, '"ffff" is not a finding. `auditbook findings` lists them.'),
+    ],
+)
+def test_a_review_that_cannot_be_recorded(
+    store: Path, add: Callable[..., None], arguments: dict[str, str], sentence: str
+) -> None:
+    add(deletion(1, 1))
+    given = {"finding_id": "0", "status": "accepted", "by": "R", "reason": "Because.", **arguments}
+
+    with pytest.raises(UsageError) as refused:
+        detect.review(store, **given)
+
+    assert str(refused.value) == sentence
+
+
+def test_a_suppression_covers_every_spelling_of_a_person_until_its_day(
+    store: Path, add: Callable[..., None]
+) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    suppressed = config(
+        actors={"Ana": {"aliases": ["ana@example.com"]}},
+        suppressions=[
+            {
+                "detector": "*",
+                "actor": "ana",
+                "owner": "Ops",
+                "reason": "Clean-up week.",
+                "until": "2026-03-31",
+            }
+        ],
+    )
+    detect.detect(store, config=suppressed)
+
+    with pipeline.open(store) as log:
+        log.con.execute("SET VARIABLE as_of = DATE '2026-03-31'")
+        assert log.sql("SELECT state, suppressed_by FROM findings").pl().rows() == [("suppressed", "Ops")]
+        log.con.execute("SET VARIABLE as_of = DATE '2026-04-01'")
+        assert log.sql("SELECT state, suppressed_by FROM findings").pl().rows() == [("new", None)]
+
+
+def test_a_broken_detector_fails_the_run_and_costs_no_line(
+    store: Path, add: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    broken = {**deletion(7, 7), "actorEmail": None, "actorId": None}
+    (tmp_path / "more.jsonl").write_text(json.dumps(broken) + "\n")
+    rules = {**detector.shipped(), "broken": detector.parse(BROKEN, name="broken", path="broken.sql")}
+    monkeypatch.setattr(detector, "shipped", lambda: rules)
+
+    with pytest.raises(AuditbookError) as failed:
+        pipeline.run(
+            [str(tmp_path / "more.jsonl")], store=store, out=tmp_path / "out", config=config_file(tmp_path)
+        )
+
+    assert str(failed.value) == (
+        "1 of 2 detectors failed; what was loaded stays loaded. "
+        "broken.sql returns a finding without key. Mend or disable them, then run again."
+    )
+    assert failed.value.exit_code == 1
+    assert not (tmp_path / "out").exists(), "a broken rule stops the run"
+    with pipeline.open(store) as log:
+        assert log.events().count() == 6
+        assert log.sql(
+            "SELECT detector, status, error FROM detector_coverage WHERE status = 'failed'"
+        ).pl().rows() == [("broken", "failed", "broken.sql returns a finding without key.")]
+        assert log.findings().count() == 1, "what the other detectors found is kept"
+
+    monkeypatch.undo()
+    mended = pipeline.run(
+        [str(tmp_path / "more.jsonl")], store=store, out=tmp_path / "out", config=config_file(tmp_path),
+        as_of=datetime(2026, 3, 3, tzinfo=UTC),
+    )  # fmt: skip
+    assert mended.detected.failed == ()
+    page = mended.reports[0].read_text("utf-8")
+    assert "broken.sql returns a finding without key." in page, "the next report says so"
+
+
+def test_every_detector_says_what_it_could_see(store: Path, add: Callable[..., None]) -> None:
+    add(*(deletion(n, n) for n in range(3)))
+    detect.detect(store, config=from_dict({}))
+
+    with pipeline.open(store) as log:
+        seen = dict(log.sql("SELECT detector, status FROM detector_coverage").pl().rows())
+        why = dict(log.sql("SELECT detector, why FROM detector_coverage").pl().rows())
+    assert set(seen) == set(detector.shipped())
+    assert seen["bulk_delete"] == "evaluated"
+    assert seen["failed_job"] == "not_evaluable"
+    assert why["failed_job"] == "None of its 3 events is in scope."
+
+
+def config_file(folder: Path) -> Path:
+    """The same configuration as a file, with only the two detectors of the test enabled."""
+    path = folder / "auditbook.toml"
+    lines = [
+        f"[detectors.{name}]\nenabled = false\n"
+        for name in detector.shipped()
+        if name not in ("bulk_delete", "broken")
+    ]
+    path.write_text("".join(lines) + "[detectors.bulk_delete]\nthreshold = 5\n")
+    return path
