@@ -97,7 +97,10 @@ def _printable(page: str, faces: list[dict[str, str]]) -> str:
     """Characters that no face has are shown by their number: on paper a box would say nothing."""
     from fontTools.ttLib import TTFont
 
-    known = {10} | {code for face in faces for code in TTFont(face["path"], lazy=True).getBestCmap()}
+    known = {10}
+    for face in faces:
+        with TTFont(face["path"], lazy=True) as font:
+            known |= set(font.getBestCmap())
     return page.translate({code: by_number(chr(code)) for code in {ord(one) for one in page} - known})
 
 
