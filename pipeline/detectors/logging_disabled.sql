@@ -53,8 +53,8 @@ ordered AS (
 -- Switching off again what is off belongs to the first time.
 offs AS (
   SELECT source, instance, switched_on, min(occurred_at) AS off_at, max(occurred_at) AS last_off_at,
-    arg_min(event_uid, CASE WHEN NOT was_off THEN occurred_at END) AS first_uid,
-    arg_min(actor_key, occurred_at) AS actor_key, arg_min(actor_type, occurred_at) AS actor_type,
+    min(CASE WHEN NOT was_off THEN event_uid END) AS first_uid,
+    min(CASE WHEN NOT was_off THEN actor_key END) AS actor_key, min(CASE WHEN NOT was_off THEN actor_type END) AS actor_type,
     list(event_uid) AS off_events
   FROM ordered WHERE is_off GROUP BY source, instance, switched_on
 ),

@@ -67,7 +67,7 @@ derived AS (
   FROM latest WHERE n = 1 GROUP BY event_uid
 ),
 asked AS (
-  SELECT x.event_uid, count(DISTINCT d.event_uid) FILTER (d.action = 'approve') AS approvals,
+  SELECT x.event_uid, count(*) FILTER (d.action = 'approve') AS approvals,
     list_distinct(list(d.event_uid) FILTER (d.event_uid IS NOT NULL)) AS events
   FROM exports x
   LEFT JOIN decisions d ON d.source = x.source AND d.instance = x.instance AND d.job = x.job

@@ -73,7 +73,7 @@ networks AS (
 ),
 -- Past days are whole local days, so that the first day of an address does not vouch for it.
 days AS (
-  SELECT person, local_date, min(occurred_at) AS begins, max(occurred_at) AS ends, count(*) AS n
+  SELECT person, local_date, max(occurred_at) AS ends, count(*) AS n
   FROM seen GROUP BY person, local_date
 ),
 pasts AS (
