@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -345,7 +346,7 @@ def test_findings_listed_shown_and_reviewed(auditbook: Auditbook, small_store: P
     )
     assert done.returncode == 0 and done.stdout.startswith(f"recorded: {chosen} is accepted, by Dana\nhead ")
     told = json.loads(auditbook("findings", "show", chosen, "--json").stdout)
-    assert told["state"] == "reviewed" and told["dispositions"][0]["by"] == "Dana"
+    assert told["state"] == "reviewed" and told["dispositions"][0]["reviewer"] == "Dana"
     assert auditbook("findings", "--state", "reviewed", "--format", "jsonl").stdout.count("\n") == 1
 
 
@@ -423,6 +424,19 @@ def test_a_reader_that_leaves_is_no_error(small_store: Path) -> None:
     command = f"{COMMAND} events --limit 0 --store {small_store} | head -1"
     done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
     assert (done.stdout.split()[0], done.stderr) == ("time", "")
+
+
+def test_ctrl_c_is_one_sentence_and_130(small_store: Path) -> None:
+    endless = "select count(*) from range(10000000000) a, range(100) b where a.range % 7 = b.range"
+    command = [str(COMMAND), "sql", endless, "--store", str(small_store)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        time.sleep(3)
+        asked.send_signal(signal.SIGINT)
+        out, told = asked.communicate(timeout=60)
+    assert (asked.returncode, out) == (130, "")
+    assert (
+        told.strip() == "auditbook: stopped; what was committed stays, and the next run goes on from there."
+    )
 
 
 # --- getting started

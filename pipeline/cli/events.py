@@ -50,7 +50,7 @@ def _table(found: Any, most: int) -> None:
     from pipeline.export import rows_as_json
 
     shown = [_line(row) for row in rows_as_json(found.limit(most))]
-    output.table(COLUMNS, shown, keys=("event",))
+    output.table(COLUMNS, shown, keys=("event", "time_utc"))
     matching = found.count()
     hidden = matching - len(shown)
     more = f"; {hidden:,} more with --limit 0" if hidden else ""

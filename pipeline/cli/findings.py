@@ -56,7 +56,7 @@ def list_(
     with options.open_log(store, config) as log:
         _known_detectors(detector)
         found = log.findings(severity=list(severity), detector=list(detector), state=list(state), limit=limit)
-        output.rows(found, shape, COLUMNS, keys=("finding_id",))
+        output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"))
         if shape == "table":
             print(f"\n{output.count(found.count(), 'finding')}")
 
@@ -128,7 +128,8 @@ def _in_full(log: Log, finding: str) -> tuple[dict[str, Any], list[dict[str, Any
         chosen,
     )
     decisions = log.sql(
-        "SELECT status, reviewer, os_user, reason, until, decided_at FROM dispositions WHERE finding_id = ? ORDER BY commit_no",
+        """SELECT status, reviewer, os_user, reason, until, decided_at FROM dispositions
+        WHERE finding_id = ? ORDER BY commit_no""",
         chosen,
     )
     return found[0], list(rows_as_json(lines)), list(rows_as_json(decisions))

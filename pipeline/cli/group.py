@@ -12,6 +12,7 @@ from pipeline.errors import AuditbookError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+STOPPED = "stopped; what was committed stays, and the next run goes on from there."
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 

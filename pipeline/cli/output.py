@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.query import Rows
 
 Row = Mapping[str, Any]
+PIPE, GAP, NARROWEST = 10_000, 3, 5
 WIDEST = 100  # what a table on a pipe shows of one text; csv and json have all of it
 
 # Everything that moves a cursor, rings, hides or turns text around: C0, DEL, C1, bidirectional and zero-width marks.
@@ -61,29 +62,45 @@ def document(value: object) -> None:
 
 
 def table(columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = ()) -> None:
-    """A table that fits the terminal, and is as wide as it is on a pipe. `keys` are columns never cut short."""
+    """A table that fits the terminal; on a pipe it is as wide as it needs. `keys` are columns never cut short."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    terminal = sys.stdout.isatty()
-    console = Console(
-        file=sys.stdout, width=None if terminal else 10_000, highlight=False, color_system="auto"
-    )
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     records = list(records)
-    for name in columns:
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE, highlight=False)
+    lines = [[_short(cell(record.get(name))) for name in columns] for record in records]
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name, width in zip(columns, _widths(columns, lines, keys, console.width), strict=True):
         numeric = bool(records) and all(isinstance(record.get(name), int | None) for record in records)
+        heading = Text(name.replace("_", " "))
         made.add_column(
-            Text(name.replace("_", " ")), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis",
-            min_width=max((len(cell(r.get(name))) for r in records), default=0) if name in keys else None,
-        )  # fmt: skip
-    for record in records:
-        made.add_row(*(Text(_short(cell(record.get(name)))) for name in columns))
+            heading, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis", width=width
+        )
+    for line in lines:
+        made.add_row(*map(Text, line))
     with console.capture() as captured:
         console.print(made)
     sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
+def _widths(
+    columns: Sequence[str], lines: Sequence[Sequence[str]], keys: Sequence[str], room: int
+) -> list[int]:
+    """What each column needs; where there is no room for all, the widest give first, and keys never."""
+    from rich.cells import cell_len
+
+    widths = [
+        max(map(cell_len, (name, *(line[place] for line in lines)))) for place, name in enumerate(columns)
+    ]
+    shrinking = [place for place, name in enumerate(columns) if name not in keys]
+    while shrinking and sum(widths) + GAP * (len(widths) - 1) > room:
+        widest = max(shrinking, key=lambda place: widths[place])
+        if widths[widest] <= NARROWEST:
+            break
+        widths[widest] -= 1
+    return widths
 
 
 def cell(value: object) -> str:
