@@ -6,14 +6,16 @@ from collections.abc import Mapping as Dictionary
 from typing import Any
 
 from pipeline.columns import CHANGE
-from pipeline.expressions import Expressions, json_list, pointer, quote
+from pipeline.expressions import Expressions
+from pipeline.modifiers import quote
+from pipeline.paths import pointer
 
 REDACTED = "'\"[REDACTED]\"'"
 
 
 def column(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
     """All diffs of a record, in the mapping's order."""
-    shapes = {"old_new": _old_new, "list": _list, "before_after": _before_after, "pair": _pair}
+    shapes = {"old_new": _old_new, "list": _list, "before_after": _before_after, "pair": _pair, "was": _was}
     lists = []
     for entry in entries:
         made = shapes[entry["shape"]](build, entry)
@@ -31,7 +33,7 @@ def _change(field: str, old: str, new: str, old_present: str, new_present: str) 
 
 def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """{field: {old, new}}; a field with a plain value is one that was set."""
-    whole = f"j[{build.slot(entry['path'])}]"
+    whole = build.json_at(entry["path"])
     step = "'/' || replace(replace(k, '~', '~0'), '/', '~1')"
     value = f"json_extract({whole}, {step})"
     is_pair = f"(json_exists({value}, '/old') OR json_exists({value}, '/new'))"
@@ -47,17 +49,35 @@ def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
 
 
 def _list(build: Expressions, entry: Dictionary[str, Any]) -> str:
-    """[{field, from, to}], under the names that the product gives them."""
-    old, new = quote(pointer(entry["old"])), quote(pointer(entry["new"]))
-    made = _change(
-        f"json_extract_string(o, {quote(pointer(entry['field']))})",
-        f"json_extract(o, {old})",
-        f"json_extract(o, {new})",
-        f"coalesce(json_exists(o, {old}), false)",
-        f"coalesce(json_exists(o, {new}), false)",
-    )
-    objects = json_list(f"j[{build.slot(entry['path'])}]")
-    return f"list_transform({objects}, lambda o: {made})"
+    """[{field, from, to}], under the names that the product gives them; `json`: the values are JSON written as text."""
+    item = build.inside()
+
+    def side(name: str) -> tuple[str, str]:
+        if name not in entry:
+            return "NULL", "false"
+        value = item.json_at(entry[name])
+        text = f"json_extract_string({value}, '$')"
+        # A text that says nothing is no value; one that is not JSON after all stays the text that it is.
+        read = f"CASE WHEN json_type({value}) <> 'VARCHAR' THEN {value} WHEN trim({text}) = '' THEN NULL "
+        read += f"WHEN TRY_CAST({text} AS JSON) IS NOT NULL THEN json({text}) ELSE {value} END"
+        there = f"json_exists({item.item}, {quote(pointer(entry[name]))})"
+        return (f"({read})" if entry.get("json") else value), f"coalesce({there}, false)"
+
+    (old, old_there), (new, new_there) = side("old"), side("new")
+    made = _change(item.text(entry["field"]), old, new, old_there, new_there)
+    return f"list_transform({build.items(entry['path'])}, lambda {item.item}: {made})"
+
+
+def _was(build: Expressions, entry: Dictionary[str, Any]) -> str:
+    """`x` beside `x_was` (or `old_x`): what changed is what has a former value, be it null."""
+    table = entry["path"] + "." if "path" in entry else ""
+    lists = []
+    for name in entry["fields"]:
+        former = f"{entry.get('prefix', '')}{name}{entry.get('suffix', '')}"
+        old, new = (build.json_at(table + key) for key in (former, name))
+        made = _change(quote(name), old, new, "true", f"({new}) IS NOT NULL")
+        lists.append(f"CASE WHEN {old} IS NOT NULL THEN [{made}] ELSE [] END")
+    return f"flatten([{', '.join(lists)}])"
 
 
 def _pair(build: Expressions, entry: Dictionary[str, Any]) -> str:
@@ -81,8 +101,8 @@ def _before_after(build: Expressions, entry: Dictionary[str, Any]) -> str:
 
 def _object(build: Expressions, path: str) -> str:
     """The leaves of an object as a list of (field, value, place)."""
-    slot = build.slot(path)
-    return f"leaves(CASE json_type(j[{slot}]) WHEN 'VARCHAR' THEN TRY_CAST(t[{slot}] AS JSON) ELSE j[{slot}] END)"
+    value = build.json_at(path)
+    return f"leaves(CASE json_type({value}) WHEN 'VARCHAR' THEN TRY_CAST({build.text(path)} AS JSON) ELSE {value} END)"
 
 
 # Leaves: everything that is not an object with members; lists are compared whole, so what is inside them is left out.

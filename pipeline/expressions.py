@@ -1,40 +1,37 @@
 """The mapping language -> DuckDB SQL expressions over one parsed record. The compiler half of normalize.
 
-Each record is parsed once: all paths of a mapping become two lists, `t` (their texts) and `j` (their JSON), and an
-expression refers to them by position. Nothing of the data ever becomes SQL; texts of a mapping are quoted here.
+Each record is parsed once for all texts and once for all JSON values that a mapping reads: path n is the column `tn`
+(blank is null) or `jn`. Inside a list the same paths are relative to an item, the variable of a lambda. Nothing of the
+data ever becomes SQL; texts of a mapping are quoted.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.mapping import segments
+from pipeline.modifiers import NAMES, blank_null, constant, mapped, modified, quote
+from pipeline.paths import pointer, segments
 
-MODIFIERS = {"match", "split", "as", "map"}
-TESTS = ("is", "in", "matches", "exists")
-
-
-def quote(text: object) -> str:
-    """A SQL text literal."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def pointer(path: str) -> str:
-    """The JSON pointer of a path."""
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in segments(path))
-
-
-def blank_null(sql: str) -> str:
-    """Text of nothing but white space is no value."""
-    return f"CASE WHEN trim({sql}) <> '' THEN {sql} END"
+TESTS = ("is", "in", "matches", "exists", "starts", "ends", "equals", "type")
+SUBJECT = ("path", "json", "inside", "of", "column")
+JSON_TYPES = {
+    "object": ("OBJECT",),
+    "array": ("ARRAY",),
+    "string": ("VARCHAR",),
+    "number": ("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE", "DECIMAL"),
+    "boolean": ("BOOLEAN",),
+    "null": ("NULL",),
+}
 
 
 def json_list(sql: str) -> str:
-    """A JSON array as a list of JSON values, anything else as an empty list."""
-    return f"(CASE WHEN json_type({sql}) = 'ARRAY' THEN CAST({sql} AS JSON[]) ELSE [] END)"
+    """A JSON array as a list of JSON values, one object as a list of it, anything else as an empty list."""
+    kind = f"json_type({sql})"
+    return f"(CASE {kind} WHEN 'ARRAY' THEN CAST({sql} AS JSON[]) WHEN 'OBJECT' THEN [{sql}]::JSON[] ELSE [] END)"
 
 
 def text_list(sql: str) -> str:
@@ -48,55 +45,74 @@ def text_list(sql: str) -> str:
 
 @dataclass
 class Expressions:
-    """Compiles expressions and conditions; remembers which paths were read."""
+    """Compiles expressions and conditions; remembers which paths of the record and which keys at all were read."""
 
     columns: Dictionary[str, Any]
-    paths: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    jsons: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    item: str | None = None
+    depth: int = 0
 
-    def slot(self, path: str) -> int:
-        """The position of a path in `t` and `j`."""
-        place = pointer(path)
-        if place not in self.paths:
-            self.paths.append(place)
-        return self.paths.index(place) + 1
+    @property
+    def paths(self) -> list[str]:
+        """Every path of the record that was read, texts first."""
+        return [*self.texts, *(place for place in self.jsons if place not in self.texts)]
+
+    def text_at(self, path: str) -> str:
+        """SQL for the text at a path."""
+        self.keys.update(segments(path))
+        if self.item is not None:
+            return f"({blank_null(f'json_extract_string({self.item}, {quote(pointer(path))})')})"
+        return f"t{_position(self.texts, pointer(path))}"
+
+    def json_at(self, path: str) -> str:
+        """SQL for the JSON at a path."""
+        self.keys.update(segments(path))
+        if self.item is not None:
+            return f"json_extract({self.item}, {quote(pointer(path))})"
+        return f"j{_position(self.jsons, pointer(path))}"
+
+    def items(self, path: str) -> str:
+        """SQL for the members of the list at a path."""
+        return json_list(self.json_at(path))
+
+    def inside(self) -> Expressions:
+        """The compiler for one item of a list; its paths start at the item."""
+        return replace(self, item=f"o{self.depth}", depth=self.depth + 1)
 
     def text(self, expression: Any) -> str:
         """SQL for the text of an expression."""
         if isinstance(expression, str):
-            return "(" + blank_null(f"t[{self.slot(expression)}]") + ")"
-        return "(" + self._modified(self._base(expression), expression) + ")"
+            return self.text_at(expression)
+        sql = modified(self._base(expression), expression)
+        return f"({mapped(sql, expression) if 'map' in expression else sql})"
+
+    def before_map(self, expression: Dictionary[str, Any]) -> str:
+        """SQL for the text that is about to be looked up in an expression's map."""
+        return f"({modified(self._base(expression), expression)})"
 
     def json(self, expression: Any) -> str:
         """SQL for the JSON of an expression: the value at a path as it is, anything else as a JSON text."""
         if isinstance(expression, str):
-            return f"j[{self.slot(expression)}]"
+            return self.json_at(expression)
         if "object" in expression:
             return self._object(expression["object"])
         if set(expression) == {"path"}:
             return self.json(expression["path"])
-        if MODIFIERS & set(expression):
+        if set(NAMES) & set(expression):
             return f"to_json({self.text(expression)})"
         if "column" in expression:
-            return self.json(self.columns[expression["column"]])
+            return self._outside().json(self.columns[expression["column"]])
         if "first" in expression:
             return f"coalesce({', '.join(self.json(inner) for inner in expression['first'])})"
+        if "each" in expression:
+            return self._each(expression)
+        if "list_where" in expression:
+            return self._first_item(expression, lambda item: item.json(expression["value"]))
         if "when" in expression:
             return f"({self._cases(expression, self.json)})"
-        if expression.get("json"):
-            return self._embedded(expression)
-        return f"to_json({self.text(expression)})"
-
-    def _object(self, members: Dictionary[str, Any]) -> str:
-        """A JSON object of the members that say something; what is inside a member stays as it is."""
-        pairs = []
-        for key, expression in members.items():
-            value = self.json(expression)
-            says = f"json_type({value}) NOT IN ('NULL', 'VARCHAR') OR trim(json_extract_string({value}, '$')) <> ''"
-            pairs.append(f"CASE WHEN {says} THEN to_json({quote(key)}) || ':' || {value} END")
-        told = f"list_filter([{', '.join(pairs)}], lambda pair: pair IS NOT NULL)"
-        return (
-            f"CASE WHEN len({told}) > 0 THEN CAST('{{' || array_to_string({told}, ',') || '}}' AS JSON) END"
-        )
+        return self._embedded(expression) if expression.get("json") else f"to_json({self.text(expression)})"
 
     def condition(self, condition: Dictionary[str, Any]) -> str:
         """SQL that is true or false, never null."""
@@ -106,31 +122,52 @@ class Expressions:
                 parts.append("(" + word.join(self.condition(inner) for inner in condition[joined]) + ")")
         if "not" in condition:
             parts.append(f"NOT {self.condition(condition['not'])}")
-        subject = {
-            key: condition[key] for key in ("path", "json", "inside", "of", "column") if key in condition
-        }
+        subject = {key: condition[key] for key in SUBJECT if key in condition}
         if subject:
-            value = self._base(subject)
-            parts += [self._test(value, test, condition[test]) for test in TESTS if test in condition]
+            parts += [self._test(subject, test, condition) for test in TESTS if test in condition]
         return "(" + " AND ".join(parts) + ")"
 
-    def _test(self, value: str, test: str, wanted: Any) -> str:
+    def _test(self, subject: Dictionary[str, Any], test: str, condition: Dictionary[str, Any]) -> str:
+        wanted, fold = condition[test], condition.get("fold", False)
+        if test == "type":
+            kinds = ", ".join(map(quote, JSON_TYPES[wanted]))
+            return f"coalesce(json_type({self.json(subject)}) IN ({kinds}), false)"
+        value = self._base(subject)
         if test == "exists":
             return f"(({value}) IS {'NOT ' if wanted else ''}NULL)"
         if test == "matches":
             return f"coalesce(regexp_matches({value}, {quote(wanted)}), false)"
-        texts = [_constant(w) for w in (wanted if test == "in" else [wanted])]
-        return f"coalesce(({value}) IN ({', '.join(map(quote, texts))}), false)"
+        if test == "equals":
+            return f"coalesce(lower({value}) = lower({self.text(wanted)}), false)"
+        value = f"lower({value})" if fold else f"({value})"
+        texts = [constant(w) for w in (wanted if test == "in" else [wanted])]
+        quoted = [quote(text.lower() if fold else text) for text in texts]
+        if test in ("starts", "ends"):
+            return f"coalesce({test}_with({value}, {quoted[0]}), false)"
+        return f"coalesce({value} IN ({', '.join(quoted)}), false)"
 
     def _base(self, expression: Dictionary[str, Any]) -> str:
         if "list" in expression:
-            return self._looked_up(expression)
+            where = {"path": expression["key"], "is": expression["is"], "fold": expression.get("fold", False)}
+            return self._first_item(
+                {"list_where": expression["list"], "when": where},
+                lambda item: item.text(str(expression["value"])),
+            )
+        if "list_where" in expression:
+            return self._first_item(expression, lambda item: item.text(expression["value"]))
+        if "each" in expression:
+            return f"CAST({self._each(expression)} AS VARCHAR)"
         if "value" in expression:
-            return quote(_constant(expression["value"]))
+            return quote(constant(expression["value"]))
         if "column" in expression:
-            return self.text(self.columns[expression["column"]])
+            return column_name(expression["column"])
         if "first" in expression:
             return f"coalesce({', '.join(self.text(inner) for inner in expression['first'])})"
+        if "concat" in expression:
+            parts = ", ".join(self.text(inner) for inner in expression["concat"])
+            return f"nullif(concat_ws({quote(expression.get('with', ' '))}, {parts}), '')"
+        if "length" in expression:
+            return _length(self.json(expression["length"]))
         if "when" in expression:
             return self._cases(expression, self.text)
         if "object" in expression:
@@ -139,7 +176,7 @@ class Expressions:
             return self.text(expression["of"])
         if expression.get("json"):
             return blank_null(f"json_extract_string({self._embedded(expression)}, '$')")
-        return self.text(expression["path"])
+        return self.text_at(expression["path"])
 
     def _cases(self, expression: Dictionary[str, Any], compile_one: Callable[[Any], str]) -> str:
         cases = "".join(
@@ -149,74 +186,58 @@ class Expressions:
         otherwise = compile_one(expression["else"]) if "else" in expression else "NULL"
         return f"CASE{cases} ELSE {otherwise} END"
 
-    def _looked_up(self, expression: Dictionary[str, Any]) -> str:
-        objects = json_list(f"j[{self.slot(expression['list'])}]")
-        found = (
-            f"list_filter({objects}, lambda o: "
-            f"json_extract_string(o, {quote(pointer(expression['key']))}) = {quote(expression['is'])})[1]"
-        )
-        return blank_null(f"json_extract_string({found}, {quote(pointer(str(expression['value'])))})")
+    def _first_item(self, expression: Dictionary[str, Any], value: Callable[[Expressions], str]) -> str:
+        item = self.inside()
+        found = f"list_filter({self.items(expression['list_where'])}, "
+        found += f"lambda {item.item}: {item.condition(expression['when'])})[1:1]"
+        return f"list_transform({found}, lambda {item.item}: {value(item)})[1]"
+
+    def _each(self, expression: Dictionary[str, Any]) -> str:
+        item, members = self.inside(), self.items(expression["each"])
+        if "when" in expression:
+            members = f"list_filter({members}, lambda {item.item}: {item.condition(expression['when'])})"
+        texts = f"list_transform({members}, lambda {item.item}: {item.text(expression['value'])})"
+        return f"nullif(to_json(list_filter({texts}, lambda x: x IS NOT NULL)), '[]'::JSON)"
+
+    def _object(self, members: Dictionary[str, Any]) -> str:
+        """A JSON object of the members that say something; what is inside a member stays as it is."""
+        pairs = []
+        for key, expression in members.items():
+            value = self.json(expression)
+            says = f"json_type({value}) NOT IN ('NULL', 'VARCHAR') OR trim(json_extract_string({value}, '$')) <> ''"
+            pairs.append(f"CASE WHEN {says} THEN {quote(_json_key(key))} || {value} END")
+        inside = f"concat_ws(',', {', '.join(pairs)})"
+        return f"CAST('{{' || nullif({inside}, '') || '}}' AS JSON)"
 
     def _embedded(self, expression: Dictionary[str, Any]) -> str:
         """JSON that a product wrote as text inside its JSON."""
-        parsed = f"TRY_CAST(t[{self.slot(expression['path'])}] AS JSON)"
+        parsed = f"TRY_CAST({self.text_at(expression['path'])} AS JSON)"
         if "inside" in expression:
+            self.keys.update(segments(expression["inside"]))
             return f"json_extract({parsed}, {quote(pointer(expression['inside']))})"
         return parsed
 
-    def _modified(self, sql: str, expression: Dictionary[str, Any]) -> str:
-        if "match" in expression:
-            group = 1 if "(" in expression["match"] else 0
-            sql = f"nullif(regexp_extract({sql}, {quote(expression['match'])}, {group}), '')"
-        if "split" in expression:
-            sql = _split(sql, expression["split"], expression["part"])
-        if "as" in expression:
-            sql = AS[expression["as"]](sql)
-        if "map" in expression:
-            cases = "".join(
-                f" WHEN {quote(k)} THEN {quote(_constant(v))}" for k, v in expression["map"].items()
-            )
-            sql = f"CASE {sql}{cases} ELSE {_map_else(sql, expression.get('else'))} END"
-        return sql
+    def _outside(self) -> Expressions:
+        return replace(self, item=None)
 
 
-def _map_else(sql: str, otherwise: Any) -> str:
-    if otherwise is None:
-        return "NULL"
-    if isinstance(otherwise, dict):
-        return sql
-    return f"CASE WHEN {sql} IS NOT NULL THEN {quote(otherwise)} END"
+def column_name(column: str) -> str:
+    """What a column that others refer to is called while the rest is made."""
+    return f"c_{column}"
 
 
-def _split(sql: str, separator: str, part: int) -> str:
-    at = f"strpos({sql}, {quote(separator)})"
-    if part == 0:
-        return f"CASE WHEN {at} > 0 THEN {blank_null(f'left({sql}, {at} - 1)')} ELSE {sql} END"
-    return f"CASE WHEN {at} > 0 THEN {blank_null(f'substr({sql}, {at} + {len(separator)})')} END"
+def _position(places: list[str], place: str) -> int:
+    if place not in places:
+        places.append(place)
+    return places.index(place) + 1
 
 
-def _snake(sql: str) -> str:
-    spaced = f"regexp_replace({sql}, '([a-z0-9])([A-Z])', '\\1_\\2', 'g')"
-    return f"lower(regexp_replace(trim({spaced}), '[\\s\\-]+', '_', 'g'))"
-
-
-def _entity(sql: str) -> str:
-    """One thing's type: `PrintJobs`, `print_jobs` and `PRINT_JOB` are all `print_job`."""
-    word = _snake(sql)
+def _length(sql: str) -> str:
     return (
-        f"CASE WHEN {word} LIKE '%ies' THEN regexp_replace({word}, 'ies$', 'y') "
-        f"WHEN regexp_matches({word}, '(ch|sh|x|ss)es$') THEN regexp_replace({word}, 'es$', '') "
-        f"WHEN regexp_matches({word}, '(ss|us|is)$') THEN {word} ELSE regexp_replace({word}, 's$', '') END"
+        f"CASE json_type({sql}) WHEN 'ARRAY' THEN json_array_length({sql})::VARCHAR "
+        f"WHEN 'OBJECT' THEN len(json_keys({sql}))::VARCHAR END"
     )
 
 
-AS: Dictionary[str, Callable[[str], str]] = {
-    "entity": _entity,
-    "snake": _snake,
-    "lower": lambda sql: f"lower({sql})",
-    "mask": lambda sql: f"CASE WHEN contains({sql}, '*') THEN {sql} ELSE left({sql}, 4) || '****' END",
-}
-
-
-def _constant(value: object) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+def _json_key(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False) + ":"

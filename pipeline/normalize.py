@@ -15,9 +15,13 @@ import pyarrow as pa
 
 from pipeline import changes, times
 from pipeline.columns import EVENT_COLUMNS, MESSAGE, RELATED
-from pipeline.expressions import Expressions, quote, text_list
-from pipeline.mapping import Mapping, segments
+from pipeline.expressions import Expressions, column_name, text_list
+from pipeline.mapping import Mapping
+from pipeline.mapping_check import referred
+from pipeline.modifiers import blank_null, quote
+from pipeline.paths import is_position, segments
 from pipeline.places import read_addresses
+from pipeline.records import KEYS_SQL, spelled_sql, unwrapped_sql, without
 
 SCHEMA_VERSION = "1"
 SEPARATOR = "chr(31)"
@@ -37,24 +41,33 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """One compiled mapping: SQL over a relation `block` (lines.BLOCK_SCHEMA) of one file."""
+    """One compiled mapping: `opened` is SQL over a relation `block` (lines.BLOCK_SCHEMA) of one file that finds the
+    records, `sql` over a relation `records` makes the events. `keys`, if any, are spelled as the mapping has them."""
 
     mapping: Mapping
+    opened: str
     sql: str
+    keys: frozenset[str] = frozenset()
 
 
 def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     """The SELECT that makes events of a block's good lines, in the order of EVENT_COLUMNS (plus the line's hashes)."""
-    rules = mapping.rules
+    rules, record = mapping.rules, mapping.rules.get("record", {})
     build = Expressions(rules["columns"])
     clock = times.columns(
         build, rules["time"], settings.timezone, settings.timezone_configured, settings.day_first
     )
+    levels = referred(rules)
+    shared = {name for level in levels for name in level}
     made = {
         "source": quote(mapping.source),
-        "instance": _instance(build, rules.get("record", {}), settings),
-        "source_event_id": build.text(rules["record"]["id"]) if rules.get("record", {}).get("id") else "NULL",
-        **{name: _column(build, name, rules["columns"]) for name in rules["columns"] if name != "instance"},
+        "instance": _instance(build, rules, settings),
+        "source_event_id": build.text(record["id"]) if "id" in record else "NULL",
+        **{
+            name: _column(build, name, {"column": name} if name in shared else expression)
+            for name, expression in rules["columns"].items()
+            if name != "instance"
+        },
         **clock.columns,
         "changes": changes.column(build, rules.get("changes", [])),
         "related_entities": _related(build, rules.get("related", [])),
@@ -63,14 +76,25 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         "mapping_version": quote(mapping.version),
         "schema_version": quote(SCHEMA_VERSION),
     }
-    made["unmapped"] = _unmapped(build, rules.get("record", {}))
-    return Plan(mapping, _select(build, made, clock))
+    layers = [{column_name(name): build.text(rules["columns"][name]) for name in level} for level in levels]
+    made["unmapped"] = _unmapped(build, record)
+    opened = f"""SELECT line, line_sha256, record_sha256, ordinal,
+  {unwrapped_sql("record", record.get("unwrap", []))} AS record FROM block WHERE fate = 'event'"""
+    keys = frozenset(build.keys) if record.get("fold_keys") else frozenset()
+    return Plan(mapping, opened, _select(build, made, clock, layers), keys)
 
 
 def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -> None:
     """Run the plan over a block: leaves the temporary table `normalized`, lines without a time included."""
     connection.register("block", block)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS {plan.sql}")
+    records = f"({plan.opened})"
+    if plan.keys:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE opened AS {plan.opened}")
+        found = connection.execute(KEYS_SQL).fetchall()
+        records = spelled_sql("opened", plan.keys, (key for [key] in found))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE picked AS WITH records AS (SELECT * FROM {records}) {plan.sql}"
+    )
     found = connection.execute("SELECT DISTINCT source_ip FROM picked WHERE source_ip IS NOT NULL").fetchall()
     connection.register("addresses", read_addresses(sorted(row[0] for row in found)))
     connection.execute(
@@ -85,19 +109,36 @@ def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -
     connection.unregister("addresses")
 
 
-def _select(build: Expressions, made: Dictionary[str, str], clock: times.Clock) -> str:
+def _select(
+    build: Expressions, made: Dictionary[str, str], clock: times.Clock, layers: list[dict[str, str]]
+) -> str:
+    """Each value that is used more than once is a column of a layer below, so that it is made once."""
     known = {**_defaults(), **{k: v for k, v in made.items() if v != "NULL"}}
     columns = ",\n  ".join(f'({known[name]})::{kind} AS "{name}"' for name, kind in EVENT_COLUMNS.items())
-    paths = "[" + ", ".join(map(quote, build.paths)) + "]"
-    return f"""WITH parsed AS (
-  SELECT line, line_sha256, record_sha256, ordinal, record,
-    json_extract_string(record, {paths}) AS t, json_extract(record, {paths}) AS j
-  FROM block WHERE fate = 'event')
-SELECT line_sha256, record_sha256,
+    source = f"(SELECT line, line_sha256, record_sha256, ordinal, record{_extracted(build)} FROM records)"
+    values = [f"{blank_null(f't[{n}]')} AS t{n}" for n in range(1, len(build.texts) + 1)]
+    values += [f"j[{n}] AS j{n}" for n in range(1, len(build.jsons) + 1)]
+    lower = [
+        {"event_uid": _uid(made), "zoned": clock.zoned, "local": clock.local},
+        {"instant": clock.instant},
+        *layers,
+    ]
+    source = f"(SELECT * EXCLUDE (t, j), {', '.join(values)} FROM {source})"
+    for layer in lower:
+        source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {source})"
+    return f"""SELECT line_sha256, record_sha256,
   {clock.reason} AS reject_reason, {clock.message} AS reject_message,
   {columns}
-FROM (SELECT parsed.*, {_uid(made)} AS event_uid, {clock.instant} AS instant FROM parsed) AS parsed
+FROM {source}
 ORDER BY line"""
+
+
+def _extracted(build: Expressions) -> str:
+    lists = {"t": ("json_extract_string", build.texts), "j": ("json_extract", build.jsons)}
+    return "".join(
+        f", {function}(record, [{', '.join(map(quote, places))}]) AS {name}"
+        for name, (function, places) in lists.items()
+    )
 
 
 def _defaults() -> dict[str, str]:
@@ -124,14 +165,15 @@ def _uid(made: Dictionary[str, str]) -> str:
     return f"left(sha256({parts}), 32)"
 
 
-def _instance(build: Expressions, record: Dictionary[str, Any], settings: Settings) -> str:
+def _instance(build: Expressions, rules: Dictionary[str, Any], settings: Settings) -> str:
     if settings.instance is not None:
         return quote(settings.instance)
-    return build.text(record["instance"]) if "instance" in record else "NULL"
+    written = rules.get("record", {}).get("instance", rules["columns"].get("instance"))
+    return "NULL" if written is None else build.text(written)
 
 
-def _column(build: Expressions, name: str, columns: Dictionary[str, Any]) -> str:
-    expression, kind = columns[name], EVENT_COLUMNS[name]
+def _column(build: Expressions, name: str, expression: Any) -> str:
+    kind = EVENT_COLUMNS[name]
     if name in LIST_COLUMNS:
         return text_list(build.json(expression))
     if name == "metadata":
@@ -145,23 +187,24 @@ def _column(build: Expressions, name: str, columns: Dictionary[str, Any]) -> str
 
 
 def _related(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
-    lists = []
-    for entry in entries:
-        parts = {
-            key: build.text(entry[key]) if key in entry else "NULL"
-            for key in ("type", "id", "name", "relation")
-        }
-        found = "coalesce({}, {}) IS NOT NULL".format(parts["id"], parts["name"])
-        if "ids" in entry:
-            ids = text_list(build.json(entry["ids"]))
-            made = f"list_transform({ids}, lambda x: row({parts['type']}, x, NULL, {parts['relation']})::{RELATED})"
-        else:
-            made = (
-                f"CASE WHEN {found} THEN [row({parts['type']}, {parts['id']}, {parts['name']}, {parts['relation']})"
-                f"::{RELATED}] ELSE [] END"
-            )
-        lists.append(_only_when(build, entry, made))
-    return concatenated(lists)
+    return concatenated([_only_when(build, entry, _relation(build, entry)) for entry in entries])
+
+
+def _relation(build: Expressions, entry: Dictionary[str, Any]) -> str:
+    inner = build.inside() if "each" in entry else build
+    parts = {k: inner.text(entry[k]) if k in entry else "NULL" for k in ("type", "id", "name", "relation")}
+    if "ids" in entry:
+        ids = text_list(build.json(entry["ids"]))
+        return (
+            f"list_transform({ids}, lambda x: row({parts['type']}, x, NULL, {parts['relation']})::{RELATED})"
+        )
+    made = f"row({parts['type']}, {parts['id']}, {parts['name']}, {parts['relation']})::{RELATED}"
+    found = f"coalesce({parts['id']}, {parts['name']}) IS NOT NULL"
+    if "each" not in entry:
+        return f"CASE WHEN {found} THEN [{made}] ELSE [] END"
+    fits = f"{found} AND {inner.condition(entry['where'])}" if "where" in entry else found
+    items = f"list_filter({build.items(entry['each'])}, lambda {inner.item}: {fits})"
+    return f"list_transform({items}, lambda {inner.item}: {made})"
 
 
 def _messages(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
@@ -200,19 +243,8 @@ def concatenated(lists: list[str]) -> str:
 
 def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
     """The record without the fields that were read: a merge patch of nulls, then without the objects it emptied."""
-    patch: dict[str, Any] = {}
-    read = [place for place in build.paths if not any(key.isdigit() for key in segments(place))]
-    told = [
-        *read,
-        *("/" + "/".join(segments(p)) for p in (*record.get("secret", []), *record.get("ignore", []))),
-    ]
-    for place in told:
-        inner = patch
-        *parents, last = segments(place)
-        for key in parents:
-            inner = inner.setdefault(key, {}) if isinstance(inner, dict) else {}
-            inner = inner if isinstance(inner, dict) else {}
-        inner[last] = None
+    read = [place for place in build.paths if not _counts(place)]
+    patch = without([*read, *record.get("secret", []), *record.get("ignore", [])])
     odd = [_when_not_object(build, key) for key, inner in patch.items() if isinstance(inner, dict)]
     rest = f"json_merge_patch(record, {', '.join([quote(json.dumps(patch)), *odd])})::VARCHAR"
     for _ in range(
@@ -225,6 +257,11 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
 
 def _when_not_object(build: Expressions, key: str) -> str:
     """A value where the mapping expects an object to read from; it is put back, for nothing of it was read."""
-    value = f"j[{build.slot('/' + key.replace('~', '~0').replace('/', '~1'))}]"
+    value = build.json_at("/" + key.replace("~", "~0").replace("/", "~1"))
     odd = f"json_type({value}) NOT IN ('OBJECT', 'NULL')"
     return f"CASE WHEN {odd} THEN json_object({quote(key)}, {value}) ELSE '{{}}' END"
+
+
+def _counts(place: str) -> bool:
+    """A path that reads one member of a list; the others are still to be told."""
+    return place.startswith("$") or any(map(is_position, segments(place)))

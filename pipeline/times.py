@@ -7,19 +7,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline.expressions import Expressions, pointer, quote
+from pipeline.expressions import Expressions
+from pipeline.modifiers import quote
+from pipeline.paths import segments
 
-ZONE = r"(Z|z|[+-]\d{2}(:?\d{2})?)"
-ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
+DAY = r"\d{4}-\d{2}-\d{2}"
+CLOCK = r"\d{2}:\d{2}:\d{2}(\.\d+)?"
+LOOSE_CLOCK = r"[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?"
+ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
+LOOSE_ZONE = r" ?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)"
+BASIC = r"^\d{8}T\d{6}Z$"
+MAIL = r"^([A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}(:\d{2})? "
 SLASHED = r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d"
 EXAMPLE = datetime(2026, 10, 31, 23, 47)  # noqa: DTZ001 - a clock's face, in no zone
-EXPECTED = {"iso": "ISO 8601", "epoch_s": "seconds since 1970", "epoch_ms": "milliseconds since 1970"}
+EPOCHS = {
+    "epoch": "a number of seconds, milliseconds, microseconds or nanoseconds since 1970",
+    "epoch_s": "seconds since 1970",
+    "epoch_ms": "milliseconds since 1970",
+}
+MICROSECONDS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 
 
 @dataclass(frozen=True)
 class Clock:
-    """SQL for a record's time: the instant, why there is none (code and words), and the columns about it."""
+    """SQL for a record's time. `zoned` (an instant) and `local` (a clock's face) are made first, as columns of those
+    names; the instant, why there is none (code and words), and the columns about it are made of them."""
 
+    zoned: str
+    local: str
     instant: str
     reason: str
     message: str
@@ -30,65 +45,95 @@ def columns(
     build: Expressions, rules: Dictionary[str, Any], zone: str, zone_configured: bool, day_first: bool | None
 ) -> Clock:
     """The compiled [time] table of a mapping under the settings of one load."""
-    raw, form = build.text(rules["path"]), rules["format"]
-    formats: list[str] = []
-    local, warnings = "NULL::TIMESTAMP", "[]"
-    if form == "iso":
-        local, instant = (
-            _iso_local(raw),
-            f"coalesce({instant_of_iso(raw)}, {_in_zone(_iso_local(raw), zone)})",
-        )
-    elif isinstance(form, str):
-        instant = _epoch(raw, 1 if form == "epoch_ms" else 1000)
-    else:
-        written_day_first = rules.get("day_first", True)
-        wanted = written_day_first if day_first is None else day_first
-        formats = form if wanted == written_day_first else [_swapped(f) for f in form]
-        local = f"try_strptime({raw}, [{', '.join(map(quote, formats))}])"
-        instant = _in_zone(local, zone)
-        if day_first is None:
-            warnings = f"CASE WHEN {_either_order(raw)} THEN ['day_order_assumed'] ELSE [] END"
-    skipped = f"CASE WHEN {_in_zone(local, zone)}::VARCHAR IS NOT NULL AND timezone({quote(zone)}, "
-    skipped += f"{_in_zone(local, zone)}) <> {local} THEN ['nonexistent_local_time'] ELSE [] END"
-    expected = EXPECTED[form] if isinstance(form, str) else "a time like " + EXAMPLE.strftime(formats[0])
-    named = quote("$." + ".".join(pointer(rules["path"])[1:].split("/")))
-    shown = f"CAST(j[{build.slot(rules['path'])}] AS VARCHAR)"
+    paths = [rules["path"]] if isinstance(rules["path"], str) else rules["path"]
+    raw = f"coalesce({', '.join(map(build.text, paths))})" if len(paths) > 1 else build.text(paths[0])
+    shown = f"CAST(coalesce({', '.join(f'nullif({build.json(path)}, $$null$$::JSON)' for path in paths)}) AS VARCHAR)"
+    forms = [rules["format"]] if isinstance(rules["format"], str) else list(rules["format"])
+    written_day_first = rules.get("day_first", True)
+    patterns = [form for form in forms if "%" in form]
+    if day_first not in (None, written_day_first):
+        patterns = [_swapped(form) for form in patterns]
+    faces = [form for form in patterns if "%z" not in form.lower()]
+    instant = f"coalesce(zoned, {_in_zone('local', zone)})"
+    named = " or ".join("$." + ".".join(segments(path)) for path in paths)
+    expected = f" is not a time. Expected {_expected(forms, patterns)}."
     return Clock(
+        zoned=_zoned(raw, forms, [form for form in patterns if form not in faces]),
+        local=_local(raw, forms, faces),
         instant=instant,
         reason=f"""CASE WHEN instant IS NULL
           THEN CASE WHEN {raw} IS NULL THEN 'missing_required' ELSE 'bad_time' END END""",
         message=f"""CASE WHEN instant IS NULL THEN CASE WHEN {raw} IS NULL
-          THEN {named} || ' is missing: an event needs a time.'
-          ELSE {named} || ': ' || {shown} || {quote(f" is not a time. Expected {expected}.")} END END""",
+          THEN {quote(named + " is missing: an event needs a time.")}
+          ELSE {quote(named + ": ")} || {shown} || {quote(expected)} END END""",
         columns={
             "occurred_at": "instant",
             "occurred_at_raw": raw,
-            "time_precision": _precision(raw, form),
-            "tz_source": _zone_source(raw, form, zone_configured),
-            "parse_warnings": f"list_concat({warnings}::VARCHAR[], {skipped})",
+            "time_precision": _precision(raw, forms),
+            "tz_source": _zone_source(raw, forms, zone_configured),
+            "parse_warnings": _warnings(raw, zone, faces if day_first is None else []),
         },
     )
 
 
 def instant_of_iso(raw: str) -> str:
-    """SQL: the instant of an ISO 8601 text with a zone, else null."""
-    return f"CASE WHEN regexp_matches({raw}, '{ISO}{ZONE}$') THEN {_bounded(f'TRY_CAST({raw} AS TIMESTAMPTZ)')} END"
+    """SQL: the instant of a text with a zone, in ISO 8601 as it should be and as it is met, or as mail has it."""
+    digits = f"replace(upper(regexp_extract({raw}, '^{DAY}{LOOSE_CLOCK}')), ',', '.')"
+    offset = f"regexp_replace(regexp_extract({raw}, '{LOOSE_ZONE}$', 1), '^[A-Za-z]+$', '+00')"
+    seconds = f"CASE WHEN length({digits}) = 16 THEN ':00' ELSE '' END"
+    mail = f"regexp_replace({raw}, '^[A-Z][a-z]{{2}}, ', '')"
+    forms = ["%d %b %Y %H:%M:%S %z", "%d %b %Y %H:%M %z"]
+    named = ["%d %b %Y %H:%M:%S %Z", "%d %b %Y %H:%M %Z"]
+    return f"""CASE
+      WHEN regexp_matches({raw}, '^{DAY}[T ]{CLOCK}{ZONE}$') THEN {_bounded(f"TRY_CAST({raw} AS TIMESTAMPTZ)")}
+      WHEN regexp_matches({raw}, '^{DAY}{LOOSE_CLOCK}{LOOSE_ZONE}$')
+        THEN {_bounded(f"TRY_CAST({digits} || {seconds} || {offset} AS TIMESTAMPTZ)")}
+      WHEN regexp_matches({raw}, '{BASIC}') THEN timezone('UTC', try_strptime({raw}, '%Y%m%dT%H%M%SZ'))
+      WHEN regexp_matches({raw}, '{MAIL}')
+        THEN coalesce({_strptime(mail, forms)}, {_strptime(mail, named)}) END"""
 
 
-def _iso_local(raw: str) -> str:
-    return f"CASE WHEN regexp_matches({raw}, '{ISO}$') THEN TRY_CAST({raw} AS TIMESTAMP) END"
+def _zoned(raw: str, forms: list[str], patterns: list[str]) -> str:
+    found = [_epoch(raw, form) for form in forms if form in EPOCHS]
+    found += [instant_of_iso(raw)] if "iso" in forms else []
+    found += [_bounded(_strptime(raw, patterns))] if patterns else []
+    return f"coalesce({', '.join(found)})" if found else "NULL::TIMESTAMPTZ"
+
+
+def _local(raw: str, forms: list[str], faces: list[str]) -> str:
+    found = []
+    if "iso" in forms:
+        text = f"replace(upper({raw}), ',', '.')"
+        found.append(
+            f"CASE WHEN regexp_matches({raw}, '^{DAY}({LOOSE_CLOCK})?$') THEN TRY_CAST({text} AS TIMESTAMP) END"
+        )
+    found += [_strptime(raw, faces)] if faces else []
+    return f"coalesce({', '.join(found)})" if found else "NULL::TIMESTAMP"
+
+
+def _strptime(raw: str, forms: list[str]) -> str:
+    return f"try_strptime({raw}, [{', '.join(map(quote, forms))}])"
 
 
 def _in_zone(local: str, zone: str) -> str:
     return f"timezone({quote(zone)}, {local})"
 
 
-def _epoch(raw: str, milliseconds: int) -> str:
-    number = f"TRY_CAST({raw} AS DECIMAL(20, 6))"
-    micros = f"CAST(round({number} * {milliseconds * 1000}) AS BIGINT)"
-    return (
-        f"CASE WHEN {number} * {milliseconds} BETWEEN 0 AND 7258118400000 THEN make_timestamptz({micros}) END"
-    )
+def _epoch(raw: str, form: str) -> str:
+    number = f"TRY_CAST({raw} AS DECIMAL(28, 6))"
+    if form == "epoch":
+        micros = (
+            f"CASE WHEN {number} < 1e11 THEN {number} * 1000000 WHEN {number} < 1e14 THEN {number} * 1000 "
+            f"WHEN {number} < 1e17 THEN {number} ELSE {number} / 1000 END"
+        )
+        return f"CASE WHEN {number} >= 0 AND {number} < 7258118400000000000 THEN {_of_micros(micros)} END"
+    unit = MICROSECONDS[form]
+    most = 7258118400_000_000 // unit
+    return f"CASE WHEN {number} BETWEEN 0 AND {most} THEN {_of_micros(f'{number} * {unit}')} END"
+
+
+def _of_micros(micros: str) -> str:
+    return f"make_timestamptz(CAST(round({micros}) AS BIGINT))"
 
 
 def _bounded(instant: str) -> str:
@@ -103,25 +148,44 @@ def _swapped(form: str) -> str:
     return form.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
 
 
-def _either_order(raw: str) -> str:
-    day, month = (f"TRY_CAST(regexp_extract({raw}, '{SLASHED}', {group}) AS INTEGER)" for group in (1, 2))
-    return f"coalesce({day} <= 12 AND {month} <= 12 AND {day} <> {month}, false)"
+def _warnings(raw: str, zone: str, faces: list[str]) -> str:
+    """What a reader of the time must know: which came first, day or month, and a time that a clock skipped."""
+    found = [
+        f"CASE WHEN {_in_zone('local', zone)}::VARCHAR IS NOT NULL AND timezone({quote(zone)}, "
+        f"{_in_zone('local', zone)}) <> local THEN ['nonexistent_local_time'] ELSE [] END"
+    ]
+    if any("%m" in form and not form.startswith("%Y") for form in faces):
+        day, month = (f"TRY_CAST(regexp_extract({raw}, '{SLASHED}', {group}) AS INTEGER)" for group in (1, 2))
+        either = f"coalesce({day} <= 12 AND {month} <= 12 AND {day} <> {month}, false)"
+        found.insert(0, f"CASE WHEN {either} THEN ['day_order_assumed'] ELSE [] END")
+    return f"list_concat({', '.join(found)})::VARCHAR[]" if len(found) > 1 else f"{found[0]}::VARCHAR[]"
 
 
-def _precision(raw: str, form: Any) -> str:
-    if form == "epoch_ms":
-        return "'ms'"
-    if form == "epoch_s":
-        return f"CASE WHEN contains({raw}, '.') THEN 'ms' ELSE 's' END"
+def _expected(forms: list[str], patterns: list[str]) -> str:
+    words = ["ISO 8601"] if "iso" in forms else []
+    words += [EPOCHS[form] for form in forms if form in EPOCHS]
+    words += ["a time like " + EXAMPLE.strftime(patterns[0])] if patterns else []
+    return " or ".join(words)
+
+
+def _precision(raw: str, forms: list[str]) -> str:
+    number = f"regexp_matches({raw}, '^\\d+(\\.\\d+)?$')"
+    seconds = "false" if forms == ["epoch_ms"] else f"NOT contains({raw}, '.')"
+    if "epoch_ms" not in forms and "epoch" in forms:
+        seconds += f" AND length({raw}) < 12"
+    numbers = (
+        f"WHEN {number} THEN CASE WHEN {seconds} THEN 's' ELSE 'ms' END " if set(forms) & set(EPOCHS) else ""
+    )
     return (
-        f"CASE WHEN regexp_matches({raw}, ':\\d\\d[.,]\\d') THEN 'ms' "
-        f"WHEN regexp_matches({raw}, ':\\d\\d:\\d\\d') THEN 's' "
+        f"CASE {numbers}WHEN regexp_matches({raw}, ':\\d\\d[.,]\\d') THEN 'ms' "
+        f"WHEN regexp_matches({raw}, ':\\d\\d:\\d\\d') OR regexp_matches({raw}, '{BASIC}') THEN 's' "
         f"WHEN regexp_matches({raw}, '\\d:\\d\\d') THEN 'min' ELSE 'day' END"
     )
 
 
-def _zone_source(raw: str, form: Any, zone_configured: bool) -> str:
-    local = "'configured'" if zone_configured else "'assumed'"
-    if form == "iso":
-        return f"CASE WHEN regexp_matches({raw}, '{ZONE}$') AND contains({raw}, ':') THEN 'in_value' ELSE {local} END"
-    return "'epoch'" if isinstance(form, str) else local
+def _zone_source(raw: str, forms: list[str], zone_configured: bool) -> str:
+    epoch = f"WHEN zoned IS NOT NULL AND regexp_matches({raw}, '^[\\d.]+$') THEN 'epoch' "
+    return (
+        f"CASE {epoch if set(forms) & set(EPOCHS) else ''}WHEN zoned IS NOT NULL THEN 'in_value' "
+        f"ELSE {quote('configured' if zone_configured else 'assumed')} END"
+    )

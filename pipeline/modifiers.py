@@ -1,0 +1,109 @@
+"""SQL for what may be done to one text: quoting, splitting, spelling, looking up. Used by the mapping compiler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from collections.abc import Mapping as Dictionary
+from typing import Any
+
+NAMES = ("match", "split", "as", "map")
+
+
+def quote(text: object) -> str:
+    """A SQL text literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def constant(value: object) -> str:
+    """How a constant of a mapping compares: as text."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def blank_null(sql: str) -> str:
+    """Text of nothing but white space is no value."""
+    return f"CASE WHEN trim({sql}) <> '' THEN {sql} END"
+
+
+def modified(sql: str, expression: Dictionary[str, Any]) -> str:
+    """The text after the modifiers that an expression names, in their fixed order."""
+    if "match" in expression:
+        group = min(1, groups(expression["match"]))
+        sql = f"nullif(regexp_extract({sql}, {quote(expression['match'])}, {group}), '')"
+    if "split" in expression:
+        sql = _split(sql, expression["split"], expression["part"])
+    if "as" in expression:
+        sql = AS[expression["as"]](sql)
+    return sql
+
+
+def mapped(sql: str, expression: Dictionary[str, Any]) -> str:
+    """The text looked up in a map; `else` is for a text that is not in it, never for no text."""
+    fold = expression.get("fold", False)
+    cases = "".join(
+        f" WHEN {quote(key.lower() if fold else key)} THEN {quote(constant(value))}"
+        for key, value in expression["map"].items()
+    )
+    otherwise = expression.get("else")
+    if otherwise is None:
+        rest = "NULL"
+    elif isinstance(otherwise, dict):
+        rest = sql
+    else:
+        rest = f"CASE WHEN {sql} IS NOT NULL THEN {quote(otherwise)} END"
+    return f"CASE {f'lower({sql})' if fold else sql}{cases} ELSE {rest} END" if cases else rest
+
+
+def groups(pattern: str) -> int:
+    """How many capturing groups a pattern has."""
+    return len(re.findall(r"(?<!\\)(?:\\\\)*\((?!\?)|\(\?P?<[A-Za-z]", re.sub(r"\[[^\]]*\]", "", pattern)))
+
+
+def _split(sql: str, separator: str, part: int) -> str:
+    at = f"strpos({sql}, {quote(separator)})"
+    if part == 0:
+        return f"CASE WHEN {at} > 0 THEN {blank_null(f'left({sql}, {at} - 1)')} ELSE {sql} END"
+    return f"CASE WHEN {at} > 0 THEN {blank_null(f'substr({sql}, {at} + {len(separator)})')} END"
+
+
+def _snake(sql: str) -> str:
+    spaced = f"regexp_replace({sql}, '([a-z0-9])([A-Z])', '\\1_\\2', 'g')"
+    return f"lower(regexp_replace(trim({spaced}), '[\\s\\-]+', '_', 'g'))"
+
+
+def _entity(sql: str) -> str:
+    """One thing's type: `PrintJobs`, `print_jobs` and `PRINT_JOB` are all `print_job`."""
+    word = _snake(sql)
+    return (
+        f"CASE WHEN {word} LIKE '%ies' THEN regexp_replace({word}, 'ies$', 'y') "
+        f"WHEN regexp_matches({word}, '(ch|sh|x|ss)es$') THEN regexp_replace({word}, 'es$', '') "
+        f"WHEN regexp_matches({word}, '(ss|us|is)$') THEN {word} ELSE regexp_replace({word}, 's$', '') END"
+    )
+
+
+def _host(sql: str) -> str:
+    """The address of `10.0.0.1:443` and `[::1]:443`; any other text as it is."""
+    return (
+        f"regexp_replace(regexp_replace(trim({sql}), '^(\\d+\\.\\d+\\.\\d+\\.\\d+):\\d+$', '\\1'), "
+        "'^\\[([^\\]]+)\\](:\\d+)?$', '\\1')"
+    )
+
+
+def _title(sql: str) -> str:
+    """`user.account_created` reads `User Account Created`."""
+    words = f"string_split_regex(trim({sql}), '[\\s_.\\-]+')"
+    return (
+        f"array_to_string(list_transform({words}, lambda w: upper(left(w, 1)) || lower(substr(w, 2))), ' ')"
+    )
+
+
+AS: Dictionary[str, Callable[[str], str]] = {
+    "entity": _entity,
+    "snake": _snake,
+    "title": _title,
+    "lower": lambda sql: f"lower({sql})",
+    "upper": lambda sql: f"upper({sql})",
+    "trim": lambda sql: f"nullif(trim({sql}), '')",
+    "ip": _host,
+    "mask": lambda sql: f"CASE WHEN contains({sql}, '*') THEN {sql} ELSE left({sql}, 4) || '****' END",
+}
