@@ -48,7 +48,9 @@ class Review:
         from reports.html import for_paper
         from reports.pdf import press
 
-        return press(for_paper(self.model), as_of=self.model.cover.as_of.at, identifier=self.model.cover.report_id)
+        return press(
+            for_paper(self.model), as_of=self.model.cover.as_of.at, identifier=self.model.cover.report_id
+        )
 
 
 def review(

@@ -110,7 +110,9 @@ def _by_day(reader: Reader, silent: dict[str, tuple[date, ...]]) -> ByDay:
         counts.setdefault(row["source"], [0] * len(starts))[place[_start(day, unit)]] += row["n"]
     return ByDay(
         unit=unit,
-        buckets=tuple(Bucket(start, f"{start.day} {start:%b}", unit != "day" or start in working) for start in starts),
+        buckets=tuple(
+            Bucket(start, f"{start.day} {start:%b}", unit != "day" or start in working) for start in starts
+        ),
         series=tuple(
             Series(
                 source,
@@ -123,7 +125,9 @@ def _by_day(reader: Reader, silent: dict[str, tuple[date, ...]]) -> ByDay:
     )
 
 
-_WORKING = """SELECT DISTINCT local_date AS d FROM calendar WHERE schedule = 'organization' AND is_business_hours"""
+_WORKING = (
+    """SELECT DISTINCT local_date AS d FROM calendar WHERE schedule = 'organization' AND is_business_hours"""
+)
 _PER_DAY = """SELECT e.source, c.local_date AS d, count(*) AS n FROM events e JOIN calendar c
     ON c.slot = time_bucket(INTERVAL 15 MINUTES, e.occurred_at) AND c.schedule = 'organization'
     WHERE e.occurred_at >= $since AND e.occurred_at < $until GROUP BY ALL ORDER BY ALL"""
@@ -144,16 +148,16 @@ def _by_hour(reader: Reader) -> ByHour:
     business = [[False] * 24 for _ in range(7)]
     for row in reader.rows(_HOURS):
         business[row["weekday"] - 1][row["hour"]] = True
-    return ByHour(
-        tuple(map(tuple, counts)), tuple(map(tuple, business)), sum(map(sum, counts)), outside
-    )
+    return ByHour(tuple(map(tuple, counts)), tuple(map(tuple, business)), sum(map(sum, counts)), outside)
 
 
 # People only: jobs and webhooks run at all hours and would drown what is to be seen.
 _PER_HOUR = """SELECT c.weekday, c.hour, c.is_business_hours AS inside, count(*) AS n FROM events e JOIN calendar c
     ON c.slot = time_bucket(INTERVAL 15 MINUTES, e.occurred_at) AND c.schedule = 'organization'
     WHERE e.occurred_at >= $since AND e.occurred_at < $until AND e.actor_type = 'user' GROUP BY ALL"""
-_HOURS = """SELECT DISTINCT weekday, hour FROM calendar WHERE schedule = 'organization' AND is_business_hours"""
+_HOURS = (
+    """SELECT DISTINCT weekday, hour FROM calendar WHERE schedule = 'organization' AND is_business_hours"""
+)
 
 
 def _kind(reader: Reader, name: str, title: str, what: str, condition: str) -> Kind:

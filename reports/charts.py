@@ -79,7 +79,9 @@ def by_day(data: ByDay) -> Markup:
         lanes=lanes,
         height=height,
         rests=[
-            Box(LEFT + n * slot, 0, slot, height) for n, bucket in enumerate(data.buckets) if not bucket.working
+            Box(LEFT + n * slot, 0, slot, height)
+            for n, bucket in enumerate(data.buckets)
+            if not bucket.working
         ],
         ticks=[(LEFT + n * slot + slot / 2, data.buckets[n].label) for n in _ticks(data)],
     )
@@ -95,7 +97,13 @@ def _lane(data: ByDay, n: int, slot: float) -> Lane:
             what = f"{visible(series.source)}, {bucket.label}: {count(entries, 'event')}"
             bars.append(Box(LEFT + place * slot + slot * 0.14, base - tall, slot * 0.72, tall, what))
     silent = tuple(
-        Box(LEFT + place * slot + slot / 2, base - 6, 0, 0, f"{visible(series.source)}, {data.buckets[place].label}: no event")
+        Box(
+            LEFT + place * slot + slot / 2,
+            base - 6,
+            0,
+            0,
+            f"{visible(series.source)}, {data.buckets[place].label}: no event",
+        )
         for place in series.silent
     )
     return Lane(visible(series.source), number(series.total), number(most), base, tuple(bars), silent)
@@ -159,7 +167,9 @@ def _outline(data: ByHour, left: float, wide: float) -> list[Edge]:
 
 
 def _drawn(template: str, **parts: object) -> Markup:
-    return Markup(_environment().get_template(template).render(width=WIDTH, left_=LEFT, color=Palette(), **parts))
+    return Markup(
+        _environment().get_template(template).render(width=WIDTH, left_=LEFT, color=Palette(), **parts)
+    )
 
 
 @cache
@@ -169,7 +179,11 @@ def _environment() -> Environment:
     folder = importlib.resources.files("reports") / "templates" / "charts"
     with importlib.resources.as_file(folder) as path:
         environment = Environment(
-            loader=FileSystemLoader(path), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+            loader=FileSystemLoader(path),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
     environment.filters["n"] = lambda value: f"{value:.2f}".rstrip("0").rstrip(".")
     return environment

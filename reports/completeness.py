@@ -1,4 +1,4 @@
-"""Was everything looked at? The sum of the ledger, every file's fates, silent days, and one verdict with its reasons."""
+"""Was everything looked at? The sum of the ledger, every file's fates, silent days, and a verdict with reasons."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ def _check(reader: Reader, files: tuple[FileRow, ...]) -> None:
                 hint="No report is written. Run: auditbook verify",
             )
         found = counted.get((file.name, file.sha256), {})
-        lines = Ledger(sum(found.values()), *(found.get(fate, 0) for fate in ("event", "duplicate", "reject", "blank")))
+        lines = Ledger(
+            sum(found.values()), *(found.get(fate, 0) for fate in ("event", "duplicate", "reject", "blank"))
+        )
         if lines != said:
             raise AuditbookError(
                 f"the ledger says {_said(said)}, its lines say {_said(lines)}.",
@@ -213,7 +215,9 @@ def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) ->
         if row.steady and row.silent:
             dates = listed([_day(day) for day in row.silent[:5]])
             more = f" and {len(row.silent) - 5:,} more" if len(row.silent) > 5 else ""
-            reasons.append(f"{row.source} is silent on {count(len(row.silent), 'working day')}: {dates}{more}.")
+            reasons.append(
+                f"{row.source} is silent on {count(len(row.silent), 'working day')}: {dates}{more}."
+            )
         if row.not_covered:
             reasons.append(
                 f"{row.source} has no event before its first on {_day(max(row.not_covered))} or later: "

@@ -42,7 +42,9 @@ def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Framework, ...]:
     return tuple(
         Framework(
             FRAMEWORKS.get(framework, framework),
-            tuple(_control(control, by_control[control], found) for control in sorted(by_control, key=_natural)),
+            tuple(
+                _control(control, by_control[control], found) for control in sorted(by_control, key=_natural)
+            ),
         )
         for framework, by_control in named.items()
         if by_control
@@ -76,7 +78,9 @@ def _status(rules: list[Rule], raised: tuple[Finding, ...]) -> tuple[str, str]:
     if undecided:
         return "needs review", why
     looked = f"{count(sum(rule.in_scope for rule in rules), 'event')} looked at, nothing undecided"
-    return "evidence present", looked + (f"; {count(missed, 'source')} could not be evaluated" if missed else "")
+    return "evidence present", looked + (
+        f"; {count(missed, 'source')} could not be evaluated" if missed else ""
+    )
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

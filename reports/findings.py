@@ -129,7 +129,11 @@ def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
     ]
     return Findings(
         full=tuple(
-            replace(f, entries=tuple(entries.get(f.id, ())), same_rule="" if first[f.rule] is f else first[f.rule].name)
+            replace(
+                f,
+                entries=tuple(entries.get(f.id, ())),
+                same_rule="" if first[f.rule] is f else first[f.rule].name,
+            )
             for f in full
         ),
         brief=tuple(f for f in told if f.id not in shown),
@@ -232,7 +236,13 @@ def entry(row: Row, reader: Reader) -> Entry:
 def who(row: Row) -> str:
     if row["actor_anonymous"]:
         return "Anonymous"
-    known = row["display_name"] or row["actor_name"] or row["actor_email"] or row["actor_id"] or row["api_key_id_masked"]
+    known = (
+        row["display_name"]
+        or row["actor_name"]
+        or row["actor_email"]
+        or row["actor_id"]
+        or row["api_key_id_masked"]
+    )
     return known or str(row["actor_type"]).replace("_", " ").capitalize()
 
 
@@ -260,7 +270,9 @@ def _change(change: dict[str, Any]) -> Change:
     if change["redacted"]:
         return Change(change["field"], Value("redacted"), Value("redacted"))
     return Change(
-        change["field"], _value(change["old"], change["old_present"]), _value(change["new"], change["new_present"])
+        change["field"],
+        _value(change["old"], change["old_present"]),
+        _value(change["new"], change["new_present"]),
     )
 
 

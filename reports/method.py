@@ -75,7 +75,9 @@ def rules(reader: Reader, detectors: Mapping[str, Any]) -> tuple[Rule, ...]:
     by_rule: dict[str, list[dict[str, Any]]] = {}
     for row in found:
         by_rule.setdefault(row["detector"], []).append(row)
-    return tuple(_rule(name, rows, detectors.get(name), raised.get(name, 0)) for name, rows in by_rule.items())
+    return tuple(
+        _rule(name, rows, detectors.get(name), raised.get(name, 0)) for name, rows in by_rule.items()
+    )
 
 
 RAISED = """SELECT detector, count(*) AS n FROM findings

@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.errors import AuditbookError, UsageError
@@ -70,7 +70,11 @@ class Request:
 
 
 def build(
-    log: Log, request: Request, *, detectors: Mapping[str, Any] | None = None, mappings: Mapping[str, Any] | None = None
+    log: Log,
+    request: Request,
+    *,
+    detectors: Mapping[str, Any] | None = None,
+    mappings: Mapping[str, Any] | None = None,
 ) -> Report:
     """The report on one stretch of the log; `detectors` and `mappings` default to the shipped ones."""
     where = zone(log.config.organization.timezone)
@@ -80,19 +84,18 @@ def build(
     # Dispositions and suppressions hold until a day; which day it is comes from the report, not from the machine.
     log.con.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
     try:
-        return _report(log, reader, request, as_of, _detectors(detectors), _mappings(mappings))
+        return Report(
+            cover=_cover(log, reader, request, as_of),
+            **_parts(log, reader, day, _detectors(detectors), _mappings(mappings)),
+        )
     finally:
         log.con.execute("RESET VARIABLE as_of")
 
 
-def _report(
-    log: Log,
-    reader: Reader,
-    request: Request,
-    as_of: Instant,
-    detectors: Mapping[str, Any],
-    mappings: Mapping[str, Any],
-) -> Report:
+def _parts(
+    log: Log, reader: Reader, day: date, detectors: Mapping[str, Any], mappings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything but the cover, in the order in which one part needs another."""
     complete = completeness.completeness(reader)
     rules = method.rules(reader, detectors)
     found = findings.findings(reader, rules)
@@ -102,19 +105,18 @@ def _report(
         "WHERE occurred_at >= $since AND occurred_at < $until"
     )
     files = {(file.name, file.sha256) for file in complete.files}
-    return Report(
-        cover=_cover(log, reader, request, as_of),
-        completeness=complete,
-        sources=scope.sources(reader, log.config, mappings),
-        times=scope.times(reader, log.config),
-        rules=rules,
-        findings=found,
-        activity=activity.activity(reader, silent),
-        controls=controls.controls(rules, found),
-        record=record.record(reader, files, as_of.at.astimezone(as_of.zone).date()),
-        entries=totals["entries"],
-        actors=totals["actors"],
-    )
+    return {
+        "completeness": complete,
+        "sources": scope.sources(reader, log.config, mappings),
+        "times": scope.times(reader, log.config),
+        "rules": rules,
+        "findings": found,
+        "activity": activity.activity(reader, silent),
+        "controls": controls.controls(rules, found),
+        "record": record.record(reader, files, day),
+        "entries": totals["entries"],
+        "actors": totals["actors"],
+    }
 
 
 def _period(con: Any, request: Request, where: Any) -> Period:
@@ -126,7 +128,9 @@ def _period(con: Any, request: Request, where: Any) -> Period:
     since = since or EPOCH + timedelta(microseconds=span["a"])
     until = until or EPOCH + timedelta(seconds=span["b"] // 1_000_000 + 1)
     if since >= until:
-        raise UsageError(f"The period ends ({until:%Y-%m-%d %H:%M}Z) before it begins ({since:%Y-%m-%d %H:%M}Z).")
+        raise UsageError(
+            f"The period ends ({until:%Y-%m-%d %H:%M}Z) before it begins ({since:%Y-%m-%d %H:%M}Z)."
+        )
     given = request.since is not None or request.until is not None
     return Period(Instant(since, where), Instant(until, where), given)
 

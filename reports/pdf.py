@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.resources
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -35,13 +36,16 @@ FACES = (
 def missing() -> str | None:
     """What the machine lacks to make PDFs, in one sentence with the package to install; None when nothing."""
     try:
-        import weasyprint.text.ffi  # noqa: F401
+        with redirect_stdout(io.StringIO()):  # WeasyPrint prints a page of advice where the command's answer goes
+            import weasyprint.text.ffi  # noqa: F401
     except (OSError, ImportError) as error:
         return _lacking(str(error))
     return None
 
 
-def press(html: bytes, *, as_of: datetime, identifier: str, seconds: float = SECONDS, memory: int = MEMORY_BYTES) -> bytes:
+def press(
+    html: bytes, *, as_of: datetime, identifier: str, seconds: float = SECONDS, memory: int = MEMORY_BYTES
+) -> bytes:
     """The PDF of one document; the same bytes for the same input, wherever and by whomever it is made."""
     with ExitStack() as held, tempfile.TemporaryDirectory(prefix="auditbook-pdf-") as name:
         folder = Path(name)
@@ -89,7 +93,11 @@ def _reason(code: int, told: str, stderr: str) -> str:
 
 
 def _lacking(error: str) -> str:
-    what = "Pango" if "pango" in error.lower() or "gobject" in error.lower() else error.strip().splitlines()[0][:120]
+    what = (
+        "Pango"
+        if "pango" in error.lower() or "gobject" in error.lower()
+        else error.strip().splitlines()[0][:120]
+    )
     return f"PDFs need {what}, which is not on this machine: on Debian, apt-get install {PACKAGES}."
 
 
@@ -120,7 +128,9 @@ def _surroundings(folder: Path, as_of: datetime) -> dict[str, str]:
 
 
 def _font(held: ExitStack, package: str, file: str) -> Path:
-    return held.enter_context(importlib.resources.as_file(importlib.resources.files(package) / "files" / file))
+    return held.enter_context(
+        importlib.resources.as_file(importlib.resources.files(package) / "files" / file)
+    )
 
 
 # No folder of the machine's fonts: what these faces lack is shown as a box, the same everywhere.

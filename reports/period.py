@@ -100,5 +100,6 @@ def _parse(text: str) -> datetime | date:
         return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            f'"{text}" is not a time.', hint="Expected a date such as 2026-10-01 or a time such as 2026-10-01T08:00Z."
+            f'"{text}" is not a time.',
+            hint="Expected a date such as 2026-10-01 or a time such as 2026-10-01T08:00Z.",
         ) from error

@@ -9,6 +9,7 @@ import json
 import logging
 import resource
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,20 @@ def main() -> int:
     order = json.load(sys.stdin)
     _limit(resource.RLIMIT_AS, order["memory"])
     _limit(resource.RLIMIT_CPU, int(order["seconds"]) + 1)
+    with redirect_stdout(sys.stderr):  # libraries print advice; stdout is for the reason alone
+        code, reason = _outcome(order)
+    sys.stdout.write(reason)
+    return code
+
+
+def _outcome(order: dict[str, Any]) -> tuple[int, str]:
     try:
         warned = _press(order)
     except MemoryError:
-        sys.stdout.write("memory")
-        return 5
+        return 5, "memory"
     except (OSError, ImportError) as error:
-        sys.stdout.write(f"missing: {error}")
-        return 4
-    if warned:
-        sys.stdout.write("; ".join(warned)[:2000])
-        return 3
-    return 0
+        return 4, f"missing: {error}"
+    return (3, "; ".join(warned)[:2000]) if warned else (0, "")
 
 
 def _limit(what: int, amount: int) -> None:
@@ -62,7 +65,7 @@ def _press(order: dict[str, Any]) -> list[str]:
     faces = {Path(face["path"]).as_uri(): Path(face["path"]) for face in order["faces"]}
 
     class OwnFontsOnly(weasyprint.URLFetcher):  # type: ignore[misc]
-        def fetch(self, url: str, headers: object = None) -> Any:
+        def fetch(self, url: str, _headers: object = None) -> Any:
             if url not in faces:
                 raise ValueError(f"{url[:80]} is not one of the report's fonts")
             return URLFetcherResponse(url, faces[url].read_bytes(), {"Content-Type": "font/ttf"})
@@ -77,9 +80,15 @@ def _press(order: dict[str, Any]) -> list[str]:
         ),
         font_config=fonts, url_fetcher=fetcher,
     )  # fmt: skip
-    document = weasyprint.HTML(string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print")
+    document = weasyprint.HTML(
+        string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print"
+    )
     document.write_pdf(
-        order["pdf"], stylesheets=[style], font_config=fonts, pdf_tags=True, pdf_identifier=order["identifier"].encode()
+        order["pdf"],
+        stylesheets=[style],
+        font_config=fonts,
+        pdf_tags=True,
+        pdf_identifier=order["identifier"].encode(),
     )
     return warned.said
 

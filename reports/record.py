@@ -80,7 +80,11 @@ def record(reader: Reader, files: set[tuple[str, str]], day: Any) -> Record:
 def _commit(row: dict[str, Any]) -> Commit:
     files = said(row["content"]).get("files", {})
     added = ", ".join(
-        count(one["rows"], name.removesuffix(".parquet").removesuffix("s"), None if name[-9:-8] == "s" else name[:-8])
+        count(
+            one["rows"],
+            name.removesuffix(".parquet").removesuffix("s"),
+            None if name[-9:-8] == "s" else name[:-8],
+        )
         for name, one in sorted(files.items())
     )
     return Commit(row["commit_no"], row["kind"], row["head"], added or "nothing to count")
@@ -115,7 +119,9 @@ def _failures(reader: Reader, commits: list[dict[str, Any]]) -> list[Failure]:
 
 def _reject(row: dict[str, Any]) -> Reject:
     text, more = cut(row["text"] or "")
-    return Reject(row["file"], row["line"], row["byte_offset"], row["reason"], row["message"] or "", text, more)
+    return Reject(
+        row["file"], row["line"], row["byte_offset"], row["reason"], row["message"] or "", text, more
+    )
 
 
 def _suppressions(reader: Reader, day: Any) -> tuple[Suppression, ...]:
@@ -135,7 +141,9 @@ def _suppressions(reader: Reader, day: Any) -> tuple[Suppression, ...]:
             until=str(row["until"] or "no end"),
             expired=row["until"] is not None and row["until"] < day,
             findings=sum(
-                n for (owner, name), n in covered.items() if owner == row["owner"] and row["detector"] in ("*", name)
+                n
+                for (owner, name), n in covered.items()
+                if owner == row["owner"] and row["detector"] in ("*", name)
             ),
         )
         for row in reader.rows("SELECT * FROM suppressions ORDER BY detector, actor, owner, until")

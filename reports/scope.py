@@ -157,5 +157,7 @@ def _clock_changes(reader: Reader) -> tuple[ClockChange, ...]:
     )
     where = reader.period.since.zone
     return tuple(
-        ClockChange(at, row["before"], row["after"]) for row in rows if (at := instant(row["us"], where)) is not None
+        ClockChange(at, row["before"], row["after"])
+        for row in rows
+        if (at := instant(row["us"], where)) is not None
     )

@@ -41,7 +41,9 @@ def _same(path: Path, content: bytes) -> bool | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise AuditbookError(f"cannot be read: {error.strerror}.", path=path, hint="Give another --out.") from error
+        raise AuditbookError(
+            f"cannot be read: {error.strerror}.", path=path, hint="Give another --out."
+        ) from error
 
 
 def _write(path: Path, content: bytes) -> Path:
@@ -50,7 +52,9 @@ def _write(path: Path, content: bytes) -> Path:
         return path
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # 0600 whatever the umask
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=f".{path.name}-", dir=path.parent
+        )  # 0600 whatever the umask
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -60,5 +64,7 @@ def _write(path: Path, content: bytes) -> Path:
         finally:
             Path(temporary).unlink()
     except OSError as error:
-        raise AuditbookError(f"cannot be written: {error.strerror}.", path=path, hint="Give another --out.") from error
+        raise AuditbookError(
+            f"cannot be written: {error.strerror}.", path=path, hint="Give another --out."
+        ) from error
     return path

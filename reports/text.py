@@ -1,4 +1,4 @@
-"""How values become text that is safe to read: hidden characters shown, numbers and sizes in words. Used by templates."""
+"""How values become text that is safe to read: hidden characters shown, numbers and sizes said. Used by templates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def number(value: int | float) -> str:
 
 
 def count(value: int, singular: str, plural: str | None = None) -> str:
-    """"1 event", "1,234 events"."""
+    """ "1 event", "1,234 events"."""
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
 
 
@@ -59,7 +59,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def listed(words: list[str] | tuple[str, ...]) -> str:
-    """"a", "a and b", "a, b and c"."""
+    """ "a", "a and b", "a, b and c"."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,129 @@
+"""The review's numbers, worked out by hand from a dozen lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+import reports
+from pipeline import query
+from pipeline.errors import AuditbookError, UsageError
+from reports import completeness
+from reports.completeness import Ledger
+from tests import exports
+from tests.reviews import AS_OF, SETTINGS, make
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[query.Log]:
+    with query.open(make(tmp_path_factory.mktemp("review")), SETTINGS) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def review(log: query.Log) -> reports.Review:
+    return reports.review(log, as_of=AS_OF)
+
+
+def test_the_numbers(review: reports.Review) -> None:
+    model = review.model
+    assert model.completeness.ledger == Ledger(read=12, events=8, duplicates=1, rejects=1, blank=2)
+    assert (model.entries, model.actors) == (8, 1)
+    assert model.cover.organization == "North & Sons"
+    assert model.cover.period.since.utc == "2026-10-01 14:00:00"
+    assert model.cover.period.since.local == "2026-10-01 10:00:00"
+    assert model.cover.period.until.utc == "2026-10-08 16:00:01"
+    assert model.cover.status == "DRAFT"
+    (file,) = model.completeness.files
+    assert (file.name, file.source, file.ledger.rejects) == ("printago.jsonl", "printago", 1)
+    assert [(source.id, source.events) for source in model.sources] == [("printago", 8)]
+    (reject,) = model.record.rejects
+    assert (reject.line, reject.reason) == (6, "not_json")
+    assert reject.byte_offset == 3 * len(exports.line(14)) + 1 + len(exports.line(38))
+
+
+def test_the_verdict_names_its_reasons(review: reports.Review) -> None:
+    complete = review.model.completeness
+    assert complete.verdict == "FAIL"
+    assert complete.reasons == (
+        "printago.jsonl: 1 of 10 lines could not be read, more than 1% of the file.",
+        "1 line could not be read; each is kept with its reason and byte offset.",
+        "printago is silent on 1 working day: 7 October.",
+    )
+    (silence,) = complete.silence
+    assert (silence.working_days, silence.active_days, silence.silent) == (6, 5, (date(2026, 10, 7),))
+    (series,) = review.model.activity.by_day.series
+    assert series.counts == (2, 2, 0, 0, 2, 1, 0, 1)
+    assert series.silent == (6,)
+
+
+def test_a_finding_leads_to_its_lines(review: reports.Review) -> None:
+    (finding,) = [f for f in review.model.findings.full if f.rule == "logging_disabled"]
+    assert (finding.severity, finding.state, finding.undecided) == ("critical", "new", True)
+    first = finding.entries[0]
+    assert (first.file, first.line, first.action) == ("printago.jsonl", 8, "auditLogs.disable")
+    assert (first.at.utc, first.at.local) == ("2026-10-05 14:00:00", "2026-10-05 10:00:00")
+    assert first.actor_details == ("from 203.0.113.9",)
+    (change,) = first.changes
+    assert (change.field, change.old.text, change.new.text) == ("auditLogsEnabled", "true", "false")
+    assert review.model.findings.of("critical") == 1
+
+
+def test_every_rule_says_what_it_looked_at(review: reports.Review) -> None:
+    rules = {rule.id: rule for rule in review.model.rules}
+    assert rules["logging_disabled"].status == "evaluated"
+    assert rules["logging_disabled"].in_scope == 8
+    assert rules["missing_approval"].status == "not evaluable"
+    assert rules["missing_approval"].looked[0].why
+    controls = {c.id: c for framework in review.model.controls for c in framework.controls}
+    assert controls["10.7.2"].status == "needs review"
+    assert "compliant" not in review.html().decode().lower()
+
+
+def test_a_period_is_whole_local_days(log: query.Log) -> None:
+    model = reports.review(log, since="2026-10-05", until="2026-10-06", as_of=AS_OF).model
+    assert (model.cover.period.since.utc, model.cover.period.until.utc) == (
+        "2026-10-05 04:00:00",
+        "2026-10-07 04:00:00",
+    )
+    assert model.entries == 3
+    with pytest.raises(UsageError, match=r'^"yesterday" is not a time\. Expected a date such as 2026-10-01'):
+        reports.review(log, since="yesterday", as_of=AS_OF)
+    with pytest.raises(UsageError, match=r"^The period ends \(2026-10-02 04:00Z\) before it begins"):
+        reports.review(log, since="2026-10-05", until="2026-10-01", as_of=AS_OF)
+
+
+def test_final_needs_two_people(log: query.Log) -> None:
+    final = reports.review(log, as_of=AS_OF, prepared_by="Ana Lima", reviewed_by="Bo Reed").model.cover
+    assert final.status == "FINAL"
+    assert reports.review(log, as_of=AS_OF, prepared_by="Ana Lima").model.cover.status == "DRAFT"
+    with pytest.raises(UsageError, match=r'^"Ana Lima" cannot both prepare and review the report'):
+        reports.review(log, as_of=AS_OF, prepared_by="Ana Lima", reviewed_by=" ana lima")
+
+
+def test_the_identity_is_that_of_the_content(log: query.Log, review: reports.Review) -> None:
+    again = reports.review(log, as_of=AS_OF).model.cover.report_id
+    assert again == review.model.cover.report_id
+    assert re.fullmatch(r"AB-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}", again)
+    assert reports.review(log, as_of=AS_OF.replace(hour=7)).model.cover.report_id != again
+
+
+def test_a_ledger_that_does_not_add_up_is_not_printed(
+    log: query.Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = completeness._file
+
+    def one_lost(*arguments: object) -> completeness.FileRow:
+        row = counted(*arguments)  # type: ignore[arg-type]
+        return completeness.FileRow(**{**vars(row), "ledger": Ledger(12, 7, 1, 1, 2)})
+
+    monkeypatch.setattr(completeness, "_file", one_lost)
+    with pytest.raises(AuditbookError) as error:
+        reports.review(log, as_of=AS_OF)
+    assert str(error.value) == (
+        "printago.jsonl 12 lines read are not 7 events + 1 duplicates + 1 rejects + 2 blank. "
+        "No report is written. Run: auditbook verify"
+    )
