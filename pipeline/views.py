@@ -50,7 +50,7 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
         "events": f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {parquet(events, EVENT_COLUMNS)}",
         "stored_lines": f"SELECT * FROM {kept}",
         "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message,
-            CASE WHEN l.same_line IS NULL THEN l.raw ELSE first.raw END AS raw,
+            coalesce(l.raw, first.raw) AS raw,
             l.raw_bytes, l.newline, coalesce(l.line_sha256, first.line_sha256) AS line_sha256,
             coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.commit_no,
             l.same_commit, l.same_file_sha256, l.same_line

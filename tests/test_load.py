@@ -1,0 +1,501 @@
+"""Files become lines with fates, and events: what comes again adds nothing, and what is wrong is named."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.config import from_dict
+from pipeline.errors import AuditbookError, UsageError
+from pipeline.ledger import LoadResult
+from pipeline.load import load
+from pipeline.mapping import shipped
+from pipeline.query import open as open_store
+from tests.conftest import Auditbook
+from tests.exports import CONFIG, line, lines, put, without_id
+
+SOURCES = ", ".join(sorted(shipped()))
+
+
+def loaded(store: Path, *exports: str, **options: Any) -> LoadResult:
+    return load(exports, store=store, config=CONFIG, **options)
+
+
+def rows(store: Path, query: str) -> list[tuple[Any, ...]]:
+    with open_store(store) as log:
+        return log.con.execute(query).fetchall()
+
+
+def events(store: Path) -> list[str]:
+    return [uid for (uid,) in rows(store, "SELECT event_uid FROM events ORDER BY event_uid")]
+
+
+def put_together(store: Path) -> dict[tuple[int, str], bytes]:
+    """Every loaded file again, from the lines view alone."""
+    files: dict[tuple[int, str], bytes] = {}
+    query = "SELECT commit_no, file, raw, raw_bytes, newline FROM lines ORDER BY commit_no, file, line"
+    for commit, file, raw, raw_bytes, newline in rows(store, query):
+        text = raw.encode() if raw_bytes is None else raw_bytes
+        files[commit, file] = files.get((commit, file), b"") + text + b"\n" * newline
+    return files
+
+
+def counts(result: LoadResult) -> dict[str, int]:
+    return result.counts.as_json()
+
+
+# Lines
+
+
+def test_a_line_of_garbage_is_a_reject_and_the_rest_loads(store: Path, tmp_path: Path) -> None:
+    export = put(tmp_path / "night.jsonl", line(1) + b"{broken\n" + line(2) + b"\n" + b"\xff\xfe\n" + line(3))
+
+    result = loaded(store, export)
+
+    assert counts(result) == {"read": 6, "events": 3, "duplicates": 0, "rejects": 2, "blank": 1}
+    assert result.messages == ("night.jsonl: 2 lines rejected; `auditbook rejects` shows them.",)
+    found = rows(store, "SELECT file, line, byte_offset, reason, message, text FROM rejects ORDER BY line")
+    first, second = len(line(1)), len(line(1) + b"{broken\n" + line(2) + b"\n")
+    assert found == [
+        ("night.jsonl", 2, first, "not_json", "key must be a string at byte 2 of the line.", "{broken"),
+        ("night.jsonl", 5, second, "not_utf8", "byte 1 of the line is not UTF-8.", r"\xFF\xFE"),
+    ]
+
+
+def test_a_record_without_a_time_or_with_a_wrong_one_is_a_reject(store: Path, tmp_path: Path) -> None:
+    export = put(
+        tmp_path / "x.jsonl",
+        line(1) + line(2, createdAt="yesterday") + line(3, createdAt=None) + line(4, createdAt=""),
+    )
+
+    loaded(store, export)
+
+    assert rows(store, "SELECT line, reason, message FROM rejects ORDER BY line") == [
+        (2, "bad_time", '$.createdAt: "yesterday" is not a time. Expected ISO 8601.'),
+        (3, "missing_required", "$.createdAt is missing: an event needs a time."),
+        (4, "missing_required", "$.createdAt is missing: an event needs a time."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "\0", "\ufeff", "'; DROP TABLE events; --", "=1+1", "𝔘", 10**400, -(2**70), 1e-320, [[[]]] * 3, {"": {"": 1}},
+        {"a.b/c~d": 1}, {"\0": 1}, True, None,
+    ],
+    ids=lambda extra: repr(extra)[:24],
+)  # fmt: skip
+def test_whatever_a_field_holds_loads(store: Path, tmp_path: Path, extra: object) -> None:
+    export = put(tmp_path / "x.jsonl", line(1, metadata=extra, entityId=extra, changes=extra, strange=extra))
+
+    result = loaded(store, export)
+
+    assert counts(result) == {"read": 1, "events": 1, "duplicates": 0, "rejects": 0, "blank": 0}
+    assert put_together(store) == {(1, "x.jsonl"): Path(export).read_bytes()}
+
+
+# Again
+
+
+def test_the_same_file_again_changes_nothing(store: Path, tmp_path: Path) -> None:
+    export = put(tmp_path / "x.jsonl", lines(1, 5))
+    first = loaded(store, export)
+
+    again = loaded(store, export)
+
+    assert again.commit is None
+    assert again.head == first.head
+    assert again.already_loaded == ("x.jsonl",)
+    assert counts(again)["read"] == 0
+    assert [path.name for path in (store / "commits").iterdir()] == ["000001"]
+
+
+def test_a_file_that_was_named_twice_is_loaded_once(store: Path, tmp_path: Path) -> None:
+    here, there = put(tmp_path / "a/x.jsonl", lines(1, 5)), put(tmp_path / "b/x.jsonl", lines(1, 5))
+
+    result = loaded(store, here, here, str(tmp_path / "a"), there)
+
+    assert result.files == 2
+    assert [one.file for one in result.loaded] == ["x.jsonl"]
+    assert result.already_loaded == ("x.jsonl",)
+    assert rows(store, "SELECT count(*) FROM event_lines") == [(5,)]
+
+
+def test_overlapping_exports_give_each_event_once(store: Path, tmp_path: Path) -> None:
+    first = loaded(store, put(tmp_path / "monday.jsonl", lines(1, 20)))
+    before = events(store)
+
+    second = loaded(store, put(tmp_path / "tuesday.jsonl", lines(11, 25)))
+
+    assert counts(first) == {"read": 20, "events": 20, "duplicates": 0, "rejects": 0, "blank": 0}
+    assert counts(second) == {"read": 15, "events": 5, "duplicates": 10, "rejects": 0, "blank": 0}
+    assert set(before) < set(events(store))
+    assert len(events(store)) == 25
+
+
+def test_the_other_order_gives_the_same_events(tmp_path: Path) -> None:
+    monday, tuesday = (
+        put(tmp_path / "monday.jsonl", lines(1, 20)),
+        put(tmp_path / "tuesday.jsonl", lines(11, 25)),
+    )
+    for store, order in ((tmp_path / "one", (monday, tuesday)), (tmp_path / "other", (tuesday, monday))):
+        for export in order:
+            loaded(store, export)
+
+    assert events(tmp_path / "one") == events(tmp_path / "other")
+
+
+def pack(kind: str, content: bytes) -> bytes:
+    if kind == "zst":
+        return bytes(pa.compress(content, codec="zstd", asbytes=True))
+    return {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind](content)
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst", "bz2", "xz"])
+def test_another_packing_is_the_same_file(store: Path, tmp_path: Path, kind: str) -> None:
+    loaded(store, put(tmp_path / "x.jsonl", lines(1, 9)))
+    halves = pack(kind, lines(1, 4)) + pack(kind, lines(5, 9))
+
+    again = loaded(store, put(tmp_path / f"x.jsonl.{kind}", halves))
+
+    assert counts(again) == {"read": 9, "events": 0, "duplicates": 9, "rejects": 0, "blank": 0}
+    assert again.loaded[0].sha256 == hashlib.sha256(lines(1, 9)).hexdigest()
+    assert put_together(store)[2, f"x.jsonl.{kind}"] == lines(1, 9)
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst", "bz2", "xz"])
+@pytest.mark.parametrize("harm", ["cut off", "garbage after it", "garbage"])
+def test_a_packed_file_that_is_broken_is_an_error_and_nothing_is_committed(
+    store: Path, tmp_path: Path, kind: str, harm: str
+) -> None:
+    packed = pack(kind, lines(1, 9))
+    harmed = {"cut off": packed[:-9], "garbage after it": packed + b"garbage", "garbage": b"garbage"}[harm]
+    export = put(tmp_path / f"x.jsonl.{kind}", harmed)
+
+    with pytest.raises(AuditbookError, match=rf"x\.jsonl\.{kind} cannot be read: "):
+        loaded(store, export)
+
+    assert not (store / "commits").exists() or not list((store / "commits").iterdir())
+
+
+def test_a_duplicate_keeps_a_reference_and_the_lines_view_its_text(store: Path, tmp_path: Path) -> None:
+    loaded(store, put(tmp_path / "a.jsonl", lines(1, 3)))
+    respelled = json.dumps(dict(reversed(json.loads(line(2)).items()))).encode()
+
+    loaded(store, put(tmp_path / "b.jsonl", line(3) + respelled + b"\r\n" + line(1)))
+
+    kept = "SELECT line, fate, raw, same_commit, same_line FROM stored_lines WHERE file = 'b.jsonl' ORDER BY line"
+    assert rows(store, kept) == [
+        (1, "duplicate", None, 1, 3),
+        (2, "duplicate", respelled.decode() + "\r", 1, 2),
+        (3, "duplicate", None, 1, 1),
+    ]
+    assert put_together(store)[2, "b.jsonl"] == line(3) + respelled + b"\r\n" + line(1)
+    uids = rows(store, "SELECT event_uid, count(*) FROM lines GROUP BY ALL HAVING event_uid IS NOT NULL")
+    assert [n for _, n in uids] == [2, 2, 2], "each duplicate says which event it repeats"
+
+
+def test_thirty_nights_of_the_same_month_grow_the_store_by_what_is_new(tmp_path: Path) -> None:
+    once, nightly = tmp_path / "once", tmp_path / "nightly"
+    loaded(once, put(tmp_path / "all.jsonl", lines(1, 600)))
+    loaded(nightly, put(tmp_path / "0.jsonl", lines(1, 600)))
+    before = size(nightly, "lines.parquet")
+
+    loaded(nightly, put(tmp_path / "1.jsonl", lines(21, 620)))
+
+    new = len(lines(601, 620)) / len(lines(1, 600)) * before
+    assert size(nightly, "lines.parquet") - before < new + 0.25 * before, "no text is stored twice"
+
+
+def size(store: Path, name: str) -> int:
+    return sum(path.stat().st_size for path in store.glob(f"commits/*/{name}"))
+
+
+def test_two_equal_lines_without_an_id_are_two_events(store: Path, tmp_path: Path) -> None:
+    failed_login = without_id(1)
+
+    result = loaded(store, put(tmp_path / "a.jsonl", failed_login + failed_login + without_id(2)))
+    again = loaded(store, put(tmp_path / "b.jsonl", failed_login + failed_login + failed_login))
+
+    assert counts(result)["events"] == 3
+    assert counts(again) == {"read": 3, "events": 1, "duplicates": 2, "rejects": 0, "blank": 0}
+    assert len(set(events(store))) == 4
+
+
+def test_two_equal_lines_with_an_id_are_one_event(store: Path, tmp_path: Path) -> None:
+    result = loaded(store, put(tmp_path / "a.jsonl", line(1) + line(1)))
+
+    assert counts(result) == {"read": 2, "events": 1, "duplicates": 1, "rejects": 0, "blank": 0}
+
+
+@pytest.mark.parametrize("files", [1, 2, 3])
+def test_the_same_id_with_other_content_is_an_event_that_names_the_other(
+    store: Path, tmp_path: Path, files: int
+) -> None:
+    versions = [line(1), line(1, action="delete"), line(1, action="create")]
+    parts = {1: [b"".join(versions)], 2: [versions[0], b"".join(versions[1:])], 3: versions}[files]
+    for number, part in enumerate(parts):
+        loaded(store, put(tmp_path / f"{number}.jsonl", part))
+
+    found = rows(store, "SELECT action, conflicts_with, event_uid FROM events ORDER BY file, line")
+    original = found[0][2]
+    assert [row[:2] for row in found] == [("update", None), ("delete", original), ("create", original)]
+    assert len({uid for _, _, uid in found}) == 3
+    again = loaded(store, put(tmp_path / "again.jsonl", b"".join(reversed(versions))))
+    assert counts(again) == {"read": 3, "events": 0, "duplicates": 3, "rejects": 0, "blank": 0}
+
+
+def test_two_tenants_do_not_collide(store: Path, tmp_path: Path) -> None:
+    export = put(tmp_path / "x.jsonl", lines(1, 3) + line(1))
+
+    north, south = loaded(store, export, instance="north"), loaded(store, export, instance="south")
+
+    assert (
+        counts(north) == counts(south) == {"read": 4, "events": 3, "duplicates": 1, "rejects": 0, "blank": 0}
+    )
+    assert rows(store, "SELECT instance, count(*) FROM events GROUP BY ALL ORDER BY ALL") == [
+        ("north", 3),
+        ("south", 3),
+    ]
+    assert put_together(store) == {
+        (1, "x.jsonl"): lines(1, 3) + line(1),
+        (2, "x.jsonl"): lines(1, 3) + line(1),
+    }
+    assert rows(store, "SELECT count(*), count(DISTINCT event_uid) FROM event_lines") == [(6, 6)]
+    repeated = (
+        "SELECT l.commit_no, e.instance FROM lines l JOIN events e USING (event_uid) WHERE fate = 'duplicate'"
+    )
+    assert rows(store, repeated + " ORDER BY ALL") == [(1, "north"), (2, "south")]
+    assert loaded(store, export, instance="south").commit is None
+
+
+def test_a_tenant_can_be_configured(store: Path, tmp_path: Path) -> None:
+    config = from_dict({"sources": {"printago": {"instance": "west"}}})
+
+    load([put(tmp_path / "x.jsonl", lines(1, 2))], store=store, config=config)
+
+    assert rows(store, "SELECT DISTINCT instance FROM events") == [("west",)]
+    assert rows(store, "SELECT instance FROM files") == [("west",)]
+
+
+# What cannot be loaded
+
+
+def test_a_missing_file(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as told:
+        loaded(store, str(tmp_path / "missing.jsonl"))
+
+    assert str(told.value) == f"{tmp_path}/missing.jsonl no such file or folder."
+    assert not store.exists()
+
+
+def test_a_glob_that_matches_only_broken_links_is_a_missing_file(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "gone.jsonl")
+
+    with pytest.raises(UsageError, match=r"\*\.jsonl no such file or folder\.$"):
+        loaded(store, str(tmp_path / "*.jsonl"))
+
+
+def test_a_glob_means_folders_too(store: Path, tmp_path: Path) -> None:
+    put(tmp_path / "exports/october/x.jsonl", lines(1, 2))
+
+    assert counts(loaded(store, str(tmp_path / "exports/*")))["events"] == 2
+
+
+def test_a_folder_without_exports(store: Path, tmp_path: Path) -> None:
+    put(tmp_path / "empty/readme.txt", b"nothing")
+
+    with pytest.raises(UsageError) as told:
+        loaded(store, str(tmp_path / "empty"))
+
+    hint = "has no exports in it. Looked for .jsonl, .ndjson, also compressed."
+    assert str(told.value) == f"{tmp_path}/empty {hint}"
+
+
+def test_nothing_to_load(store: Path) -> None:
+    with pytest.raises(UsageError, match=r"^nothing to load\. Name files, folders or globs\.$"):
+        loaded(store)
+
+
+def test_an_unknown_source(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as told:
+        loaded(store, put(tmp_path / "x.jsonl", line(1)), source="printagoo")
+
+    assert str(told.value) == f'"printagoo" is not a known source. Known are: {SOURCES}.'
+
+
+def test_a_file_that_is_named_and_not_recognised(store: Path, tmp_path: Path) -> None:
+    export = put(tmp_path / "x.jsonl", b'{"storeId":1,"actorType":"user","x":2}\n')
+
+    with pytest.raises(UsageError) as told:
+        loaded(store, export)
+
+    assert str(told.value) == (
+        f"{export} no source was recognised from its first lines; nearest: printago. "
+        f"Say which with --source: {SOURCES}."
+    )
+    assert not (store / "commits/000001").exists()
+
+
+def test_in_a_folder_it_is_left_out_on_record_and_the_rest_loads(store: Path, tmp_path: Path) -> None:
+    put(tmp_path / "in/good.jsonl", lines(1, 3))
+    put(tmp_path / "in/strange.jsonl", b'{"a":1}\n')
+    put(tmp_path / "in/native.json", b"[]")
+
+    result = loaded(store, str(tmp_path / "in"))
+
+    why = "no source was recognised from its first lines"
+    assert result.unrecognised == ("native.json: only JSON lines can be read", f"strange.jsonl: {why}")
+    assert counts(result) == {"read": 3, "events": 3, "duplicates": 0, "rejects": 0, "blank": 0}
+    assert rows(store, 'SELECT file, source, "read", skipped FROM files ORDER BY file') == [
+        ("good.jsonl", "printago", 3, None),
+        ("native.json", None, 0, "only JSON lines can be read"),
+        ("strange.jsonl", None, 0, why),
+    ]
+    again = loaded(store, str(tmp_path / "in"))
+    assert again.unrecognised == result.unrecognised, "told every night"
+    assert again.commit is None
+
+
+def test_what_was_left_out_loads_when_its_source_is_said(store: Path, tmp_path: Path) -> None:
+    put(tmp_path / "in/good.jsonl", lines(1, 3))
+    strange = put(tmp_path / "in/strange.jsonl", b'{"id":"x","createdAt":"2026-10-01T00:00:00Z"}\n')
+    loaded(store, str(tmp_path / "in"))
+
+    result = loaded(store, strange, source="printago")
+
+    assert counts(result)["events"] == 1
+    assert rows(store, "SELECT source FROM files WHERE file = 'strange.jsonl' ORDER BY commit_no") == [
+        (None,),
+        ("printago",),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n \n", b"\xef\xbb\xbf"])
+def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path, content: bytes) -> None:
+    result = loaded(
+        store, put(tmp_path / "printago.jsonl", content), put(tmp_path / "b.jsonl", content + b"\n")
+    )
+
+    assert result.counts.events == result.counts.rejects == 0
+    assert result.counts.read == result.counts.blank
+    assert rows(store, "SELECT file, source FROM files ORDER BY ALL") == [
+        ("b.jsonl", None),
+        ("printago.jsonl", "printago"),
+    ]
+    assert put_together(store).get((1, "printago.jsonl"), b"") == content
+
+
+def test_a_file_that_changes_while_it_is_read(store: Path, tmp_path: Path) -> None:
+    export = Path(put(tmp_path / "x.jsonl", lines(1, 3)))
+
+    def append(told: str) -> None:
+        if told == "loading x.jsonl":
+            export.write_bytes(export.read_bytes() + line(4))
+
+    with pytest.raises(AuditbookError) as told:
+        loaded(store, str(export), progress=append)
+
+    assert str(told.value) == f"{export} changed while it was being read. Load it again when it is complete."
+    assert list((store / "commits").iterdir()) == []
+    assert counts(loaded(store, str(export)))["events"] == 4
+
+
+def test_a_file_that_vanishes_while_it_is_read(store: Path, tmp_path: Path) -> None:
+    export = Path(put(tmp_path / "x.jsonl", lines(1, 3)))
+
+    with pytest.raises(AuditbookError, match=r"x\.jsonl cannot be read: No such file or directory\.$"):
+        loaded(store, str(export), progress=lambda _: export.unlink())
+
+
+# Through the command
+
+
+def test_the_command_exits_4_for_a_file_not_recognised(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "in/good.jsonl", lines(1, 3))
+    put(tmp_path / "in/strange.jsonl", b'{"a":1}\n')
+
+    done = auditbook("load", "in", "--json")
+
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["unrecognised"] == [
+        "strange.jsonl: no source was recognised from its first lines"
+    ]
+
+
+def test_standard_input_needs_a_source(auditbook: Auditbook, tmp_path: Path) -> None:
+    text = (lines(1, 2) + b"{broken\n").decode()
+
+    refused = auditbook("load", "-", input=text)
+    assert (refused.returncode, refused.stderr) == (
+        2, "auditbook: standard input has no name to recognise. Say what it is with --source.\n"
+    )  # fmt: skip
+    done = auditbook("load", "-", "--source", "printago", "--json", input=text)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["lines"] == {
+        "read": 3,
+        "events": 2,
+        "duplicates": 0,
+        "rejects": 1,
+        "blank": 0,
+    }
+    assert rows(tmp_path / "store", "SELECT file, line FROM rejects") == [("stdin", 3)]
+
+
+def test_usage_errors_exit_2(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "x.jsonl", line(1))
+    for arguments in (["missing.jsonl"], ["x.jsonl", "--source", "nobody"], ["store"]):
+        done = auditbook("load", *arguments)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert done.stderr.startswith("auditbook: ")
+        assert done.stderr.count("\n") == 1
+
+
+# Nothing vanishes
+
+FRAGMENTS = st.one_of(
+    st.integers(1, 6).map(line),
+    st.integers(1, 3).map(without_id),
+    st.integers(1, 3).map(lambda number: line(number, action="delete")),
+    st.integers(1, 3).map(lambda number: line(number).replace(b"\n", b"\r\n")),
+    st.sampled_from(
+        [b"\n", b"\xef\xbb\xbf", b"{broken\n", b"\xff\n", b'{"a":1,"a":2}\n', b"\0", line(1)[:-1]]
+    ),
+    st.binary(max_size=6),
+)
+FILES = st.lists(st.lists(FRAGMENTS, max_size=12).map(b"".join), min_size=2, max_size=3)
+
+
+@settings(max_examples=8, deadline=None)
+@given(FILES)
+def test_after_overlapping_loads_the_lines_are_still_the_files(contents: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        for number, content in enumerate(contents):
+            result = loaded(store, put(Path(folder) / f"{number}.jsonl", content), source="printago")
+            one = result.counts
+            assert one.read == one.events + one.duplicates + one.rejects + one.blank
+            assert one.read == len(io.BytesIO(content).readlines())
+        again = put_together(store)
+        for number, content in enumerate(contents):
+            wanted = hashlib.sha256(content).hexdigest()
+            assert hashlib.sha256(again.get((number + 1, f"{number}.jsonl"), b"")).hexdigest() == wanted
+        assert rows(
+            store, "SELECT (SELECT count(*) FROM events) = (SELECT count(*) FROM lines WHERE fate = 'event')"
+        ) == [(True,)]
+        assert rows(store, "SELECT count(*) FROM events GROUP BY event_uid HAVING count(*) > 1") == []
+        assert rows(
+            store, "SELECT count(*) FROM lines WHERE fate IN ('event', 'duplicate') AND event_uid IS NULL"
+        ) == [(0,)]
