@@ -38,11 +38,13 @@ def main() -> int:
 
 def _outcome(order: dict[str, Any]) -> tuple[int, str]:
     try:
+        import weasyprint  # noqa: F401
+    except (OSError, ImportError) as error:
+        return 4, f"missing: {error}"
+    try:
         warned = _press(order)
     except MemoryError:
         return 5, "memory"
-    except (OSError, ImportError) as error:
-        return 4, f"missing: {error}"
     return (3, "; ".join(warned)[:2000]) if warned else (0, "")
 
 

@@ -41,7 +41,8 @@ def switched(number: int, verb: str, on: bool) -> bytes:
         entityType="Settings",
         entityId="north",
         ipAddress="203.0.113.9",
-        changes={"auditLogsEnabled": {"old": not on, "new": on}},
+        reason=HOSTILE,
+        changes={"auditLogsEnabled": {"old": not on, "new": on}, HOSTILE: {"old": None, "new": HOSTILE}},
     )
 
 
