@@ -89,21 +89,23 @@ def test_a_record_without_a_time_or_with_a_wrong_one_is_a_reject(store: Path, tm
     ]
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        "\0", "\ufeff", "'; DROP TABLE events; --", "=1+1", "𝔘", 10**400, -(2**70), 1e-320, [[[]]] * 3, {"": {"": 1}},
-        {"a.b/c~d": 1}, {"\0": 1}, True, None,
-    ],
-    ids=lambda extra: repr(extra)[:24],
+ODD = (
+    "\0", "\ufeff", "'; DROP TABLE events; --", "=1+1", "𝔘", 10**400, -(2**70), 1e-320, [[[]]] * 3, {"": {"": 1}},
+    {"a.b/c~d": 1}, {"\0": 1}, True, None,
 )  # fmt: skip
-def test_whatever_a_field_holds_loads(store: Path, tmp_path: Path, extra: object) -> None:
-    export = put(tmp_path / "x.jsonl", line(1, metadata=extra, entityId=extra, changes=extra, strange=extra))
+
+
+def test_whatever_a_field_holds_loads(store: Path, tmp_path: Path) -> None:
+    odd = [
+        line(number, metadata=extra, entityId=extra, changes=extra, actorId=extra, strange=extra)
+        for number, extra in enumerate(ODD)
+    ]
+    export = put(tmp_path / "x.jsonl", b"".join(odd))
 
     result = loaded(store, export)
 
-    assert counts(result) == {"read": 1, "events": 1, "duplicates": 0, "rejects": 0, "blank": 0}
-    assert put_together(store) == {(1, "x.jsonl"): Path(export).read_bytes()}
+    assert counts(result) == {"read": 14, "events": 14, "duplicates": 0, "rejects": 0, "blank": 0}
+    assert put_together(store) == {(1, "x.jsonl"): b"".join(odd)}
 
 
 # Again
@@ -163,16 +165,19 @@ def pack(kind: str, content: bytes) -> bytes:
     return {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind](content)
 
 
-@pytest.mark.parametrize("kind", ["gz", "zst", "bz2", "xz"])
-def test_another_packing_is_the_same_file(store: Path, tmp_path: Path, kind: str) -> None:
-    loaded(store, put(tmp_path / "x.jsonl", lines(1, 9)))
-    halves = pack(kind, lines(1, 4)) + pack(kind, lines(5, 9))
+def test_another_packing_is_the_same_file(store: Path, tmp_path: Path) -> None:
+    exports = [put(tmp_path / "x.jsonl", lines(1, 9))]
+    for kind in ("gz", "zst", "bz2", "xz"):
+        halves = pack(kind, lines(1, 4)) + pack(kind, lines(5, 9))
+        exports.append(put(tmp_path / f"x.jsonl.{kind}", halves))
 
-    again = loaded(store, put(tmp_path / f"x.jsonl.{kind}", halves))
+    result = loaded(store, *exports)
 
-    assert counts(again) == {"read": 9, "events": 0, "duplicates": 9, "rejects": 0, "blank": 0}
-    assert again.loaded[0].sha256 == hashlib.sha256(lines(1, 9)).hexdigest()
-    assert put_together(store)[2, f"x.jsonl.{kind}"] == lines(1, 9)
+    plain, *packed = result.loaded
+    assert plain.counts.as_tuple() == (9, 9, 0, 0, 0)
+    assert [one.counts.as_tuple() for one in packed] == [(9, 0, 9, 0, 0)] * 4
+    assert {one.sha256 for one in result.loaded} == {hashlib.sha256(lines(1, 9)).hexdigest()}
+    assert set(put_together(store).values()) == {lines(1, 9)}
 
 
 @pytest.mark.parametrize("kind", ["gz", "zst", "bz2", "xz"])
@@ -240,12 +245,12 @@ def test_two_equal_lines_with_an_id_are_one_event(store: Path, tmp_path: Path) -
     assert counts(result) == {"read": 2, "events": 1, "duplicates": 1, "rejects": 0, "blank": 0}
 
 
-@pytest.mark.parametrize("files", [1, 2, 3])
+@pytest.mark.parametrize("files", [1, 3])
 def test_the_same_id_with_other_content_is_an_event_that_names_the_other(
     store: Path, tmp_path: Path, files: int
 ) -> None:
     versions = [line(1), line(1, action="delete"), line(1, action="create")]
-    parts = {1: [b"".join(versions)], 2: [versions[0], b"".join(versions[1:])], 3: versions}[files]
+    parts = versions if files == 3 else [b"".join(versions)]
     for number, part in enumerate(parts):
         loaded(store, put(tmp_path / f"{number}.jsonl", part))
 
@@ -297,14 +302,14 @@ def test_a_missing_file(store: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as told:
         loaded(store, str(tmp_path / "missing.jsonl"))
 
-    assert str(told.value) == f"{tmp_path}/missing.jsonl no such file or folder."
+    assert str(told.value) == f"{tmp_path}/missing.jsonl does not exist."
     assert not store.exists()
 
 
 def test_a_glob_that_matches_only_broken_links_is_a_missing_file(store: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").symlink_to(tmp_path / "gone.jsonl")
 
-    with pytest.raises(UsageError, match=r"\*\.jsonl no such file or folder\.$"):
+    with pytest.raises(UsageError, match=r"\*\.jsonl does not exist\.$"):
         loaded(store, str(tmp_path / "*.jsonl"))
 
 
@@ -383,19 +388,15 @@ def test_what_was_left_out_loads_when_its_source_is_said(store: Path, tmp_path: 
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n \n", b"\xef\xbb\xbf"])
-def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path, content: bytes) -> None:
-    result = loaded(
-        store, put(tmp_path / "printago.jsonl", content), put(tmp_path / "b.jsonl", content + b"\n")
-    )
+def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path) -> None:
+    contents = {"printago.jsonl": b"", "blank.jsonl": b"\n\n \n", "mark.jsonl": b"\xef\xbb\xbf"}
 
-    assert result.counts.events == result.counts.rejects == 0
-    assert result.counts.read == result.counts.blank
-    assert rows(store, "SELECT file, source FROM files ORDER BY ALL") == [
-        ("b.jsonl", None),
-        ("printago.jsonl", "printago"),
-    ]
-    assert put_together(store).get((1, "printago.jsonl"), b"") == content
+    result = loaded(store, *(put(tmp_path / name, content) for name, content in contents.items()))
+
+    assert counts(result) == {"read": 4, "events": 0, "duplicates": 0, "rejects": 0, "blank": 4}
+    ledger = rows(store, "SELECT file, source, bytes FROM files ORDER BY ALL")
+    assert ledger == [("blank.jsonl", None, 4), ("mark.jsonl", None, 3), ("printago.jsonl", "printago", 0)]
+    assert put_together(store) == {(1, "blank.jsonl"): b"\n\n \n", (1, "mark.jsonl"): b"\xef\xbb\xbf"}
 
 
 def test_a_file_that_changes_while_it_is_read(store: Path, tmp_path: Path) -> None:
