@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reports.findings import who
+from reports.evidence import who
 from reports.period import Instant, instant
 from reports.rows import Reader
 

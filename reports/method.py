@@ -120,12 +120,18 @@ def _parameters(values: Mapping[str, Any], declared: Mapping[str, Any]) -> tuple
     return tuple(
         Parameter(
             name,
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
-            getattr(declared.get(name), "unit", "") or "",
+            _said(value),
+            "" if isinstance(value, bool) else getattr(declared.get(name), "unit", "") or "",
             getattr(declared.get(name), "meaning", "") or "",
         )
         for name, value in sorted(values.items())
     )
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _steps(text: Any) -> tuple[str, ...]:

@@ -36,7 +36,9 @@ FACES = (
 def missing() -> str | None:
     """What the machine lacks to make PDFs, in one sentence with the package to install; None when nothing."""
     try:
-        with redirect_stdout(io.StringIO()):  # WeasyPrint prints a page of advice where the command's answer goes
+        with redirect_stdout(
+            io.StringIO()
+        ):  # WeasyPrint prints a page of advice where the command's answer goes
             import weasyprint.text.ffi  # noqa: F401
     except (OSError, ImportError) as error:
         return _lacking(str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reports.findings import cut
+from reports.evidence import cut
 from reports.rows import Reader, said
 from reports.text import count
 

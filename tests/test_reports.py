@@ -67,7 +67,7 @@ def test_a_finding_leads_to_its_lines(review: reports.Review) -> None:
     assert (first.file, first.line, first.action) == ("printago.jsonl", 8, "auditLogs.disable")
     assert (first.at.utc, first.at.local) == ("2026-10-05 14:00:00", "2026-10-05 10:00:00")
     assert first.actor_details == ("from 203.0.113.9",)
-    (change,) = first.changes
+    change, _ = first.changes
     assert (change.field, change.old.text, change.new.text) == ("auditLogsEnabled", "true", "false")
     assert review.model.findings.of("critical") == 1
 

@@ -1,0 +1,155 @@
+"""The lines behind a finding, as a reader sees them: who, what, where in which file, before and after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reports.period import Instant, instant
+from reports.rows import Reader, Row
+from reports.text import words
+
+ENTRIES_SHOWN = 12
+CHANGES_SHOWN = 8
+LONGEST_VALUE = 240
+
+
+@dataclass(frozen=True)
+class Value:
+    """One side of a change: a text, or why there is none."""
+
+    kind: Literal["text", "empty", "null", "absent", "redacted"]
+    text: str = ""
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    field: str
+    old: Value
+    new: Value
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a file as evidence."""
+
+    uid: str
+    at: Instant
+    source: str
+    actor: str
+    actor_details: tuple[str, ...]
+    action: str
+    entity: str
+    outcome: str
+    message: str
+    file: str
+    line: int
+    byte_offset: int | None
+    changes: tuple[Change, ...]
+    changes_more: int
+
+
+def entries(reader: Reader, wanted: list[str]) -> dict[str, list[Entry]]:
+    """The first entries of each finding in the order of time."""
+    if not wanted:
+        return {}
+    found: dict[str, list[Entry]] = {}
+    for row in reader.rows(_ENTRIES, wanted=wanted, shown=ENTRIES_SHOWN):
+        found.setdefault(row["finding_id"], []).append(_entry(row, reader))
+    return found
+
+
+_ENTRIES = """WITH wanted AS (
+      SELECT fe.finding_id, e.* FROM finding_events fe JOIN events e USING (event_uid)
+      WHERE list_contains($wanted, fe.finding_id)
+      QUALIFY row_number() OVER (PARTITION BY fe.finding_id ORDER BY e.occurred_at, e.file, e.line) <= $shown)
+    SELECT w.*, epoch_us(w.occurred_at) AS at_us, l.byte_offset, a.display_name
+    FROM wanted w LEFT JOIN (SELECT actor_key, display_name FROM actors) a USING (actor_key)
+    LEFT JOIN (SELECT event_uid, min(byte_offset) AS byte_offset FROM event_lines
+      WHERE event_uid IN (SELECT event_uid FROM wanted) GROUP BY event_uid) l USING (event_uid)
+    ORDER BY finding_id, w.occurred_at, w.file, w.line"""
+
+
+def _entry(row: Row, reader: Reader) -> Entry:
+    """An event as a reader of the report sees it."""
+    at = instant(row["at_us"], reader.period.since.zone)
+    assert at is not None
+    changes = [_change(change) for change in row["changes"] or []]
+    return Entry(
+        uid=row["event_uid"],
+        at=at,
+        source=row["source"],
+        actor=who(row),
+        actor_details=_actor_details(row),
+        action=row["action_detail"] or row["action_raw"] or row["action"] or "not named",
+        entity=_entity(row),
+        outcome=row["outcome"],
+        message=cut(row["error_message"] or row["reason"] or row["message"] or "")[0],
+        file=row["file"],
+        line=row["line"],
+        byte_offset=row["byte_offset"],
+        changes=tuple(changes[:CHANGES_SHOWN]),
+        changes_more=max(0, len(changes) - CHANGES_SHOWN),
+    )
+
+
+def who(row: Row) -> str:
+    if row["actor_anonymous"]:
+        return "Anonymous"
+    known = (
+        row["display_name"]
+        or row["actor_name"]
+        or row["actor_email"]
+        or row["actor_id"]
+        or row["api_key_id_masked"]
+    )
+    return known or str(row["actor_type"]).replace("_", " ").capitalize()
+
+
+def _actor_details(row: Row) -> tuple[str, ...]:
+    """Where from, and for whom: what a reviewer asks next."""
+    address = row["actor_email"] if row["actor_email"] != who(row) else None
+    parts = [address, row["source_ip"] and f"from {row['source_ip']}"]
+    if row["impersonator_email"] or row["impersonator_name"] or row["impersonator_id"]:
+        impersonator = row["impersonator_email"] or row["impersonator_name"] or row["impersonator_id"]
+        parts.append(f"impersonated by {impersonator}")
+    if row["actor_type"] not in ("user", None) and not row["actor_anonymous"]:
+        parts.append(words(row["actor_type"]))
+    return tuple(part for part in parts if part and part != who(row).lower())
+
+
+def _entity(row: Row) -> str:
+    name = row["entity_name"] or row["entity_id"] or ""
+    kind = words(row["entity_type"] or "")
+    text = name if kind and name.startswith(kind) else " ".join(part for part in (kind, name) if part)
+    many = len(row["entity_ids"] or [])
+    return f"{text} ({many:,} in one step)".strip() if many > 1 else text
+
+
+def _change(change: dict[str, Any]) -> Change:
+    if change["redacted"]:
+        return Change(change["field"], Value("redacted"), Value("redacted"))
+    return Change(
+        change["field"],
+        _value(change["old"], change["old_present"]),
+        _value(change["new"], change["new_present"]),
+    )
+
+
+def _value(text: str | None, present: bool) -> Value:
+    if not present:
+        return Value("absent")
+    decoded = None if text is None else json.loads(text)
+    if decoded is None:
+        return Value("null")
+    if decoded == "":
+        return Value("empty")
+    shown, more = cut(decoded if isinstance(decoded, str) else json.dumps(decoded, ensure_ascii=False))
+    return Value("text", shown, more)
+
+
+def cut(text: str) -> tuple[str, int]:
+    more = len(text) - LONGEST_VALUE
+    return (text, 0) if more <= 0 else (text[:LONGEST_VALUE] + "…", more)
