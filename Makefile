@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types clean
+.PHONY: help install demo test check format lint types accept bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -25,6 +25,12 @@ demo: .venv/installed  ## load the sample month, detect, and write a report to o
 
 test: .venv/installed-test  ## every test that this machine can run; a skip says why (ARGS="-k word" picks some)
 	$(BIN)/python -m pytest $(ARGS)
+
+accept: .venv/installed-test  ## write the goldens again that are made from the product: docs/commands.md
+	AUDITBOOK_ACCEPT=1 $(BIN)/python -m pytest -q tests/test_docs.py -k reference
+
+bench: .venv/installed-test  ## speed and memory as ratios, written to docs/benchmarks.md (BENCH_LINES=n)
+	$(BIN)/python -m bench
 
 check: lint types test  ## formatting, lint, types and tests: what CI runs
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from pipeline.errors import AuditbookError, UsageError
+from pipeline.errors import UsageError
 from pipeline.hours import check_holidays, read_hours, suggestion, zone
 
 Path_ = tuple[str | int, ...]
@@ -33,13 +33,13 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError as error:
-        raise AuditbookError(
-            "there is no such file.", path=path, hint="`auditbook init` writes one with comments."
+        raise UsageError(
+            "does not exist.", path=path, hint="`auditbook init` writes one with comments."
         ) from error
     except UnicodeDecodeError as error:
-        raise AuditbookError(f"is not UTF-8 (byte {error.start}).", path=path) from error
+        raise UsageError(f"is not UTF-8 (byte {error.start}).", path=path) from error
     except OSError as error:
-        raise AuditbookError(f"cannot be read: {error.strerror}.", path=path) from error
+        raise UsageError(f"cannot be read: {error.strerror}.", path=path) from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -55,7 +55,7 @@ def check(raw: Mapping[str, Any], *, where: object = None, text: str = "") -> di
     if problem is not None:
         place, message, hint = problem
         line = line_of(text, place) if text else None
-        raise AuditbookError(f"{_name(place)}: {message}", path=where, line=line, hint=hint)
+        raise UsageError(f"{_name(place)}: {message}", path=where, line=line, hint=hint)
     return plain
 
 
@@ -129,7 +129,7 @@ def _dotted(key: str) -> Path_:
     return tuple(names)
 
 
-def _not_toml(error: tomllib.TOMLDecodeError, path: Path, text: str) -> AuditbookError:
+def _not_toml(error: tomllib.TOMLDecodeError, path: Path, text: str) -> UsageError:
     said = str(error)
     line = re.search(r"\(at line (\d+), column (\d+)\)", said)
     what = (
@@ -138,7 +138,7 @@ def _not_toml(error: tomllib.TOMLDecodeError, path: Path, text: str) -> Auditboo
         else said.replace("(at end of document)", "at the end of the file")
     )
     number = int(line[1]) if line else len(text.splitlines()) or 1
-    return AuditbookError(
+    return UsageError(
         f"is not TOML: {what.rstrip('.')}.",
         path=path,
         line=number,
@@ -149,7 +149,7 @@ def _not_toml(error: tomllib.TOMLDecodeError, path: Path, text: str) -> Auditboo
 def _plain(value: object) -> str:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
-    raise AuditbookError(f'"{value}" is a time of day, which no setting takes.')
+    raise UsageError(f'"{value}" is a time of day, which no setting takes.')
 
 
 def _place(error: Any, text: str) -> int:
@@ -205,7 +205,7 @@ def _validator() -> Any:
     schema = json.loads((importlib.resources.files("schemas") / "config.schema.json").read_text("utf-8"))
     formats = jsonschema.FormatChecker(formats=())
     for name, checked in FORMATS.items():
-        formats.checks(name, raises=AuditbookError)(_texts_only(checked))
+        formats.checks(name, raises=UsageError)(_texts_only(checked))
     return jsonschema.Draft202012Validator(schema, format_checker=formats)
 
 
@@ -217,12 +217,12 @@ def _day(text: str) -> None:
     try:
         date.fromisoformat(text)
     except ValueError as error:
-        raise AuditbookError(f'"{text}" is not a day.', hint="Expected a date like 2027-03-31.") from error
+        raise UsageError(f'"{text}" is not a day.', hint="Expected a date like 2027-03-31.") from error
 
 
 def _span(text: str) -> None:
     if not re.fullmatch(r"[1-9]\d* (day|week|month|year)s?", text):
-        raise AuditbookError(
+        raise UsageError(
             f'"{text}" is not a span of time.', hint='Expected something like "2 years" or "90 days".'
         )
 
@@ -231,7 +231,7 @@ def _one_of(what: str, known: Callable[[], Iterable[str]]) -> Callable[[str], No
     def checked(name: str) -> None:
         names = set(known())
         if name not in names:
-            raise AuditbookError(f'"{name}" is not a known {what}.', hint=suggestion(name, names))
+            raise UsageError(f'"{name}" is not a known {what}.', hint=suggestion(name, names))
 
     return checked
 

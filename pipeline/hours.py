@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import holidays as almanac
 
-from pipeline.errors import AuditbookError
+from pipeline.errors import UsageError
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY_MINUTES = 24 * 60
@@ -76,13 +76,13 @@ def _range(part: str, text: str) -> tuple[int, int]:
     if start >= DAY_MINUTES or end > DAY_MINUTES or hours[1] > 59 or hours[3] > 59 or start == end:
         raise _bad_hours(text, part)
     if start % 15 or end % 15:
-        raise AuditbookError(f'"{part}" is not in quarters of an hour, which business hours are kept in.')
+        raise UsageError(f'"{part}" is not in quarters of an hour, which business hours are kept in.')
     return start, end if end > start else end + DAY_MINUTES
 
 
-def _bad_hours(text: str, part: str) -> AuditbookError:
+def _bad_hours(text: str, part: str) -> UsageError:
     where = f' ("{part}")' if part != text else ""
-    return AuditbookError(
+    return UsageError(
         f'"{text}"{where} is not business hours.', hint=f"Expected something like {EXAMPLE}."
     )
 
@@ -97,7 +97,7 @@ def zone_names() -> frozenset[str]:
 def zone(name: str) -> ZoneInfo:
     """A time zone by its name, from the tzdata package and not from the machine."""
     if name not in zone_names():
-        raise AuditbookError(f'"{name}" is not a known zone.', hint=suggestion(name, zone_names()))
+        raise UsageError(f'"{name}" is not a known zone.', hint=suggestion(name, zone_names()))
     with importlib.resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as stream:
         return ZoneInfo.from_file(stream, key=name)
 
@@ -129,12 +129,12 @@ def check_holidays(item: str) -> str:
     country, _, region = item.partition("-")
     known: Mapping[str, list[str]] = almanac.list_supported_countries(include_aliases=False)
     if country not in known:
-        raise AuditbookError(
+        raise UsageError(
             f'"{item}" is no country whose holidays are known.',
             hint='Expected a country ("US"), a country and region ("US-NY"), or a list of dates.',
         )
     if region and region not in known[country]:
-        raise AuditbookError(
+        raise UsageError(
             f'"{region}" is no region of {country}.', hint=suggestion(region, known[country])
         )
     return item

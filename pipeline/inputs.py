@@ -107,7 +107,7 @@ def _expand(argument: str) -> list[Input]:
         return [_named(path)]
     matches = [match for match in sorted(glob.glob(argument, recursive=True)) if Path(match).exists()]
     if not matches:
-        raise UsageError("no such file or folder.", path=argument)
+        raise UsageError("does not exist.", path=argument)
     return [item for match in matches for item in _expand(match)]
 
 

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import AuditbookError
+from pipeline.errors import AuditbookError, UsageError
 
 FORMAT = 1
 GENESIS = "0" * 64
@@ -91,7 +91,7 @@ def exists(store: Path) -> bool:
 def require(store: Path) -> None:
     """An error that says what to type when there is no store yet."""
     if not exists(store):
-        raise AuditbookError(
+        raise UsageError(
             "is not a store.", path=store, hint="`auditbook run EXPORT…` makes one; or give --store."
         )
 

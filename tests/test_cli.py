@@ -87,7 +87,7 @@ def test_nothing_heavy_is_imported_for_help() -> None:
         (["frobnicate"], "auditbook: No such command 'frobnicate'. See `auditbook --help`."),
         (["events", "--frob"], "auditbook: No such option '--frob'. See `auditbook events --help`."),
         (["run"], "auditbook: Missing argument 'EXPORT…'. See `auditbook run --help`."),
-        (["run", "nowhere.jsonl"], "auditbook: nowhere.jsonl no such file or folder."),
+        (["run", "nowhere.jsonl"], "auditbook: nowhere.jsonl does not exist."),
         (["load", "empty"], "auditbook: empty has no exports in it. Looked for .jsonl, .ndjson, also compressed."),
         (
             ["load", PRINTAGO, "--source", "printagoo"],
@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_said_and_exits_2(
 
 def test_a_store_that_is_none(invoke: Invoke) -> None:
     result = invoke("events")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert (
         result.stderr
         == "auditbook: store is not a store. `auditbook run EXPORT…` makes one; or give --store.\n"
@@ -125,7 +125,7 @@ def test_a_config_error_names_the_line_before_anything_is_written(
 ) -> None:
     (tmp_path / "auditbook.toml").write_text('[organization]\ntimezone = "Amercia/New_York"\n')
     result = invoke(command, PRINTAGO)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == (
         'auditbook: auditbook.toml:2 [organization] timezone: "Amercia/New_York" is not a known zone. '
         "Did you mean America/New_York?\n"
@@ -135,10 +135,10 @@ def test_a_config_error_names_the_line_before_anything_is_written(
 
 def test_a_config_that_was_named_and_is_not_there(invoke: Invoke) -> None:
     result = invoke("load", PRINTAGO, "--config", "mine.toml")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert (
         result.stderr
-        == "auditbook: mine.toml there is no such file. `auditbook init` writes one with comments.\n"
+        == "auditbook: mine.toml does not exist. `auditbook init` writes one with comments.\n"
     )
 
 
@@ -297,9 +297,9 @@ def test_events_filtered(invoke: Invoke, small_store: Path) -> None:
         "events", "--store", small_store, "--source", "hoops", "--format", "jsonl"
     ).stdout.splitlines()
     assert {json.loads(line)["source"] for line in found} == {"hoops"}
-    unknown = invoke("events", "--store", small_store, "--source", "okta")
+    unknown = invoke("events", "--store", small_store, "--source", "nowhere")
     assert unknown.exit_code == 2
-    assert unknown.stderr == f'auditbook: "okta" is not a known source. Known are: {KNOWN}.\n'
+    assert unknown.stderr == f'auditbook: "nowhere" is not a known source. Known are: {KNOWN}.\n'
 
 
 def test_show_by_the_beginning_of_a_uid(invoke: Invoke, small_store: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_line_is_found_after_text_over_several_lines(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(AuditbookError, match=r"no such file\. `auditbook init` writes one with comments\."):
+    with pytest.raises(AuditbookError, match=r"does not exist\. `auditbook init` writes one with comments\."):
         config.read(tmp_path / "auditbook.toml")
 
 

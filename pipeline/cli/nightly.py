@@ -200,9 +200,8 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
             f"{count(found['open'], 'open finding')}{f' ({severities})' if severities else ''}: {found['new']} new, "
             f"{found['changed']} changed, {found['withdrawn']} withdrawn"
         )
-        lines.append(
-            f"{count(rules['run'], 'detector')} run, {rules['not_evaluable']} not evaluable somewhere"
-        )
+        blind = f", {rules['not_evaluable']} of them could judge nothing" if rules["not_evaluable"] else ""
+        lines.append(f"{count(rules['run'], 'detector')} evaluated{blind}; `auditbook detectors` lists them")
     lines += [f"wrote {path}" for path in facts.get("reports", [])]
     return [*lines, f"head {facts['head']}"] if "head" in facts else lines
 
