@@ -34,18 +34,17 @@ def _change(field: str, old: str, new: str, old_present: str, new_present: str) 
 def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """{field: {old, new}}; a field with a plain value is one that was set."""
     whole = build.json_at(entry["path"])
-    step = "'/' || replace(replace(k, '~', '~0'), '/', '~1')"
-    value = f"json_extract({whole}, {step})"
-    is_pair = f"(json_exists({value}, '/old') OR json_exists({value}, '/new'))"
+    entries = f"CASE WHEN json_type({whole}) = 'OBJECT' THEN map_entries(CAST({whole} AS MAP(VARCHAR, JSON))) ELSE [] END"
+    both = f"list_transform({entries}, lambda e: {{k: e.key, v: e.value, p: json_extract(e.value, ['/old', '/new'])}})"
+    is_pair = "(c.p[1] IS NOT NULL OR c.p[2] IS NOT NULL)"
     made = _change(
-        "k",
-        f"json_extract({value}, '/old')",
-        f"CASE WHEN {is_pair} THEN json_extract({value}, '/new') ELSE {value} END",
-        f"coalesce(json_exists({value}, '/old'), false)",
-        f"coalesce(json_exists({value}, '/new') OR NOT {is_pair}, true)",
+        "c.k",
+        "c.p[1]",
+        f"CASE WHEN {is_pair} THEN c.p[2] ELSE coalesce(c.v, 'null'::JSON) END",
+        "c.p[1] IS NOT NULL",
+        f"(c.p[2] IS NOT NULL OR NOT {is_pair})",
     )
-    keys = f"CASE WHEN json_type({whole}) = 'OBJECT' THEN json_keys({whole}) ELSE [] END"
-    return f"list_transform({keys}, lambda k: {made})"
+    return f"list_transform({both}, lambda c: {made})"
 
 
 def _list(build: Expressions, entry: Dictionary[str, Any]) -> str:

@@ -119,7 +119,8 @@ def _select(
     values = [f"{blank_null(f't[{n}]')} AS t{n}" for n in range(1, len(build.texts) + 1)]
     values += [f"j[{n}] AS j{n}" for n in range(1, len(build.jsons) + 1)]
     lower = [
-        {"event_uid": _uid(made), "zoned": clock.zoned, "local": clock.local},
+        {"event_uid": _uid(made), "zoned": clock.zoned},
+        {"local": clock.local},
         {"instant": clock.instant},
         *layers,
     ]
@@ -129,8 +130,7 @@ def _select(
     return f"""SELECT line_sha256, record_sha256,
   {clock.reason} AS reject_reason, {clock.message} AS reject_message,
   {columns}
-FROM {source}
-ORDER BY line"""
+FROM {source}"""
 
 
 def _extracted(build: Expressions) -> str:

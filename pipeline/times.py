@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.expressions import Expressions
 from pipeline.modifiers import quote
-from pipeline.paths import segments
+from pipeline.paths import pointer, segments
 
 DAY = r"\d{4}-\d{2}-\d{2}"
 CLOCK = r"\d{2}:\d{2}:\d{2}(\.\d+)?"
@@ -47,7 +47,10 @@ def columns(
     """The compiled [time] table of a mapping under the settings of one load."""
     paths = [rules["path"]] if isinstance(rules["path"], str) else rules["path"]
     raw = f"coalesce({', '.join(map(build.text, paths))})" if len(paths) > 1 else build.text(paths[0])
-    shown = f"CAST(coalesce({', '.join(f'nullif({build.json(path)}, $$null$$::JSON)' for path in paths)}) AS VARCHAR)"
+    values = ", ".join(
+        f"nullif(json_extract(record, {quote(pointer(path))}), 'null'::JSON)" for path in paths
+    )
+    shown = f"CAST(coalesce({values}) AS VARCHAR)"
     forms = [rules["format"]] if isinstance(rules["format"], str) else list(rules["format"])
     written_day_first = rules.get("day_first", True)
     patterns = [form for form in forms if "%" in form]
@@ -108,7 +111,7 @@ def _local(raw: str, forms: list[str], faces: list[str]) -> str:
             f"CASE WHEN regexp_matches({raw}, '^{DAY}({LOOSE_CLOCK})?$') THEN TRY_CAST({text} AS TIMESTAMP) END"
         )
     found += [_strptime(raw, faces)] if faces else []
-    return f"coalesce({', '.join(found)})" if found else "NULL::TIMESTAMP"
+    return f"CASE WHEN zoned IS NULL THEN coalesce({', '.join(found)}) END" if found else "NULL::TIMESTAMP"
 
 
 def _strptime(raw: str, forms: list[str]) -> str:
@@ -151,7 +154,7 @@ def _swapped(form: str) -> str:
 def _warnings(raw: str, zone: str, faces: list[str]) -> str:
     """What a reader of the time must know: which came first, day or month, and a time that a clock skipped."""
     found = [
-        f"CASE WHEN {_in_zone('local', zone)}::VARCHAR IS NOT NULL AND timezone({quote(zone)}, "
+        f"CASE WHEN local IS NOT NULL AND timezone({quote(zone)}, "
         f"{_in_zone('local', zone)}) <> local THEN ['nonexistent_local_time'] ELSE [] END"
     ]
     if any("%m" in form and not form.startswith("%Y") for form in faces):
