@@ -34,7 +34,8 @@ def _change(field: str, old: str, new: str, old_present: str, new_present: str) 
 def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """{field: {old, new}}; a field with a plain value is one that was set."""
     whole = build.json_at(entry["path"])
-    entries = f"CASE WHEN json_type({whole}) = 'OBJECT' THEN map_entries(CAST({whole} AS MAP(VARCHAR, JSON))) ELSE [] END"
+    members = f"map_entries(CAST({whole} AS MAP(VARCHAR, JSON)))"
+    entries = f"CASE WHEN json_type({whole}) = 'OBJECT' THEN {members} ELSE [] END"
     both = f"list_transform({entries}, lambda e: {{k: e.key, v: e.value, p: json_extract(e.value, ['/old', '/new'])}})"
     is_pair = "(c.p[1] IS NOT NULL OR c.p[2] IS NOT NULL)"
     made = _change(

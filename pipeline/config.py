@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.config_file import check, read_file
+from pipeline.config_file import check, own_mappings, read_file
 
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_HOURS = "Mon-Fri 08:00-18:00"
@@ -103,6 +103,9 @@ class Config:
     suppressions: tuple[Suppression, ...] = ()
     actors: tuple[Person, ...] = ()
     teams: tuple[Team, ...] = ()
+    mappings: Path | None = (
+        None  # a folder of the user's own, which win over ours; a place, so not part of to_dict
+    )
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name, SourceSettings())
@@ -120,7 +123,7 @@ class Config:
 
 def read(path: Path | None) -> Config:
     """The config of a file, or the defaults."""
-    return Config() if path is None else _config(read_file(path))
+    return Config() if path is None else _config(read_file(path), path)
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
@@ -147,10 +150,12 @@ def to_dict(config: Config) -> dict[str, Any]:
     return {key: value for key, value in sorted(parts.items()) if value}
 
 
-def _config(values: dict[str, Any]) -> Config:
+def _config(values: dict[str, Any], path: Path | None = None) -> Config:
+    sources = values.get("sources", {})
     return Config(
         organization=_organization(values.get("organization", {})),
-        sources={name: SourceSettings(**given) for name, given in values.get("sources", {}).items()},
+        sources={name: SourceSettings(**given) for name, given in sources.items() if name != "path"},
+        mappings=own_mappings(sources, path),
         detectors={name: _settings(given) for name, given in values.get("detectors", {}).items()},
         suppressions=tuple(_dated(Suppression, given, "until") for given in values.get("suppressions", [])),
         actors=tuple(_person(name, given) for name, given in values.get("actors", {}).items()),

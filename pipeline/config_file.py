@@ -51,7 +51,7 @@ def check(raw: Mapping[str, Any], *, where: object = None, text: str = "") -> di
     """The dictionary with dates as texts, or an error about the first thing that is wrong with it."""
     plain: dict[str, Any] = json.loads(json.dumps(raw, default=_plain))
     errors = sorted(_validator().iter_errors(plain), key=lambda e: (_place(e, text), str(e.message)))
-    problem = (_key(errors[0]), *_words(errors[0])) if errors else next(_contradictions(plain), None)
+    problem = (_key(errors[0]), *_words(errors[0])) if errors else next(_contradictions(plain, where), None)
     if problem is not None:
         place, message, hint = problem
         line = line_of(text, place) if text else None
@@ -59,8 +59,16 @@ def check(raw: Mapping[str, Any], *, where: object = None, text: str = "") -> di
     return plain
 
 
-def _contradictions(plain: dict[str, Any]) -> Iterator[tuple[Path_, str, str | None]]:
+def own_mappings(sources: Mapping[str, Any], where: object) -> Path | None:
+    """The folder of [sources] path, which is relative to the file that names it."""
+    folder = Path(where).parent if isinstance(where, Path) else Path()
+    return folder / sources["path"] if "path" in sources else None
+
+
+def _contradictions(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_, str, str | None]]:
     """What each key allows and the whole does not: a rule's parameters, and one spelling for two people."""
+    if where is not None:  # what a store recorded names sources of a folder that may not be here
+        yield from _unknown_sources(plain, where)
     for name, given in plain.get("detectors", {}).items():
         from pipeline import detector
 
@@ -81,6 +89,24 @@ def _contradictions(plain: dict[str, Any]) -> Iterator[tuple[Path_, str, str | N
                     f'"{spelling}" is {owner} already.',
                     "An alias belongs to one person.",
                 )
+
+
+def _unknown_sources(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_, str, str | None]]:
+    folder = own_mappings(plain.get("sources", {}), where)
+    if folder is not None and not folder.is_dir():
+        yield (
+            ("sources", "path"),
+            f'"{folder}" is not a folder.',
+            "It holds your own mappings, one .toml a source.",
+        )
+        return
+    known = {*_sources(), *(file.stem for file in (folder.glob("*.toml") if folder else ()))}
+    named: list[tuple[Path_, str]] = [(("sources", n), n) for n in plain.get("sources", {}) if n != "path"]
+    suppressed = enumerate(plain.get("suppressions", []))
+    named += [(("suppressions", n, "source"), one["source"]) for n, one in suppressed if "source" in one]
+    for place, name in named:
+        if name not in known:
+            yield place, f'"{name}" is not a known source.', suggestion(name, known)
 
 
 def line_of(text: str, wanted: Path_) -> int | None:
@@ -255,7 +281,6 @@ FORMATS: dict[str, Callable[[str], object]] = {
     "holidays": check_holidays,
     "day": _day,
     "span": _span,
-    "source": _one_of("source", _sources),
     "detector": _one_of("detector", _detectors),
     "detector-or-all": _one_of("detector", lambda: ["*", *_detectors()]),
 }

@@ -113,7 +113,8 @@ def _check_values(connection: duckdb.DuckDBPyConnection, name: str, chosen: Sequ
     if name in VOCABULARIES:
         allowed: Sequence[str] = VOCABULARIES[name]
     elif name == "source":
-        allowed = sorted(mapping.shipped())
+        rows = connection.execute("SELECT DISTINCT source FROM events")  # the user's own mappings among them
+        allowed = sorted({*mapping.shipped(), *(row[0] for row in rows.fetchall())})
     elif name == "instance":
         rows = connection.execute(
             "SELECT DISTINCT instance FROM events WHERE instance IS NOT NULL ORDER BY 1"

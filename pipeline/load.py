@@ -75,17 +75,18 @@ def load(
     progress: Progress = lambda text: None,
 ) -> LoadResult:
     """Load exports into the store as one commit, and bring the catalog up to date."""
-    found = check(exports, source)
+    found = check(exports, source, config)
     with locked(Path(store)) as interrupted:
         result = load_found(found, Path(store), config, source, instance, progress, interrupted)
         aside = catalog.publish(Path(store), config)
     return replace(result, messages=(*result.messages, *((aside,) if aside else ())))
 
 
-def check(exports: Sequence[str], source: str | None) -> list[Input]:
+def check(exports: Sequence[str], source: str | None, config: Config) -> list[Input]:
     """What will be loaded; usage errors come before anything is locked or written."""
+    mapping.known(config.mappings)
     if source is not None:
-        mapping.named(source)
+        mapping.named(source, config.mappings)
     if "-" in exports and source is None:
         raise UsageError("standard input has no name to recognise.", hint="Say what it is with --source.")
     return inputs.find(exports)
@@ -156,7 +157,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit
 def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> _Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
     digest = one.sha256() if one.readable else ""
-    chosen, why = source_of(one, source)
+    chosen, why = source_of(one, source, config.mappings)
     settings = config.sources.get(chosen.source) if chosen else None
     return _Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
 

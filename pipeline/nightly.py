@@ -63,7 +63,7 @@ def run(
 
     settings = config if isinstance(config, Config) else read(Path(config) if config is not None else None)
     path = Path(store)
-    found = load.check(exports, source)
+    found = load.check(exports, source, settings)
     started = time.monotonic()
     with locked(path) as interrupted:
         loaded = load.load_found(found, path, settings, source, instance, progress, interrupted)
