@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline import store as stores
-from pipeline.errors import AuditbookError, UsageError
+from pipeline.errors import UsageError
 
 SHORTEST_HEAD = 12
 
@@ -102,13 +102,11 @@ def _check_record(folder: Path, number: int, previous: str, seal: str) -> dict[s
     try:
         record: dict[str, Any] = json.loads((folder / "record.json").read_bytes())
         content, run = record["content"], record["run"]
+        newest = int(content["format"])
         links = (content["previous"], record["head"], record["seal"], content["files"].keys(), run.keys())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Broken("record.json", f"the record cannot be read ({type(error).__name__}).") from error
-    if content.get("format", 0) > stores.FORMAT:
-        raise AuditbookError(
-            "was written by a newer auditbook.", path=folder, hint="Verify with that version."
-        )
+    stores.refuse_newer(folder.parent.parent, newest)
     if links[0] != previous:
         raise _Broken(
             "record.json", "the record does not follow the one before it: a commit was replaced or removed."

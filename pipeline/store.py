@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline import issued
 from pipeline.errors import AuditbookError, UsageError
 
 FORMAT = 1
@@ -107,14 +108,19 @@ def commits(store: Path) -> list[Commit]:
             raise AuditbookError(
                 "cannot be read.", path=folder / "record.json", hint="`auditbook verify` says what is broken."
             ) from error
-        if newest > FORMAT:
-            raise AuditbookError(
-                f"was written by a newer auditbook (store format {newest}, this one reads {FORMAT}).",
-                path=store,
-                hint="Install the newer version: pip install --upgrade auditbook.",
-            )
+        refuse_newer(store, newest)
         found.append(Commit(number, folder, record))
     return found
+
+
+def refuse_newer(store: Path, newest: int) -> None:
+    """A format that a later version made is not guessed at."""
+    if newest > FORMAT:
+        raise AuditbookError(
+            f"was written by a newer auditbook (store format {newest}, this one reads {FORMAT}).",
+            path=store,
+            hint="Install the newer version: pip install --upgrade auditbook.",
+        )
 
 
 def folders(store: Path) -> list[Path]:
@@ -152,7 +158,9 @@ def commit(
         temporary.mkdir()
         temporary.chmod(0o700)
         rows = write(temporary)
-        record = _record(chain, kind, content, temporary, rows, run or {})
+        reports = issued.unrecorded(store, [link.record for link in chain])
+        told = {**(run or {}), **({"reports": reports} if reports else {})}
+        record = _record(chain, kind, content, temporary, rows, told)
         (temporary / "record.json").write_text(
             json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         )
@@ -162,7 +170,9 @@ def commit(
     except OSError as error:
         hint = "Nothing of it was committed; what was committed before stays."
         raise AuditbookError(
-            f"cannot be written: {error.strerror or error}.", path=store / "commits", hint=hint
+            f"cannot be written: {os.strerror(error.errno) if error.errno else error}.",
+            path=store / "commits",
+            hint=hint,
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
