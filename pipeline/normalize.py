@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from pipeline import changes, times
-from pipeline.columns import EVENT_COLUMNS, MESSAGE, RELATED
+from pipeline import changes, drift, nested, times
+from pipeline.columns import EVENT_COLUMNS
 from pipeline.expressions import Expressions, column_name, text_list
 from pipeline.mapping import Mapping
 from pipeline.mapping_check import referred
@@ -25,7 +25,6 @@ from pipeline.records import KEYS_SQL, spelled_sql, unwrapped_sql, without
 
 SCHEMA_VERSION = "1"
 SEPARATOR = "chr(31)"
-MESSAGE_TEXTS = ("channel", "direction", "sender", "subject", "body", "body_format", "sent_at")
 LIST_COLUMNS = [name for name, kind in EVENT_COLUMNS.items() if kind == "VARCHAR[]"]
 
 
@@ -48,6 +47,9 @@ class Plan:
     opened: str
     sql: str
     keys: frozenset[str] = frozenset()
+    watched: Dictionary[str, str] = field(
+        default_factory=dict
+    )  # extra columns of `picked` -> the column they watch
 
 
 def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
@@ -70,18 +72,20 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         },
         **clock.columns,
         "changes": changes.column(build, rules.get("changes", [])),
-        "related_entities": _related(build, rules.get("related", [])),
-        "communications": _messages(build, rules.get("messages", [])),
-        "classes": _classes(build, rules.get("classes", {})),
+        "related_entities": nested.related(build, rules.get("related", [])),
+        "communications": nested.messages(build, rules.get("messages", [])),
+        "classes": nested.classes(build, rules.get("classes", {})),
         "mapping_version": quote(mapping.version),
         "schema_version": quote(SCHEMA_VERSION),
     }
     layers = [{column_name(name): build.text(rules["columns"][name]) for name in level} for level in levels]
+    watched = drift.columns(build, rules["columns"])
     made["unmapped"] = _unmapped(build, record)
     opened = f"""SELECT line, line_sha256, record_sha256, ordinal,
   {unwrapped_sql("record", record.get("unwrap", []))} AS record FROM block WHERE fate = 'event'"""
     keys = frozenset(build.keys) if record.get("fold_keys") else frozenset()
-    return Plan(mapping, opened, _select(build, made, clock, layers), keys)
+    sql = _select(build, made, clock, layers, {name: text for name, (_, text) in watched.items()})
+    return Plan(mapping, opened, sql, keys, {name: column for name, (column, _) in watched.items()})
 
 
 def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -> None:
@@ -98,8 +102,8 @@ def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -
     found = connection.execute("SELECT DISTINCT source_ip FROM picked WHERE source_ip IS NOT NULL").fetchall()
     connection.register("addresses", read_addresses(sorted(row[0] for row in found)))
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE normalized AS
-        SELECT picked.* REPLACE (
+        f"""CREATE OR REPLACE TEMP TABLE normalized AS
+        SELECT picked.* {f"EXCLUDE ({', '.join(plan.watched)})" if plan.watched else ""} REPLACE (
             addresses.address AS source_ip, addresses.key AS ip_key,
             list_concat(parse_warnings, CASE WHEN picked.source_ip IS NOT NULL AND addresses.address IS NULL
                         THEN ['bad_ip'] ELSE [] END) AS parse_warnings)
@@ -110,11 +114,18 @@ def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -
 
 
 def _select(
-    build: Expressions, made: Dictionary[str, str], clock: times.Clock, layers: list[dict[str, str]]
+    build: Expressions,
+    made: Dictionary[str, str],
+    clock: times.Clock,
+    layers: list[dict[str, str]],
+    watched: Dictionary[str, str],
 ) -> str:
     """Each value that is used more than once is a column of a layer below, so that it is made once."""
     known = {**_defaults(), **{k: v for k, v in made.items() if v != "NULL"}}
-    columns = ",\n  ".join(f'({known[name]})::{kind} AS "{name}"' for name, kind in EVENT_COLUMNS.items())
+    columns = ",\n  ".join(
+        [f'({known[name]})::{kind} AS "{name}"' for name, kind in EVENT_COLUMNS.items()]
+        + [f"{sql} AS {name}" for name, sql in watched.items()]
+    )
     source = f"(SELECT line, line_sha256, record_sha256, ordinal, record{_extracted(build)} FROM records)"
     values = [f"{blank_null(f't[{n}]')} AS t{n}" for n in range(1, len(build.texts) + 1)]
     values += [f"j[{n}] AS j{n}" for n in range(1, len(build.jsons) + 1)]
@@ -184,61 +195,6 @@ def _column(build: Expressions, name: str, expression: Any) -> str:
         return f"coalesce(TRY_CAST({build.text(expression)} AS BOOLEAN), {fallback})"
     fallback = _defaults()[name]
     return build.text(expression) if fallback == "NULL" else f"coalesce({build.text(expression)}, {fallback})"
-
-
-def _related(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
-    return concatenated([_only_when(build, entry, _relation(build, entry)) for entry in entries])
-
-
-def _relation(build: Expressions, entry: Dictionary[str, Any]) -> str:
-    inner = build.inside() if "each" in entry else build
-    parts = {k: inner.text(entry[k]) if k in entry else "NULL" for k in ("type", "id", "name", "relation")}
-    if "ids" in entry:
-        ids = text_list(build.json(entry["ids"]))
-        return (
-            f"list_transform({ids}, lambda x: row({parts['type']}, x, NULL, {parts['relation']})::{RELATED})"
-        )
-    made = f"row({parts['type']}, {parts['id']}, {parts['name']}, {parts['relation']})::{RELATED}"
-    found = f"coalesce({parts['id']}, {parts['name']}) IS NOT NULL"
-    if "each" not in entry:
-        return f"CASE WHEN {found} THEN [{made}] ELSE [] END"
-    fits = f"{found} AND {inner.condition(entry['where'])}" if "where" in entry else found
-    items = f"list_filter({build.items(entry['each'])}, lambda {inner.item}: {fits})"
-    return f"list_transform({items}, lambda {inner.item}: {made})"
-
-
-def _messages(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
-    return concatenated([_only_when(build, entry, _message(build, entry)) for entry in entries])
-
-
-def _message(build: Expressions, entry: Dictionary[str, Any]) -> str:
-    text = {key: build.text(entry[key]) if key in entry else "NULL" for key in MESSAGE_TEXTS}
-    lists = {key: text_list(build.json(entry[key])) if key in entry else "[]" for key in ("to", "cc", "bcc")}
-    automated = build.condition(entry["automated"]) if "automated" in entry else "NULL"
-    fields = [
-        text["channel"], text["direction"], automated, text["sender"], lists["to"], lists["cc"], lists["bcc"],
-        text["subject"], text["body"], text["body_format"], f"sha256({text['body']})",
-        times.instant_of_iso(text["sent_at"]),
-    ]  # fmt: skip
-    found = f"(len({lists['to']}) > 0 OR coalesce({text['subject']}, {text['body']}) IS NOT NULL)"
-    return f"CASE WHEN {found} THEN [row({', '.join(fields)})::{MESSAGE}] ELSE [] END"
-
-
-def _classes(build: Expressions, classes: Dictionary[str, Any]) -> str:
-    cases = [
-        f"CASE WHEN {build.condition({'any': rules})} THEN {quote(name)} END"
-        for name, rules in classes.items()
-    ]
-    return f"list_filter([{', '.join(cases)}]::VARCHAR[], lambda c: c IS NOT NULL)" if cases else "[]"
-
-
-def _only_when(build: Expressions, entry: Dictionary[str, Any], made: str) -> str:
-    return f"CASE WHEN {build.condition(entry['when'])} THEN {made} ELSE [] END" if "when" in entry else made
-
-
-def concatenated(lists: list[str]) -> str:
-    """One list of several."""
-    return f"flatten([{', '.join(lists)}])" if lists else "[]"
 
 
 def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
