@@ -66,8 +66,8 @@ def moment(
     connection: duckdb.DuckDBPyConnection, zone: str, text: object, *, end: bool = False, as_of: object = None
 ) -> datetime:
     """A time, a date (of the zone, the whole day), or so long ago: `24h`, `7d`, `2w`."""
-    if isinstance(text, datetime):
-        return text if text.tzinfo else text.replace(tzinfo=UTC)
+    if isinstance(text, datetime) and text.tzinfo:
+        return text.astimezone(UTC)
     written = str(text).strip()
     if ago := _AGO.match(written):
         unit = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[ago.group(2)]
@@ -81,7 +81,7 @@ def moment(
             hint="Write 2026-10-31, 2026-10-31T18:00, 2026-10-31T18:00Z, 24h or 7d.",
         ) from error
     if found.tzinfo is not None:
-        return found
+        return found.astimezone(UTC)
     if end and _DATE.match(written):
         found += timedelta(days=1)
     [(micros,)] = connection.execute(

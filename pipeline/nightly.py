@@ -73,12 +73,13 @@ def run(
         after_detect = time.monotonic()
         progress("writing the review")
         with query.open(path, settings) as log:
-            written = reports.review(log, as_of=as_of).write(Path(out))
+            review = reports.review(log, as_of=as_of)
+            written = review.write(Path(out))
             head = log.head
     seconds = {
         "load": after_load - started,
         "detect": after_detect - after_load,
         "report": time.monotonic() - after_detect,
     }
-    messages = (*loaded.messages, *((aside,) if aside else ()))
+    messages = (*loaded.messages, *(text for text in (aside, review.without_pdf) if text))
     return RunResult(loaded, detected, tuple(written), head, seconds, messages)

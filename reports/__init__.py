@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipeline import issued
 
 if TYPE_CHECKING:
     from reports.model import Report
@@ -21,6 +25,7 @@ class Review:
     """One review: the numbers, and the two documents made of them."""
 
     model: Report
+    store: Path
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -35,7 +40,30 @@ class Review:
         from reports.shelf import place
 
         cover = self.model.cover
-        return place(Path(out), cover.as_of.local[:10], {"review.html": self.html, "review.pdf": self.pdf})
+        documents = (
+            {"review.html": self.html}
+            if self.without_pdf
+            else {"review.html": self.html, "review.pdf": self.pdf}
+        )
+        written = place(Path(out), cover.as_of.local[:10], documents)
+        issued.note(self.store, self._entry(written))
+        return written
+
+    @cached_property
+    def without_pdf(self) -> str | None:
+        """Why this machine makes no PDF, and what to install; None when it does."""
+        from reports.pdf import missing
+
+        return missing()
+
+    def _entry(self, written: Sequence[Path]) -> dict[str, object]:
+        """What the next commit's record says of this report."""
+        cover = self.model.cover
+        return {
+            "kind": "review", "report_id": cover.report_id, "status": cover.status, "head": cover.head,
+            "since": cover.period.since.iso, "until": cover.period.until.iso, "as_of": cover.as_of.iso,
+            "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
+        }  # fmt: skip
 
     @cached_property
     def _html(self) -> bytes:
@@ -67,4 +95,4 @@ def review(
     clock = as_of or datetime.now(UTC)
     if clock.tzinfo is None:
         clock = clock.replace(tzinfo=UTC)
-    return Review(build(log, Request(clock, since, until, prepared_by, reviewed_by)))
+    return Review(build(log, Request(clock, since, until, prepared_by, reviewed_by)), log.store)

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pipeline.errors import AuditbookError, UsageError
-from reports import activity, completeness, controls, findings, method, record, scope
-from reports.period import EPOCH, Instant, Moment, Period, moment, zone
+from pipeline.filters import moment as when
+from reports import activity, completeness, controls, earlier, findings, method, record, scope
+from reports.period import EPOCH, Instant, Moment, Period, zone
 from reports.rows import Log, Reader, rows
 
 LIBRARIES = ("auditbook", "duckdb", "jinja2", "weasyprint", "tzdata")
@@ -31,6 +33,7 @@ class Cover:
     versions: tuple[tuple[str, str], ...]
     prepared_by: str
     reviewed_by: str
+    previous: earlier.Earlier | None
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,18 @@ def _parts(
     }
 
 
-def _period(con: Any, request: Request, where: Any) -> Period:
-    """What was asked for; a side that was not is where the store begins or ends."""
+def _period(con: Any, request: Request, where: ZoneInfo) -> Period:
+    """What was asked for; else from the last signed review, or where the store begins, to where it ends."""
     (span,) = rows(con, "SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM events")
-    since, until = moment(request.since, where), moment(request.until, where, end=True)
+    since = None if request.since is None else when(con, where.key, request.since, as_of=request.as_of)
+    until = (
+        None if request.until is None else when(con, where.key, request.until, end=True, as_of=request.as_of)
+    )
     if (since is None or until is None) and span["a"] is None:
         raise AuditbookError("The store holds no event to report on.", hint="Load one: auditbook load EXPORT")
-    since = since or EPOCH + timedelta(microseconds=span["a"])
+    first = EPOCH + timedelta(microseconds=span["a"] or 0)
+    signed = earlier.last_final(con, where)
+    since = since or (signed if signed and signed > first else first)
     until = until or EPOCH + timedelta(seconds=span["b"] // 1_000_000 + 1)
     if since >= until:
         raise UsageError(
@@ -154,6 +162,7 @@ def _cover(log: Log, reader: Reader, request: Request, as_of: Instant) -> Cover:
         versions=tuple((name, _version(name)) for name in LIBRARIES),
         prepared_by=prepared,
         reviewed_by=reviewed,
+        previous=earlier.last(log.con, reader.period),
     )
 
 

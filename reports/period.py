@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from pipeline.errors import UsageError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = datetime | date | str | None
@@ -81,25 +79,3 @@ class Period:
 def instant(microseconds: int | None, where: ZoneInfo) -> Instant | None:
     """What the store's epoch_us() says, as an instant."""
     return None if microseconds is None else Instant(EPOCH + timedelta(microseconds=microseconds), where)
-
-
-def moment(value: Moment, where: ZoneInfo, *, end: bool = False) -> datetime | None:
-    """What somebody passed in: a bare date begins at local midnight, and as an end includes that day."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        value = _parse(value)
-    if not isinstance(value, datetime):
-        day = value + timedelta(days=1) if end else value
-        return datetime.combine(day, time(), where).astimezone(UTC)
-    return (value if value.tzinfo else value.replace(tzinfo=where)).astimezone(UTC)
-
-
-def _parse(text: str) -> datetime | date:
-    try:
-        return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f'"{text}" is not a time.',
-            hint="Expected a date such as 2026-10-01 or a time such as 2026-10-01T08:00Z.",
-        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from reports.period import Period
@@ -20,6 +21,8 @@ class Log(Protocol):
     def config(self) -> Any: ...
     @property
     def head(self) -> str: ...
+    @property
+    def store(self) -> Path: ...
 
 
 @dataclass(frozen=True)

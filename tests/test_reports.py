@@ -90,7 +90,7 @@ def test_a_period_is_whole_local_days(log: query.Log) -> None:
         "2026-10-07 04:00:00",
     )
     assert model.entries == 3
-    with pytest.raises(UsageError, match=r'^"yesterday" is not a time\. Expected a date such as 2026-10-01'):
+    with pytest.raises(UsageError, match=r'^"yesterday" is not a time\. Write 2026-10-31, '):
         reports.review(log, since="yesterday", as_of=AS_OF)
     with pytest.raises(UsageError, match=r"^The period ends \(2026-10-02 04:00Z\) before it begins"):
         reports.review(log, since="2026-10-05", until="2026-10-01", as_of=AS_OF)

@@ -11,13 +11,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 
+import pipeline
 import reports
-from pipeline import query
+from pipeline import detect, query
 from pipeline.errors import AuditbookError
 from reports import html, pdf
 from reports.model import Report
@@ -207,10 +209,11 @@ def test_without_pango_there_is_html_and_one_sentence(log: query.Log, tmp_path: 
         "import sys, json, datetime, pipeline, reports, reports.pdf\n"
         "with pipeline.open(sys.argv[1]) as log:\n"
         "    review = reports.review(log, as_of=datetime.datetime(2026, 10, 9, 6, tzinfo=datetime.UTC))\n"
+        "    written = review.write('out')\n"
         "    try:\n"
-        "        review.write('out')\n"
+        "        review.pdf()\n"
         "    except pipeline.AuditbookError as error:\n"
-        "        print(json.dumps([str(error), reports.pdf.missing()]))\n"
+        "        print(json.dumps([[str(path) for path in written], str(error), review.without_pdf]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, str(log.store)],
@@ -221,6 +224,32 @@ def test_without_pango_there_is_html_and_one_sentence(log: query.Log, tmp_path: 
         "PDFs need Pango, which is not on this machine: "
         "on Debian, apt-get install libpango-1.0-0 libpangoft2-1.0-0."
     )
-    assert json.loads(done.stdout) == [f"{sentence} The HTML is complete.", sentence]
+    assert json.loads(done.stdout) == [
+        ["out/2026-10-09/review.html"], f"{sentence} The HTML is complete.", sentence
+    ]  # fmt: skip
     assert (tmp_path / "out" / "2026-10-09" / "review.html").read_bytes().startswith(b"<!DOCTYPE html>")
     assert not (tmp_path / "out" / "2026-10-09" / "review.pdf").exists()
+
+
+def test_a_review_names_the_one_before_it_and_the_time_between(tmp_path: Path) -> None:
+    """What is reported is taken into the next commit's record, and only from there into a later report."""
+    store = make(tmp_path)
+    early = datetime(2026, 10, 9, 6, tzinfo=UTC)
+    with pipeline.open(store) as log:
+        first = reports.review(log, "2026-10-05", "2026-10-06", early, "Ana Silva", "Dana Ruiz")
+        assert first.model.cover.status == "FINAL"
+        first.write(tmp_path / "out")
+        again = reports.review(log, "2026-10-05", "2026-10-06", early, "Ana Silva", "Dana Ruiz")
+        assert again.html() == first.html(), "no record tells of it yet: made again it is the same"
+        [finding] = log.findings(detector="logging_disabled").limit(1).pl()["finding_id"].to_list()
+    detect.review(store, finding, status="accepted", by="Dana Ruiz", reason="Maintenance.")
+
+    with pipeline.open(store) as log:
+        previous = reports.review(log, "2026-10-08", "2026-10-08", early).model.cover.previous
+        since_then = reports.review(log, as_of=early).model.cover.period
+    assert previous is not None
+    assert (previous.report_id, previous.status) == (first.model.cover.report_id, "FINAL")
+    assert previous.gap == "1 day 0 hours between the two, in no review"
+    assert since_then.since.iso == first.model.cover.period.until.iso, (
+        "by default since the last signed review"
+    )

@@ -101,28 +101,35 @@ def detect(
 @click.command()
 @click.argument("kind", type=click.Choice(["review"]), metavar="KIND")
 @click.option(
-    "--since", metavar="TIME", help="Begin of the period (a date, a time, 7d); else since the last review."
+    "--since",
+    metavar="TIME",
+    help="Begin of the period (a date, a time, 7d); else since the last signed review.",
 )
 @click.option("--until", metavar="TIME", help="End of the period; a bare date includes that day.")
+@click.option("--prepared-by", metavar="NAME", help="Who prepared it.")
+@click.option("--reviewed-by", metavar="NAME", help="Who reviewed it: somebody else. With both it is FINAL.")
 @options.several(options.store, options.config, options.out, options.as_of, talk)
 def report(
-    kind: str, since: str | None, until: str | None, store: Path, config: Path | None, out: Path, as_of: str | None,
-    quiet: bool, verbose: bool, as_json: bool,
+    kind: str, since: str | None, until: str | None, prepared_by: str | None, reviewed_by: str | None,
+    store: Path, config: Path | None, out: Path, as_of: str | None, quiet: bool, verbose: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write a report as HTML and PDF. KIND is `review`, the compliance review.
 
     \b
-    Example:
+    Examples:
       auditbook report review --since 2026-10-01 --until 2026-10-31 --out october
+      auditbook report review --prepared-by "Ana Silva" --reviewed-by "Dana Ruiz"
     """
     import reports
 
     options.progress(quiet, verbose)(f"writing the {kind}")
     with options.open_log(store, config) as log:
         clock = options.read_clock(as_of, log.config)
-        written = reports.review(log, since=since, until=until, as_of=clock).write(out)
+        review = reports.review(log, since, until, clock, prepared_by, reviewed_by)
+        written = review.write(out)
         head = log.head
-    _tell({"reports": [str(path) for path in written], "head": head}, (), quiet=quiet, as_json=as_json)
+    messages = (review.without_pdf,) if review.without_pdf else ()
+    _tell({"reports": [str(path) for path in written], "head": head}, messages, quiet=quiet, as_json=as_json)
 
 
 @click.command()
