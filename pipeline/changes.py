@@ -110,5 +110,5 @@ LEAVES_MACRO = r"""CREATE OR REPLACE TEMP MACRO leaves(whole) AS (
   SELECT list({
     'field': replace(replace(replace(regexp_replace(fullkey, '^\$\.', ''), '\"', chr(1)), '"', ''), chr(1), '"'),
     'value': value::VARCHAR, 'place': place} ORDER BY place)
-  FROM (SELECT fullkey, value, type, row_number() OVER () AS place FROM json_tree(whole))
+  FROM (SELECT fullkey, value, type, id AS place FROM json_tree(whole))
   WHERE fullkey <> '$' AND (type <> 'OBJECT' OR value = '{}') AND NOT regexp_matches(fullkey, '\[\d+\](\.|\[|$)'))"""
