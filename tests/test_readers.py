@@ -1,0 +1,169 @@
+"""A run while others hold the database open: it succeeds, and each of them goes on seeing what it saw."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import pipeline
+from pipeline.load import load
+from tests.conftest import COMMAND, ROOT, Auditbook
+from tests.exports import CONFIG, lines, put
+
+QUESTION = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM lines) AS n"
+
+NOTEBOOK = """
+import sys, pipeline
+log = pipeline.open(sys.argv[1])
+for asked in sys.stdin:
+    if asked.startswith("refresh"):
+        log.refresh()
+        print("refreshed", flush=True)
+    else:
+        print(log.sql(asked.rstrip().rstrip(";")).pl().item(), flush=True)
+"""
+MAGIC = """
+import os, sys
+with open(os.devnull, "w") as nowhere:
+    sys.stdout, screen = nowhere, sys.stdout
+    from IPython.core.interactiveshell import InteractiveShell
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "sql")
+    shell.run_line_magic("config", "SqlMagic.displaycon = False")
+    shell.run_line_magic("config", "SqlMagic.feedback = 0")
+    {connect}
+    for asked in sys.stdin:
+        print(shell.run_line_magic("sql", asked.rstrip().rstrip(";"))[0][0], file=screen, flush=True)
+"""
+MAGICALLY = (sys.executable, "-W", "ignore", "-c")
+ENGINE = 'shell.run_line_magic("sql", f"duckdb:///{sys.argv[1]}/auditbook.duckdb?access_mode=READ_ONLY")'
+NATIVE = """import duckdb
+    shell.user_ns["held"] = duckdb.connect(sys.argv[1] + "/auditbook.duckdb", read_only=True)
+    shell.run_line_magic("sql", "held --alias held")"""
+
+
+class Holder:
+    """Another process that holds the database open and answers questions."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ask(self, question: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(question + ";\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        assert answer, f"it ended: {self._process.communicate()}"
+        return answer
+
+
+@contextmanager
+def holding(*command: object) -> Iterator[Holder]:
+    process = subprocess.Popen(
+        list(map(str, command)), cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield Holder(process)
+    finally:
+        process.communicate()
+
+
+HOLDERS: dict[str, Callable[[Path], tuple[object, ...]]] = {
+    "a notebook": lambda store: (sys.executable, "-c", NOTEBOOK, store),
+    "JupySQL by its engine": lambda store: (*MAGICALLY, MAGIC.format(connect=ENGINE), store),
+    "JupySQL on a connection": lambda store: (*MAGICALLY, MAGIC.format(connect=NATIVE), store),
+    "a shell": lambda store: (
+        COMMAND.with_name("duckdb"), "-readonly", "-csv", "-noheader", store / "auditbook.duckdb"
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def made(store: Path, tmp_path: Path) -> Path:
+    load([put(tmp_path / "a.jsonl", lines(1, 3))], store=store, config=CONFIG)
+    return store
+
+
+def test_a_run_succeeds_while_everybody_reads(made: Path, tmp_path: Path, auditbook: Auditbook) -> None:
+    with ExitStack() as stack:
+        holders = {name: stack.enter_context(holding(*command(made))) for name, command in HOLDERS.items()}
+        assert {name: holder.ask(QUESTION) for name, holder in holders.items()} == dict.fromkeys(HOLDERS, "6")
+
+        done = auditbook("run", put(tmp_path / "b.jsonl", lines(3, 6)))
+
+        assert done.returncode == 0, done.stderr
+        assert {name: holder.ask(QUESTION) for name, holder in holders.items()} == dict.fromkeys(HOLDERS, "6")
+        late = stack.enter_context(holding(*HOLDERS["a shell"](made)))
+        assert late.ask(QUESTION) == "13"
+        assert holders["a notebook"].ask("refresh") == "refreshed"
+        assert holders["a notebook"].ask(QUESTION) == "13"
+
+        again = auditbook("load", put(tmp_path / "c.jsonl", lines(7, 7)))
+
+        assert again.returncode == 0, again.stderr
+        assert holders["a shell"].ask(QUESTION) == "6"
+        assert late.ask(QUESTION) == "13"
+    assert pipeline.verify(made).ok
+    assert not list(made.glob("*.wal*"))
+
+
+def test_in_one_process_too(made: Path, tmp_path: Path) -> None:
+    with pipeline.open(made) as first, duckdb.connect(str(made / "auditbook.duckdb"), read_only=True) as held:
+        before = first.head
+        assert first.sql(QUESTION).pl().item() == 6
+        assert held.execute(QUESTION).fetchall() == [(6,)]
+
+        result = load([put(tmp_path / "b.jsonl", lines(4, 4))], store=made, config=CONFIG)
+
+        assert first.sql(QUESTION).pl().item() == 6
+        assert first.head == before
+        assert held.execute(QUESTION).fetchall() == [(6,)]
+        with pipeline.open(made) as second:
+            assert second.sql(QUESTION).pl().item() == 8
+            assert second.head == result.head
+            assert first.sql(QUESTION).pl().item() == 6
+        assert first.refresh() is first
+        assert first.sql(QUESTION).pl().item() == 8
+        assert first.head == result.head
+
+
+def test_a_commit_whose_database_is_not_yet_made_is_seen(made: Path, tmp_path: Path) -> None:
+    old = (made / "auditbook.duckdb").read_bytes()
+    load([put(tmp_path / "b.jsonl", lines(4, 4))], store=made, config=CONFIG)
+    (made / "auditbook.duckdb").unlink()
+    (made / "auditbook.duckdb").write_bytes(old)
+
+    with pipeline.open(made) as log:
+        assert log.sql(QUESTION).pl().item() == 8
+        assert log.ledger().count() == 2
+
+
+def test_a_reader_cannot_write(made: Path) -> None:
+    with pipeline.open(made) as log:
+        for attempt in (
+            "DELETE FROM commits",
+            "CREATE TABLE mine (x INTEGER)",
+            "DROP TABLE files",
+        ):
+            with pytest.raises(duckdb.Error, match="read-only mode"):
+                log.con.execute(attempt)
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    with pipeline.open(made) as log:
+        assert log.events().count() == 3
+        assert list(temporary.iterdir()) == [], "not even while it is open"
