@@ -32,11 +32,14 @@ def _change(field: str, old: str, new: str, old_present: str, new_present: str) 
 
 
 def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
-    """{field: {old, new}}; a field with a plain value is one that was set."""
+    """{field: {old, new}}, or what the product calls the two; a field with a plain value is one that was set."""
+    places = f"[{quote(pointer(entry.get('old', 'old')))}, {quote(pointer(entry.get('new', 'new')))}]"
     whole = build.json_at(entry["path"])
     members = f"map_entries(CAST({whole} AS MAP(VARCHAR, JSON)))"
     entries = f"CASE WHEN json_type({whole}) = 'OBJECT' THEN {members} ELSE [] END"
-    both = f"list_transform({entries}, lambda e: {{k: e.key, v: e.value, p: json_extract(e.value, ['/old', '/new'])}})"
+    both = (
+        f"list_transform({entries}, lambda e: {{k: e.key, v: e.value, p: json_extract(e.value, {places})}})"
+    )
     is_pair = "(c.p[1] IS NOT NULL OR c.p[2] IS NOT NULL)"
     made = _change(
         "c.k",

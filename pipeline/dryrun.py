@@ -1,0 +1,169 @@
+"""What exports would become, without a store: the author's loop for a mapping (`sources check`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import drift, fates, load, normalize
+from pipeline.columns import EVENT_COLUMNS
+from pipeline.config import Config
+from pipeline.errors import UsageError
+from pipeline.export import canonical
+from pipeline.inputs import Input
+from pipeline.ledger import Counts
+from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.mapping import Mapping
+from pipeline.recognise import source_of
+
+EVENTS_SHOWN = 3
+DAY_ORDERS = ("either", "day_first", "month_first")
+REJECTS_SHOWN = 5
+# What every event has, whatever the mapping says; of these a value that says nothing is not a value.
+NOT_COUNTED = frozenset(
+    {"event_uid", "source", "file", "file_sha256", "line", "mapping_version", "schema_version"}
+)
+NOTHING = {"actor_type": "unknown", "outcome": "unknown"}
+
+
+@dataclass
+class Check:
+    """What was seen, over all files of one source."""
+
+    mapping: Mapping
+    files: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    columns: Counter[str] = field(default_factory=Counter)
+    unmapped: dict[str, tuple[int, str]] = field(default_factory=dict)
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    days: Counter[str] = field(default_factory=Counter)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def unknown_values(self) -> dict[str, dict[str, int]]:
+        """Column -> text that its map does not have -> lines, the most frequent first."""
+        told: dict[str, dict[str, int]] = {}
+        for (column, text), count in sorted(
+            self.unknown.items(), key=lambda item: (item[0][0], -item[1], item[0][1])
+        ):
+            told.setdefault(column, {})[text] = count
+        return told
+
+    def as_json(self) -> dict[str, Any]:
+        """The document that `sources check --json` prints for one source."""
+        fields = sorted(self.unmapped.items(), key=lambda item: (-item[1][0], item[0]))
+        return {
+            "source": self.mapping.source,
+            "mapping": self.mapping.version,
+            "files": self.files,
+            **self.counts.as_json(),
+            "columns": {name: self.columns[name] for name in EVENT_COLUMNS if name not in NOT_COUNTED},
+            "unmapped": {name: count for name, (count, _) in fields},
+            "unmapped_examples": {name: example for name, (_, example) in fields},
+            "unknown_values": self.unknown_values,
+            "ambiguous_day_order": {name: self.days[name] for name in DAY_ORDERS},
+            "rejects_shown": self.rejects,
+            "first_events": self.events,
+        }
+
+
+def document(checks: Sequence[Check]) -> dict[str, Any]:
+    """What `sources check --json` prints: one source as it is; several summed up, each below `sources`."""
+    documents = [one.as_json() for one in checks]
+    if len(documents) == 1:
+        return documents[0]
+    counted: dict[str, Counter[str]] = {"columns": Counter(), "unmapped": Counter()}
+    unknown: dict[str, Counter[str]] = {}
+    for one in documents:
+        for name, counts in counted.items():
+            counts.update(one[name])
+        for column, texts in one["unknown_values"].items():
+            unknown.setdefault(column, Counter()).update(texts)
+    total = sum((one.counts for one in checks), Counts())
+    return {**total.as_json(), **counted, "unknown_values": unknown, "sources": documents}
+
+
+def check(exports: Sequence[str], *, config: Config, source: str | None = None) -> list[Check]:
+    """Each source's files judged as a load would; nothing is written."""
+    found = load.check(exports, source, config)
+    checks: dict[str, Check] = {}
+    with duckdb.connect() as connection:
+        load.prepare(connection, [])
+        for one in found:
+            chosen, why = source_of(one, source, config.mappings)
+            if chosen is None:
+                raise UsageError(f"{why or 'has no lines'}.", path=one.name, hint="Say which with --source.")
+            _read(connection, one, checks.setdefault(chosen.source, Check(chosen)), config)
+    return list(checks.values())
+
+
+def _read(connection: duckdb.DuckDBPyConnection, one: Input, into: Check, config: Config) -> None:
+    settings = load.settings_of(config, into.mapping, None)
+    plan = normalize.compile_mapping(into.mapping, settings)
+    splitter, counted = Splitter(into.mapping.repeated), Counter[str]()
+    with one.open() as stream:
+        for block in splitter.blocks(stream, BLOCK_BYTES):
+            lines, events = fates.decide(connection, plan, block, one.name, "", 1)
+            counted.update(lines.column("fate").to_pylist())
+            _see(connection, plan, into, lines, events)
+    into.files.append(one.name)
+    into.counts += Counts(splitter.line, *(counted[fate] for fate in load.FATES))
+
+
+def _see(
+    connection: duckdb.DuckDBPyConnection,
+    plan: normalize.Plan,
+    into: Check,
+    lines: pa.Table,
+    events: pa.Table | None,
+) -> None:
+    into.unknown.update(drift.unknown_values(connection, plan.watched))
+    for name, (count, example) in drift.unmapped_fields(connection).items():
+        before = into.unmapped.get(name, (0, example))
+        into.unmapped[name] = (before[0] + count, before[1])
+    into.columns.update(_filled(connection))
+    _see_days(connection, into)
+    columns = ("file", "line", "reason", "message")
+    rejected = lines.filter(pc.equal(lines.column("fate"), "reject")).select(columns)
+    into.rejects += rejected.slice(0, REJECTS_SHOWN - len(into.rejects)).to_pylist()
+    if events is not None:
+        into.events += [
+            canonical(row) for row in events.slice(0, EVENTS_SHOWN - len(into.events)).to_pylist()
+        ]
+
+
+def _filled(connection: duckdb.DuckDBPyConnection) -> Dictionary[str, int]:
+    """How many of the block's events have a value in each column."""
+    wanted = {name: kind for name, kind in EVENT_COLUMNS.items() if name not in NOT_COUNTED}
+    counts = ", ".join(
+        f'count(*) FILTER (WHERE {_says(name, kind)}) AS "{name}"' for name, kind in wanted.items()
+    )
+    values = connection.execute(f"SELECT {counts} FROM decided WHERE fate = 'event'").fetchone() or ()
+    return dict(zip(wanted, values, strict=True))
+
+
+def _says(name: str, kind: str) -> str:
+    if kind.endswith("[]"):
+        return f'len("{name}") > 0'
+    if kind == "BOOLEAN":
+        return f'"{name}"'
+    return f"\"{name}\" <> '{NOTHING[name]}'" if name in NOTHING else f'"{name}" IS NOT NULL'
+
+
+def _see_days(connection: duckdb.DuckDBPyConnection, into: Check) -> None:
+    """Times whose day and month could change places, and what the others say of the order."""
+    found = connection.execute(
+        """SELECT count(*) FILTER (WHERE list_contains(parse_warnings, 'day_order_assumed')),
+            count(*) FILTER (WHERE regexp_matches(occurred_at_raw, '^(1[3-9]|[23]\\d)[/.-]\\d{1,2}[/.-]')),
+            count(*) FILTER (WHERE regexp_matches(occurred_at_raw, '^\\d{1,2}[/.-](1[3-9]|[23]\\d)[/.-]'))
+        FROM decided WHERE fate = 'event'"""
+    ).fetchone()
+    into.days.update(dict(zip(DAY_ORDERS, found or (0, 0, 0), strict=True)))
