@@ -18,13 +18,19 @@ FORMATS = Path(__file__).parent / "stores"
 HEADS = {"format-1": "15159d73260804c73ea964a45d3ced139b19d75f1ffb5511baad5fce20f7214e"}
 
 
+@pytest.fixture(scope="module")
+def made_today(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What this version makes of the same exports."""
+    store = tmp_path_factory.mktemp("today") / "store"
+    make(store)
+    return store
+
+
 @pytest.fixture(params=[*HEADS, "made today"])
-def kept(request: pytest.FixtureRequest, store: Path) -> Path:
-    """The committed store, and one that this version makes of the same exports."""
-    if request.param == "made today":
-        make(store)
-        return store
-    return Path(shutil.copytree(FORMATS / request.param, store))
+def kept(request: pytest.FixtureRequest, store: Path, made_today: Path) -> Path:
+    """A committed store, or today's, to read and to add to."""
+    origin = made_today if request.param == "made today" else FORMATS / request.param
+    return Path(shutil.copytree(origin, store))
 
 
 def asked(store: Path, query: str) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import lines
@@ -231,6 +231,7 @@ FRAGMENTS = st.sampled_from(
 HOSTILE = st.lists(st.one_of(FRAGMENTS, st.binary(max_size=8)), max_size=30).map(b"".join)
 
 
+@settings(deadline=None)
 @given(HOSTILE, st.integers(1, 40))
 @example(b"\n", 1)
 @example(b"a\xff", 2)
@@ -256,6 +257,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), VALUES), st.booleans())
 def test_whatever_json_writes_is_read(record: dict[str, object], ascii_only: bool) -> None:
     verdict = judge(json.dumps(record, ensure_ascii=ascii_only).encode())
