@@ -82,7 +82,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], Break]] = {
         Break(2, "record.json", "the record's content was changed: its head does not match."),
     ),
     "a changed run": (
-        lambda store: rewrite(store, 2, lambda record: record["run"].update(user="nobody")),
+        lambda store: rewrite(store, 2, lambda record: record["run"].update(user="somebody else")),
         Break(2, "record.json", "the record of the run was changed: its seal does not match."),
     ),
     "a changed head": (
