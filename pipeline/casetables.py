@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline import catalog, config, places, views
-from pipeline.columns import ACTOR_KEY_SQL, EVENT_COLUMNS
+from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError
 
 EVENT_KEYS = set(EVENT_COLUMNS) | {"at", "label", "repeat", "every", "ids"}
@@ -31,15 +31,12 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     schema = connection.sql("SELECT * FROM kept").to_arrow_table().schema
     connection.register("made", pa.Table.from_pylist(list(_events(case)), schema=schema))
     connection.execute("INSERT INTO kept SELECT * FROM made")
-    read = ", ".join(f'"{name}"::JSON AS "{name}"' for name in views.JSON_COLUMNS)
-    connection.execute(
-        f"CREATE VIEW events AS SELECT * REPLACE ({read}), {ACTOR_KEY_SQL} AS actor_key FROM kept"
-    )
+    connection.execute(f"CREATE VIEW events AS {views.events_of('kept')}")
     for name in ("event_changes", "event_entities", "event_messages", "correlation_groups", "job_runs"):
         connection.execute(f"CREATE VIEW {name} AS {views.DERIVED[name]}")
     settings = config.from_dict(case.get("config", {}))
-    catalog._people(connection, settings)
-    catalog._calendar(connection, settings)
+    catalog.people(connection, settings)
+    catalog.slots(connection, settings)
 
 
 def _written(case: Table) -> list[dict[str, Any]]:

@@ -106,8 +106,8 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         _commits(connection, chain)
         _files(connection, chain)
-        _people(connection, config)
-        _calendar(connection, config)
+        people(connection, config)
+        slots(connection, config)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
         connection.execute("DETACH c")
@@ -166,7 +166,8 @@ def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> No
             )
 
 
-def _people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+    """The tables `people`, as configured, and `actors`, as seen in the events."""
     columns = ", ".join(f'"{name}" {kind}' for name, kind in views.PEOPLE_COLUMNS.items())
     connection.execute(f"CREATE TABLE people ({columns})")
     for person in config.actors:
@@ -184,7 +185,8 @@ def _actor_key(alias: str) -> str:
     return alias.lower() if "@" in alias else alias
 
 
-def _calendar(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+def slots(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+    """The table `calendar`, over the span of the events."""
     [span] = connection.execute(
         "SELECT epoch_ms(min(occurred_at)), epoch_ms(max(occurred_at)) FROM events"
     ).fetchall()

@@ -40,14 +40,19 @@ def parquet(files: Sequence[str], columns: dict[str, str]) -> str:
     return f"read_parquet([{names}], union_by_name = true)"
 
 
-def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
-    """The views that read Parquet files, by name."""
+def events_of(relation: str) -> str:
+    """The view `events` over rows of EVENT_COLUMNS."""
     columns = ", ".join(
         f'"{name}"::JSON AS "{name}"' if name in JSON_COLUMNS else f'"{name}"' for name in EVENT_COLUMNS
     )
+    return f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {relation}"
+
+
+def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
+    """The views that read Parquet files, by name."""
     kept = parquet(lines, LINE_COLUMNS)
     return {
-        "events": f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {parquet(events, EVENT_COLUMNS)}",
+        "events": events_of(parquet(events, EVENT_COLUMNS)),
         "stored_lines": f"SELECT * FROM {kept}",
         "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message,
             coalesce(l.raw, first.raw) AS raw,

@@ -123,7 +123,7 @@ def report(
     import reports
 
     options.progress(quiet, verbose)(f"writing the {kind}")
-    with options.open_log(store, config) as log:
+    with options.open_log(store, config, from_commits=True) as log:
         clock = options.read_clock(as_of, log.config)
         review = reports.review(log, since, until, clock, prepared_by, reviewed_by)
         written = review.write(out)

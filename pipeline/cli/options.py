@@ -61,18 +61,20 @@ def read_config(path: Path | None) -> Config:
     return configs.read(path or (CONFIG if CONFIG.exists() else None))
 
 
-def open_log(store: Path, path: Path | None) -> Log:
-    """The store for reading; a config that differs from the last run's is laid over it, which takes a moment."""
+def open_log(store: Path, path: Path | None, *, from_commits: bool = False) -> Log:
+    """The store for reading; a config that differs from the last run's is laid over it, which takes a moment.
+
+    `from_commits` trusts nothing but the commits: what goes into a report is read from them, not from the cache.
+    """
     from pipeline import catalog, query
     from pipeline import store as stores
     from pipeline.config import to_dict
 
     stores.require(store)
-    if path is None and not CONFIG.exists():
-        return query.open(store)
-    chosen = read_config(path)
-    same = to_dict(chosen) == to_dict(catalog.recorded_config(stores.commits(store)))
-    return query.open(store, None if same else chosen)
+    recorded = catalog.recorded_config(stores.commits(store))
+    chosen = recorded if path is None and not CONFIG.exists() else read_config(path)
+    same = to_dict(chosen) == to_dict(recorded)
+    return query.open(store, None if same and not from_commits else chosen)
 
 
 def read_clock(text: str | None, config: Config) -> datetime | None:
