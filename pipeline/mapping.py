@@ -82,17 +82,21 @@ def shipped() -> dict[str, Mapping]:
     return _read_all(texts, {}, "schemas/sources", check=False)
 
 
-@cache
 def known(folder: Path | None = None) -> dict[str, Mapping]:
-    """Ours, and over them those of a folder of the user's own."""
+    """Ours, and over them those of a folder of the user's own, as they are now."""
     if folder is None:
         return shipped()
     if not folder.is_dir():
         raise UsageError(
             "is not a folder.", path=folder, hint="[sources] path names the folder of your own mappings."
         )
-    texts = {f.stem: f.read_text("utf-8") for f in folder.iterdir() if _is_mapping(f.name)}
-    own = _read_all(texts, shipped(), str(folder), check=True)
+    files = sorted(path for path in folder.iterdir() if _is_mapping(path.name))
+    return _with_own(str(folder), tuple((path.stem, path.read_text("utf-8")) for path in files))
+
+
+@cache
+def _with_own(folder: str, texts: tuple[tuple[str, str], ...]) -> dict[str, Mapping]:
+    own = _read_all(dict(texts), shipped(), folder, check=True)
     return dict(sorted({**shipped(), **own}.items()))
 
 
