@@ -203,7 +203,8 @@ def _name(place: Path_) -> str:
     shown = [f'"{p}"' if isinstance(p, str) and not re.fullmatch(r"[\w-]+", p) else str(p) for p in place]
     if len(place) > 1 and isinstance(place[1], int):
         return " ".join([f"[[{shown[0]}]]", str(place[1] + 1), *shown[2:]])
-    depth = 2 if place[0] in ("sources", "detectors", "actors", "teams") and len(place) > 1 else 1
+    named = place[0] in ("sources", "detectors", "actors", "teams") and place != ("sources", "path")
+    depth = 2 if named and len(place) > 1 else 1
     table, key = shown[:depth], shown[depth:]
     return " ".join([f"[{'.'.join(table)}]", *([".".join(key)] if key else [])])
 

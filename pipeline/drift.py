@@ -61,11 +61,10 @@ def unknown_values(
 
 
 def unmapped_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:
-    """Dotted field -> lines of the block that have it and an example of its value."""
+    """Dotted field -> events of the block that have it and an example of its value."""
     rows = connection.execute(
         f"""SELECT leaf.field, count(*), left(min(leaf.value), {EXAMPLE})
-        FROM (SELECT unnest(leaves(unmapped)) AS leaf FROM normalized
-              WHERE reject_reason IS NULL AND unmapped IS NOT NULL)
+        FROM (SELECT unnest(leaves(unmapped)) AS leaf FROM decided WHERE fate = 'event' AND unmapped IS NOT NULL)
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST * 10}"""
     ).fetchall()
     return {field: (count, example) for field, count, example in rows}
