@@ -68,3 +68,12 @@ def unmapped_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[in
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST * 10}"""
     ).fetchall()
     return {field: (count, example) for field, count, example in rows}
+
+
+def by_column(unknown: Dictionary[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Column -> text that its map does not have -> lines, the most frequent first."""
+    told: dict[str, dict[str, int]] = {}
+    for (column, text), count in sorted(unknown.items(), key=lambda item: (item[0][0], -item[1], item[0][1])):
+        if len(told.setdefault(column, {})) < MOST:
+            told[column][text] = count
+    return told

@@ -47,16 +47,6 @@ class Check:
     rejects: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
 
-    @property
-    def unknown_values(self) -> dict[str, dict[str, int]]:
-        """Column -> text that its map does not have -> lines, the most frequent first."""
-        told: dict[str, dict[str, int]] = {}
-        for (column, text), count in sorted(
-            self.unknown.items(), key=lambda item: (item[0][0], -item[1], item[0][1])
-        ):
-            told.setdefault(column, {})[text] = count
-        return told
-
     def as_json(self) -> dict[str, Any]:
         """The document that `sources check --json` prints for one source."""
         fields = sorted(self.unmapped.items(), key=lambda item: (-item[1][0], item[0]))
@@ -68,7 +58,7 @@ class Check:
             "columns": {name: self.columns[name] for name in EVENT_COLUMNS if name not in NOT_COUNTED},
             "unmapped": {name: count for name, (count, _) in fields},
             "unmapped_examples": {name: example for name, (_, example) in fields},
-            "unknown_values": self.unknown_values,
+            "unknown_values": drift.by_column(self.unknown),
             "ambiguous_day_order": {name: self.days[name] for name in DAY_ORDERS},
             "rejects_shown": self.rejects,
             "first_events": self.events,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.store import Commit
@@ -42,9 +43,12 @@ class LoadedFile:
     first_event: str | None
     last_event: str | None
     skipped: str | None = None
+    unknown_values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column -> text -> lines
 
     def as_json(self) -> dict[str, Any]:
         row = {key: value for key, value in vars(self).items() if key != "counts"}
+        if not self.unknown_values:
+            del row["unknown_values"]
         return {**row, **self.counts.as_json()}
 
 

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import catalog, changes, fates, inputs, mapping, normalize
+from pipeline import catalog, changes, drift, fates, inputs, mapping, normalize
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import AuditbookError, UsageError
@@ -173,11 +173,13 @@ def _load_file(
     plan = normalize.compile_mapping(chosen, settings_of(config, chosen, tenant)) if chosen else None
     counted: Counter[str] = Counter()
     times: list[str] = []
+    unknown: Counter[tuple[str, str]] = Counter()
     with one.open() as stream:
         for block in splitter.blocks(stream, BLOCK_BYTES):
             lines, events = fates.decide(connection, plan, block, one.name, digest, writers.commit_no)
             writers.add("lines.parquet", lines)
-            if events is not None:
+            if plan is not None and events is not None:
+                unknown.update(drift.unknown_values(connection, plan.watched))
                 writers.add("events.parquet", events)
                 times += fates.span(connection)
             counted.update(lines.column("fate").to_pylist())
@@ -185,7 +187,7 @@ def _load_file(
     return LoadedFile(
         one.name, digest, splitter.offset, chosen.source if chosen else None, tenant,
         chosen.version if chosen else None, Counts(splitter.line, *(counted[fate] for fate in FATES)),
-        min(times, default=None), max(times, default=None),
+        min(times, default=None), max(times, default=None), None, drift.by_column(unknown),
     )  # fmt: skip
 
 
@@ -215,3 +217,8 @@ def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:
         if one.counts.rejects:
             noun = "line" if one.counts.rejects == 1 else "lines"
             yield f"{one.file}: {one.counts.rejects} {noun} rejected; `auditbook rejects` shows them."
+        if one.unknown_values:
+            named = "; ".join(
+                f"{column}: {', '.join(list(v)[:5])}" for column, v in one.unknown_values.items()
+            )
+            yield f"{one.file}: its mapping has no word for {named}; `auditbook sources check` counts them."
