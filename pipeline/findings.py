@@ -108,7 +108,8 @@ _SUPPRESSED = """CREATE TABLE suppressed_findings AS
       SELECT 1 FROM finding_events fe
       JOIN events e USING (event_uid)
       JOIN actors a USING (actor_key)
-      WHERE fe.finding_id = f.finding_id AND lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email))))"""
+      WHERE fe.finding_id = f.finding_id
+        AND lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email))))"""
 
 # What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today).
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,

@@ -82,9 +82,7 @@ def _range(part: str, text: str) -> tuple[int, int]:
 
 def _bad_hours(text: str, part: str) -> UsageError:
     where = f' ("{part}")' if part != text else ""
-    return UsageError(
-        f'"{text}"{where} is not business hours.', hint=f"Expected something like {EXAMPLE}."
-    )
+    return UsageError(f'"{text}"{where} is not business hours.', hint=f"Expected something like {EXAMPLE}.")
 
 
 @cache
@@ -134,9 +132,7 @@ def check_holidays(item: str) -> str:
             hint='Expected a country ("US"), a country and region ("US-NY"), or a list of dates.',
         )
     if region and region not in known[country]:
-        raise UsageError(
-            f'"{region}" is no region of {country}.', hint=suggestion(region, known[country])
-        )
+        raise UsageError(f'"{region}" is no region of {country}.', hint=suggestion(region, known[country]))
     return item
 
 

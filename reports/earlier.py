@@ -52,7 +52,9 @@ def _gap(until: Instant, period: Period) -> str:
     between = period.since.at - until.at
     if between.total_seconds() <= 0:
         return "none: this period begins before that one ends, or where it ends"
-    return f"{count(between.days, 'day')} {count(between.seconds // 3600, 'hour')} between the two, in no review"
+    return (
+        f"{count(between.days, 'day')} {count(between.seconds // 3600, 'hour')} between the two, in no review"
+    )
 
 
 def _instant(text: str, where: ZoneInfo) -> Instant:

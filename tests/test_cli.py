@@ -137,8 +137,7 @@ def test_a_config_that_was_named_and_is_not_there(invoke: Invoke) -> None:
     result = invoke("load", PRINTAGO, "--config", "mine.toml")
     assert result.exit_code == 2
     assert (
-        result.stderr
-        == "auditbook: mine.toml does not exist. `auditbook init` writes one with comments.\n"
+        result.stderr == "auditbook: mine.toml does not exist. `auditbook init` writes one with comments.\n"
     )
 
 

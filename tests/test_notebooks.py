@@ -28,7 +28,9 @@ def test_first_look_leads_from_a_finding_to_its_lines(tmp_path: Path) -> None:
 
     NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
 
-    shown = {cell.source.splitlines()[-1]: cell.outputs[-1].data for cell in notebook.cells if cell.get("outputs")}
+    shown = {
+        cell.source.splitlines()[-1]: cell.outputs[-1].data for cell in notebook.cells if cell.get("outputs")
+    }
     assert "events" in shown["log"]["text/plain"]
     assert "Caleb Whitaker" in shown['deletions.by("actor_name", "source", "source_ip")']["text/html"]
     assert "Contact Deleted" in str(shown[")"])

@@ -15,12 +15,17 @@ from pipeline.mapping import shipped
 from pipeline.query import open as open_store
 
 HERE = Path(__file__).parent / "sources"
-SOURCES = sorted(path.name.removesuffix(".jsonl") for path in HERE.glob("*.jsonl") if ".expected" not in path.name)
+SOURCES = sorted(
+    path.name.removesuffix(".jsonl") for path in HERE.glob("*.jsonl") if ".expected" not in path.name
+)
 NOT_COMPARED = frozenset(
     {"event_uid", "file", "file_sha256", "mapping_version", "schema_version", "conflicts_with", "actor_key"}
 )
 CONFIG = from_dict(
-    {"organization": {"timezone": "UTC"}, "sources": {"bswagic": {"timezone": "Asia/Kolkata", "day_first": True}}}
+    {
+        "organization": {"timezone": "UTC"},
+        "sources": {"bswagic": {"timezone": "Asia/Kolkata", "day_first": True}},
+    }
 )
 
 
@@ -39,7 +44,9 @@ def test_lines_become_the_expected_events(source: str, store: Path) -> None:
     assert result.counts.read == (HERE / f"{source}.jsonl").read_bytes().count(b"\n")
     with open_store(store) as log:
         got = [sparse(event) for event in rows_as_json(log.sql("SELECT * FROM events ORDER BY line"))]
-    wanted = [json.loads(line) for line in (HERE / f"{source}.expected.jsonl").read_text("utf-8").splitlines()]
+    wanted = [
+        json.loads(line) for line in (HERE / f"{source}.expected.jsonl").read_text("utf-8").splitlines()
+    ]
     assert [event["line"] for event in got] == [event["line"] for event in wanted]
     for event, expected in zip(got, wanted, strict=True):
         assert event == expected
@@ -47,13 +54,19 @@ def test_lines_become_the_expected_events(source: str, store: Path) -> None:
 
 def sparse(event: dict[str, Any]) -> dict[str, Any]:
     """An event without what is null, empty or false: small enough to read."""
-    return {name: _sparse(name, value) for name, value in event.items() if name not in NOT_COMPARED and _says(value)}
+    return {
+        name: _sparse(name, value)
+        for name, value in event.items()
+        if name not in NOT_COMPARED and _says(value)
+    }
 
 
 def _sparse(name: str, value: Any) -> Any:
     if name not in ("changes", "related_entities", "communications"):
         return value
-    return [{key: inner for key, inner in one.items() if key in ("old", "new") or _says(inner)} for one in value]
+    return [
+        {key: inner for key, inner in one.items() if key in ("old", "new") or _says(inner)} for one in value
+    ]
 
 
 def _says(value: Any) -> bool:
