@@ -54,21 +54,22 @@ def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
 def _list(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """[{field, from, to}], under the names that the product gives them; `json`: the values are JSON written as text."""
     item = build.inside()
+    values = {side: item.json_at(entry[side]) if side in entry else "NULL::JSON" for side in ("old", "new")}
+    read = {side: _embedded(value) if entry.get("json") else value for side, value in values.items()}
+    there = {side: f"{value} IS NOT NULL" for side, value in values.items()}
+    parts = f"{{f: {item.text(entry['field'])}, old: {read['old']}, new: {read['new']}, "
+    parts += f"had: {there['old']}, has: {there['new']}}}"
+    members = f"list_transform({build.items(entry['path'])}, lambda {item.item}: {parts})"
+    return f"list_transform({members}, lambda c: {_change('c.f', 'c.old', 'c.new', 'c.had', 'c.has')})"
 
-    def side(name: str) -> tuple[str, str]:
-        if name not in entry:
-            return "NULL", "false"
-        value = item.json_at(entry[name])
-        text = f"json_extract_string({value}, '$')"
-        # A text that says nothing is no value; one that is not JSON after all stays the text that it is.
-        read = f"CASE WHEN json_type({value}) <> 'VARCHAR' THEN {value} WHEN trim({text}) = '' THEN NULL "
-        read += f"WHEN TRY_CAST({text} AS JSON) IS NOT NULL THEN json({text}) ELSE {value} END"
-        there = f"json_exists({item.item}, {quote(pointer(entry[name]))})"
-        return (f"({read})" if entry.get("json") else value), f"coalesce({there}, false)"
 
-    (old, old_there), (new, new_there) = side("old"), side("new")
-    made = _change(item.text(entry["field"]), old, new, old_there, new_there)
-    return f"list_transform({build.items(entry['path'])}, lambda {item.item}: {made})"
+def _embedded(value: str) -> str:
+    """A text that says nothing is no value; one that is not JSON after all stays the text that it is."""
+    text = f"json_extract_string({value}, '$')"
+    return (
+        f"CASE WHEN json_type({value}) <> 'VARCHAR' THEN {value} WHEN trim({text}) = '' THEN NULL "
+        f"WHEN TRY_CAST({text} AS JSON) IS NOT NULL THEN json({text}) ELSE {value} END"
+    )
 
 
 def _was(build: Expressions, entry: Dictionary[str, Any]) -> str:

@@ -50,6 +50,7 @@ class Expressions:
     columns: Dictionary[str, Any]
     texts: list[str] = field(default_factory=list)
     jsons: list[str] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     item: str | None = None
     depth: int = 0
@@ -74,8 +75,16 @@ class Expressions:
         return f"j{_position(self.jsons, pointer(path))}"
 
     def items(self, path: str) -> str:
-        """SQL for the members of the list at a path."""
-        return json_list(self.json_at(path))
+        """SQL for the members of the list at a path; those of a record's own list are made once."""
+        if self.item is not None:
+            return json_list(self.json_at(path))
+        return f"l{_position(self.lists, self.json_at(path))}"
+
+    def text_list(self, expression: Any) -> str:
+        """SQL for an expression as a list of texts."""
+        if isinstance(expression, dict) and "each" in expression:
+            return self._each(expression)
+        return text_list(self.json(expression))
 
     def inside(self) -> Expressions:
         """The compiler for one item of a list; its paths start at the item."""
@@ -107,7 +116,7 @@ class Expressions:
         if "first" in expression:
             return f"coalesce({', '.join(self.json(inner) for inner in expression['first'])})"
         if "each" in expression:
-            return self._each(expression)
+            return f"nullif(to_json({self._each(expression)}), '[]'::JSON)"
         if "list_where" in expression:
             return self._first_item(expression, lambda item: item.json(expression["value"]))
         if "when" in expression:
@@ -156,7 +165,7 @@ class Expressions:
         if "list_where" in expression:
             return self._first_item(expression, lambda item: item.text(expression["value"]))
         if "each" in expression:
-            return f"CAST({self._each(expression)} AS VARCHAR)"
+            return f"CAST({self.json(expression)} AS VARCHAR)"
         if "value" in expression:
             return quote(constant(expression["value"]))
         if "column" in expression:
@@ -197,7 +206,7 @@ class Expressions:
         if "when" in expression:
             members = f"list_filter({members}, lambda {item.item}: {item.condition(expression['when'])})"
         texts = f"list_transform({members}, lambda {item.item}: {item.text(expression['value'])})"
-        return f"nullif(to_json(list_filter({texts}, lambda x: x IS NOT NULL)), '[]'::JSON)"
+        return f"list_filter({texts}, lambda x: x IS NOT NULL)"
 
     def _object(self, members: Dictionary[str, Any]) -> str:
         """A JSON object of the members that say something; what is inside a member stays as it is."""
@@ -205,6 +214,8 @@ class Expressions:
         for key, expression in members.items():
             value = self.json(expression)
             says = f"json_type({value}) NOT IN ('NULL', 'VARCHAR') OR trim(json_extract_string({value}, '$')) <> ''"
+            if value.startswith("to_json("):  # made of a text, which is null when it says nothing
+                says = f"{self.text(expression)} IS NOT NULL"
             pairs.append(f"CASE WHEN {says} THEN {quote(_json_key(key))} || {value} END")
         inside = f"concat_ws(',', {', '.join(pairs)})"
         return f"CAST('{{' || nullif({inside}, '') || '}}' AS JSON)"

@@ -74,11 +74,9 @@ def _snake(sql: str) -> str:
 def _entity(sql: str) -> str:
     """One thing's type: `PrintJobs`, `print_jobs` and `PRINT_JOB` are all `print_job`."""
     word = _snake(sql)
-    return (
-        f"CASE WHEN {word} LIKE '%ies' THEN regexp_replace({word}, 'ies$', 'y') "
-        f"WHEN regexp_matches({word}, '(ch|sh|x|ss)es$') THEN regexp_replace({word}, 'es$', '') "
-        f"WHEN regexp_matches({word}, '(ss|us|is)$') THEN {word} ELSE regexp_replace({word}, 's$', '') END"
-    )
+    for plural, singular in (("ies$", "y"), ("(ch|sh|x|ss)es$", "\\1"), ("([^sui])s$", "\\1")):
+        word = f"regexp_replace({word}, '{plural}', '{singular}')"
+    return word
 
 
 def _host(sql: str) -> str:

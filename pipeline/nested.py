@@ -6,7 +6,7 @@ from collections.abc import Mapping as Dictionary
 from typing import Any
 
 from pipeline.columns import MESSAGE, RELATED
-from pipeline.expressions import Expressions, text_list
+from pipeline.expressions import Expressions
 from pipeline.modifiers import quote
 from pipeline.times import instant_of_iso
 
@@ -22,7 +22,7 @@ def _relation(build: Expressions, entry: Dictionary[str, Any]) -> str:
     inner = build.inside() if "each" in entry else build
     parts = {k: inner.text(entry[k]) if k in entry else "NULL" for k in ("type", "id", "name", "relation")}
     if "ids" in entry:
-        ids = text_list(build.json(entry["ids"]))
+        ids = build.text_list(entry["ids"])
         return (
             f"list_transform({ids}, lambda x: row({parts['type']}, x, NULL, {parts['relation']})::{RELATED})"
         )
@@ -42,7 +42,7 @@ def messages(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
 
 def _message(build: Expressions, entry: Dictionary[str, Any]) -> str:
     text = {key: build.text(entry[key]) if key in entry else "NULL" for key in MESSAGE_TEXTS}
-    lists = {key: text_list(build.json(entry[key])) if key in entry else "[]" for key in ("to", "cc", "bcc")}
+    lists = {key: build.text_list(entry[key]) if key in entry else "[]" for key in ("to", "cc", "bcc")}
     automated = build.condition(entry["automated"]) if "automated" in entry else "NULL"
     fields = [
         text["channel"], text["direction"], automated, text["sender"], lists["to"], lists["cc"], lists["bcc"],

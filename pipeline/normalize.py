@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline import changes, drift, nested, times
 from pipeline.columns import EVENT_COLUMNS
-from pipeline.expressions import Expressions, column_name, text_list
+from pipeline.expressions import Expressions, column_name, json_list
 from pipeline.mapping import Mapping
 from pipeline.mapping_check import referred
 from pipeline.modifiers import blank_null, quote
@@ -136,6 +136,8 @@ def _select(
         *layers,
     ]
     source = f"(SELECT * EXCLUDE (t, j), {', '.join(values)} FROM {source})"
+    if build.lists:
+        lower.insert(0, {f"l{n}": json_list(value) for n, value in enumerate(build.lists, 1)})
     for layer in lower:
         source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {source})"
     return f"""SELECT line_sha256, record_sha256,
@@ -186,7 +188,9 @@ def _instance(build: Expressions, rules: Dictionary[str, Any], settings: Setting
 def _column(build: Expressions, name: str, expression: Any) -> str:
     kind = EVENT_COLUMNS[name]
     if name in LIST_COLUMNS:
-        return text_list(build.json(expression))
+        return build.text_list(expression)
+    if name == "metadata" and "object" in expression:
+        return build.json(expression)
     if name == "metadata":
         value = build.json(expression)
         return f"CASE WHEN json_type({value}) IN ('NULL') OR {value} = '{{}}' THEN NULL ELSE {value} END"
@@ -201,8 +205,14 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
     """The record without the fields that were read: a merge patch of nulls, then without the objects it emptied."""
     read = [place for place in build.paths if not _counts(place)]
     patch = without([*read, *record.get("secret", []), *record.get("ignore", [])])
-    odd = [_when_not_object(build, key) for key, inner in patch.items() if isinstance(inner, dict)]
-    rest = f"json_merge_patch(record, {', '.join([quote(json.dumps(patch)), *odd])})::VARCHAR"
+    rest = f"json_merge_patch(record, {quote(json.dumps(patch))})"
+    parents = [key for key, inner in patch.items() if isinstance(inner, dict)]
+    if parents:
+        odd = [_when_not_object(place) for place in parents]
+        put_back = ", ".join(f"CASE WHEN {test} THEN {member} ELSE '{{}}' END" for test, member in odd)
+        any_odd = " OR ".join(test for test, _ in odd)
+        rest = f"CASE WHEN {any_odd} THEN json_merge_patch({rest}, {put_back}) ELSE {rest} END"
+    rest = f"({rest})::VARCHAR"
     for _ in range(
         2
     ):  # objects emptied two deep; the patterns match only where a key can start, never inside a text
@@ -211,11 +221,11 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
     return f"nullif({rest}, '{{}}')"
 
 
-def _when_not_object(build: Expressions, key: str) -> str:
-    """A value where the mapping expects an object to read from; it is put back, for nothing of it was read."""
-    value = build.json_at("/" + key.replace("~", "~0").replace("/", "~1"))
-    odd = f"json_type({value}) NOT IN ('OBJECT', 'NULL')"
-    return f"CASE WHEN {odd} THEN json_object({quote(key)}, {value}) ELSE '{{}}' END"
+def _when_not_object(key: str) -> tuple[str, str]:
+    """A value where the mapping expects an object to read from: when, and what is put back, for nothing was read."""
+    place = quote("/" + key.replace("~", "~0").replace("/", "~1"))
+    odd = f"coalesce(json_type(record, {place}) NOT IN ('OBJECT', 'NULL'), false)"
+    return odd, f"json_object({quote(key)}, json_extract(record, {place}))"
 
 
 def _counts(place: str) -> bool:
