@@ -1,4 +1,4 @@
-"""Rows -> json, jsonl, csv, parquet. The canonical text of an event and a finding is made here and nowhere else."""
+"""Rows -> json, jsonl, csv, parquet, ocsf. The canonical text of an event and a finding is made here alone."""
 
 from __future__ import annotations
 
@@ -49,13 +49,20 @@ def to_csv(rows: Iterable[Mapping[str, Any]], columns: list[str], *, guarded: bo
 
 def write(rows: Rows, path: Path) -> Path:
     """Write rows to a file by its ending, whole or not at all, readable by its owner only."""
-    makers = {".csv": _write_csv, ".jsonl": _write_jsonl, ".json": _write_json, ".parquet": _write_parquet}
-    if path.suffix not in makers:
+    makers = {
+        ".csv": _write_csv,
+        ".ocsf.jsonl": _write_ocsf,  # before what it ends in
+        ".jsonl": _write_jsonl,
+        ".json": _write_json,
+        ".parquet": _write_parquet,
+    }
+    write_rows = next((make for ending, make in makers.items() if path.name.endswith(ending)), None)
+    if write_rows is None:
         raise UsageError(
             f'"{path.suffix}" is not a format.', path=path, hint=f"Use one of {', '.join(makers)}."
         )
     temporary = path.with_name(f".{path.name}.tmp")
-    makers[path.suffix](rows, temporary)
+    write_rows(rows, temporary)
     temporary.chmod(0o600)
     os.replace(temporary, path)  # noqa: PTH105 - atomic, over an earlier export of the same name
     return path
@@ -70,6 +77,13 @@ def _write_csv(rows: Rows, path: Path) -> None:
 def _write_jsonl(rows: Rows, path: Path) -> None:
     with path.open("w", encoding="utf-8") as stream:
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_as_json(rows))
+
+
+def _write_ocsf(rows: Rows, path: Path) -> None:
+    from pipeline import ocsf
+
+    with path.open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ocsf.records(rows))
 
 
 def _write_json(rows: Rows, path: Path) -> None:

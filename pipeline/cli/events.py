@@ -24,17 +24,19 @@ COLUMNS = ("time_utc", "source", "actor", "action", "detail", "entity", "outcome
 @click.option("--entity", multiple=True, metavar="TYPE[:ID]", help="About this thing; bulk ids count.")
 @click.option("--since", metavar="TIME", help="Not before (2026-10-01, 2026-10-01T08:00, 24h, 7d).")
 @click.option("--until", metavar="TIME", help="Not after; a bare date includes that day.")
-@options.several(options.limit, options.shape, options.store, options.config)
+@options.several(options.limit, options.shape_of("ocsf"), options.store, options.config)
 def events(shape: str, limit: int | None, store: Path, config: Path | None, **filters: object) -> None:
     """The log, newest first. Filters: AND across, OR within one that is repeated.
 
-    A table shows 50 entries unless --limit says otherwise; csv, json and jsonl have all.
+    A table shows 50 entries unless --limit says otherwise; csv, json, jsonl and ocsf have all. ocsf is one OCSF 1.8
+    record a line, for other security tools.
 
     \b
     Examples:
       auditbook events --since 7d --action delete
       auditbook events --actor ana@example.com --actor "Ana Ruiz" --entity print_job
       auditbook events --source hoops --format csv > hoops.csv
+      auditbook events --since 24h --format ocsf > night.ocsf.jsonl
     """
     most = limit if limit is not None else DEFAULT_LIMIT if shape == "table" else 0
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()}
@@ -42,6 +44,10 @@ def events(shape: str, limit: int | None, store: Path, config: Path | None, **fi
         found = log.events(**given)
         if shape == "table":
             _table(found, most)
+        elif shape == "ocsf":
+            from pipeline import ocsf
+
+            output.lines(ocsf.records(found.limit(most)))
         else:
             output.rows(found.limit(most), shape, ())
 

@@ -36,10 +36,18 @@ verbose = click.option("-v", "--verbose", is_flag=True, help="Progress with the 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the summary."
 )
-shape = click.option(
-    "--format", "shape", type=click.Choice(["table", "csv", "json", "jsonl"]), default="table", show_default=True,
-    help="How rows are printed.",
-)  # fmt: skip
+SHAPES = ("table", "csv", "json", "jsonl")
+
+
+def shape_of(*more: str) -> Callable[[Command], Command]:
+    """How rows are printed: a table for people, the others for programs, `more` for some rows only."""
+    return click.option(
+        "--format", "shape", type=click.Choice([*SHAPES, *more]), default="table", show_default=True,
+        help="How rows are printed.",
+    )  # fmt: skip
+
+
+shape = shape_of()
 limit = click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N rows (0: all).")
 fail_on = click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 3 when such a finding, or a worse, is open."

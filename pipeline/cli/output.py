@@ -40,18 +40,23 @@ def rows(found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = 
 
 def structured(records: Sequence[Row], shape: str) -> None:
     """csv, json or jsonl."""
-    import json
-
     if shape == "json":
         document(records)
     elif shape == "jsonl":
-        for record in records:
-            print(json.dumps(record, ensure_ascii=False, default=str))
+        lines(records)
     else:
         from pipeline.export import to_csv
 
         for line in to_csv(records, list(records[0]) if records else []):
             sys.stdout.write(_ACTING_IN_CSV.sub(_shown, line))
+
+
+def lines(records: Iterable[Row]) -> None:
+    """One JSON object a line."""
+    import json
+
+    for record in records:
+        print(json.dumps(record, ensure_ascii=False, default=str))
 
 
 def document(value: object) -> None:
