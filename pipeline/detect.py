@@ -9,7 +9,8 @@ from __future__ import annotations
 import getpass
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -67,34 +68,33 @@ def detect(store: Path | str, *, config: Config, progress: Progress = lambda tex
     return result
 
 
-def evaluate(path: Path, config: Config, progress: Progress, interrupted: dict[str, Any]) -> DetectResult:
-    """The evaluation itself; the caller holds the lock. Raises after committing when a detector failed."""
+def evaluate(
+    path: Path, config: Config, progress: Progress, interrupted: dict[str, Any], day: date | None = None
+) -> DetectResult:
+    """The evaluation itself; the caller holds the lock. Raises after committing when a detector failed.
+
+    `day` is the one on which suppressions and decisions hold or have run out; without it, today.
+    """
     chosen = _enabled(config)
     chain = stores.commits(path)
     basis = _basis(chain, config, chosen)
-    with catalog.connect(path, config) as connection:
-        before = _current(connection)
-        if any(link.kind == "detect" and link.content["basis"] == basis for link in chain[-1:]):
-            covered = connection.execute(
-                "SELECT detector, status FROM detector_coverage WHERE newest"
-            ).fetchall()
-            return _result(Counter(), before, covered, (), None)
-        findings, covered_now, failed = _run_all(connection, chosen, config, progress)
+    last = next((link for link in reversed(chain) if link.kind == "detect"), None)
+    same_basis = last is not None and last.content["basis"] == basis
+    with _connected(path, config, day) as connection:
+        before, covered_before = _current(connection), _covered(connection)
+        if same_basis and not any(row["status"] == "failed" for row in covered_before):
+            return _result(Counter(), before, covered_before, (), None)
+        findings, coverage, failed = _run_all(connection, chosen, config, progress)
     rows = _differences(before, findings, {one.id for one in chosen} - set(failed))
-    coverage_rows = [_coverage_row(one) for one in covered_now]
-
-    def write(folder: Path) -> dict[str, int]:
-        return {
-            "findings.parquet": write_rows(folder / "findings.parquet", FINDING_ROWS, rows),
-            "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, coverage_rows),
-        }
-
-    content = {"basis": basis, "config": to_dict(config), "rules": {one.id: one.sha256 for one in chosen}}
-    done = stores.commit(path, "detect", content, write, {"interrupted": interrupted} if interrupted else {})
-    with catalog.connect(path, config) as connection:
+    covered: list[dict[str, object]] = [
+        {name: getattr(one, name) for name in COVERAGE_ROWS} for one in coverage
+    ]
+    done = None
+    if not (same_basis and not rows and covered == covered_before):
+        content = {"basis": basis, "config": to_dict(config), "rules": {one.id: one.sha256 for one in chosen}}
+        done = _commit(path, content, rows, covered, interrupted)
+    with _connected(path, config, day) as connection:
         now = _current(connection)
-    counted = Counter(str(row["change"]) for row in rows)
-    result = _result(counted, now, [(one.detector, one.status) for one in covered_now], tuple(failed), done)
     if failed:
         catalog.publish(path, config)
         raise AuditbookError(
@@ -102,7 +102,40 @@ def evaluate(path: Path, config: Config, progress: Progress, interrupted: dict[s
             + " ".join(failed.values()),
             hint="Mend or disable them, then run again.",
         )
-    return result
+    return _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(failed), done)
+
+
+@contextmanager
+def _connected(path: Path, config: Config, day: date | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    with catalog.connect(path, config) as connection:
+        if day is not None:
+            connection.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
+        yield connection
+
+
+def _commit(
+    path: Path,
+    content: dict[str, Any],
+    rows: Sequence[dict[str, object]],
+    covered: Sequence[dict[str, object]],
+    interrupted: dict[str, Any],
+) -> stores.Commit:
+    def write(folder: Path) -> dict[str, int]:
+        return {
+            "findings.parquet": write_rows(folder / "findings.parquet", FINDING_ROWS, rows),
+            "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, covered),
+        }
+
+    return stores.commit(path, "detect", content, write, {"interrupted": interrupted} if interrupted else {})
+
+
+def _covered(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
+    """What the newest evaluation said that it could see."""
+    names = ", ".join(COVERAGE_ROWS)
+    found = connection.execute(
+        f"SELECT {names} FROM detector_coverage WHERE newest ORDER BY commit_no"
+    ).fetchall()
+    return [dict(zip(COVERAGE_ROWS, row, strict=True)) for row in found]
 
 
 def review(
@@ -226,20 +259,16 @@ def _moment(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def _coverage_row(one: Coverage) -> dict[str, object]:
-    return {name: getattr(one, name) for name in COVERAGE_ROWS}
-
-
 def _result(
     counted: Counter[str],
     now: dict[str, dict[str, Any]],
-    covered: Sequence[tuple[str, str]],
+    covered: Sequence[dict[str, object]],
     failed: tuple[str, ...],
     done: stores.Commit | None,
 ) -> DetectResult:
     statuses: dict[str, set[str]] = {}
-    for name, status in covered:
-        statuses.setdefault(name, set()).add(status)
+    for row in covered:
+        statuses.setdefault(str(row["detector"]), set()).add(str(row["status"]))
     silent = sum("evaluated" not in found and "failed" not in found for found in statuses.values())
     standing = Counter(row["severity"] for row in now.values() if row["state"] in ("new", "open", "changed"))
     return DetectResult(

@@ -33,8 +33,9 @@ ENTITY = (
     "event_uid IN (SELECT event_uid FROM event_entities WHERE (? IS NULL OR entity_type = ?) AND "
     "(? IS NULL OR entity_id = ?)) OR (? IS NULL AND entity_type = ?)"
 )
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _AGO = re.compile(r"^(\d+)([hdw])$")
-_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_DATE = re.compile(r"^\d{4}-?\d{2}-?\d{2}$")
 
 
 def conditions(
@@ -69,21 +70,20 @@ def moment(
     if isinstance(text, datetime) and text.tzinfo:
         return text.astimezone(UTC)
     written = str(text).strip()
-    if ago := _AGO.match(written):
-        unit = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[ago.group(2)]
-        now = as_of if isinstance(as_of, datetime) else datetime.now(UTC)
-        return now - int(ago.group(1)) * unit
     try:
+        if ago := _AGO.match(written):
+            now = as_of if isinstance(as_of, datetime) else datetime.now(UTC)
+            return now - int(ago.group(1)) * UNITS[ago.group(2)]
         found = datetime.fromisoformat(written)
-    except ValueError as error:
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+        if end and _DATE.match(written):
+            found += timedelta(days=1)
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f'"{written}" is not a time.',
             hint="Write 2026-10-31, 2026-10-31T18:00, 2026-10-31T18:00Z, 24h or 7d.",
         ) from error
-    if found.tzinfo is not None:
-        return found.astimezone(UTC)
-    if end and _DATE.match(written):
-        found += timedelta(days=1)
     [(micros,)] = connection.execute(
         "SELECT epoch_us(timezone(?, ?::TIMESTAMP))", [zone, found.isoformat()]
     ).fetchall()

@@ -67,6 +67,7 @@ def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
 
 
 def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config) -> None:
+    """Findings, their events, decisions, suppressions and coverage, as tables of the catalog."""
     evaluations = [link.number for link in chain if link.kind == "detect"]
     newest = evaluations[-1] if evaluations else 0
     connection.execute(
@@ -78,12 +79,13 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
         FROM ({_rows(chain, "coverage.parquet", COVERAGE_ROWS)})"""
     )
     connection.execute(
-        "CREATE TABLE suppressions (detector VARCHAR, actor VARCHAR, owner VARCHAR, reason VARCHAR, until DATE)"
+        "CREATE TABLE suppressions (suppression BIGINT, detector VARCHAR, actor VARCHAR, source VARCHAR, "
+        "owner VARCHAR, reason VARCHAR, until DATE)"
     )
-    for s in config.suppressions:
+    for number, s in enumerate(config.suppressions, start=1):
         connection.execute(
-            "INSERT INTO suppressions VALUES (?, ?, ?, ?, ?)",
-            [s.detector, s.actor, s.owner, s.reason, s.until],
+            "INSERT INTO suppressions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [number, s.detector, s.actor, s.source, s.owner, s.reason, s.until],
         )
     connection.execute(_CURRENT_FINDINGS, {"newest": newest})
     connection.execute(
@@ -100,31 +102,38 @@ _CURRENT_FINDINGS = """CREATE TABLE current_findings AS
   FROM (SELECT *, min(commit_no) OVER (PARTITION BY finding_id) AS first_commit FROM finding_versions
         QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) last"""
 
-# Which findings a configured suppression covers: by its detector, and by every spelling of the person it names.
+# Which findings a configured suppression covers: by its detector, its source, and every spelling of the person it
+# names. Every event must be theirs: what somebody else did beside it is not covered.
 _SUPPRESSED = """CREATE TABLE suppressed_findings AS
-  SELECT f.finding_id, s.owner, s.reason, s.until FROM current_findings f JOIN suppressions s
+  SELECT f.finding_id, s.suppression, s.owner, s.reason, s.until FROM current_findings f JOIN suppressions s
     ON s.detector IN ('*', f.detector)
-    AND (s.actor IS NULL OR EXISTS (
+    AND NOT EXISTS (
       SELECT 1 FROM finding_events fe
       JOIN events e USING (event_uid)
-      JOIN actors a USING (actor_key)
+      LEFT JOIN actors a USING (actor_key)
       WHERE fe.finding_id = f.finding_id
-        AND lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email))))"""
+        AND NOT (coalesce(s.source = e.source, s.source IS NULL)
+          AND (s.actor IS NULL
+            OR coalesce(lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email)), false))))"""
 
-# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today).
+# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
+# decision is about the finding as it was then: one that changed since needs another.
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
     f.observed, f.expected, f.reason, f.events,
-    CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.status IS NOT NULL THEN 'reviewed'
-         WHEN s.finding_id IS NOT NULL THEN 'suppressed' ELSE f.base_state END AS state,
+    CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.commit_no > f.last_commit THEN 'reviewed'
+         WHEN s.finding_id IS NOT NULL THEN 'suppressed' WHEN d.status IS NOT NULL THEN 'changed'
+         ELSE f.base_state END AS state,
     d.status AS disposition, d.reviewer AS reviewed_by, d.reason AS review_reason, d.until AS review_until,
-    s.owner AS suppressed_by, s.reason AS suppression_reason, s.until AS suppressed_until, f.first_commit, f.last_commit
+    s.owner AS suppressed_by, s.reason AS suppression_reason, s.until AS suppressed_until,
+    f.first_commit, f.last_commit
   FROM current_findings f
   LEFT JOIN (SELECT * FROM dispositions
              WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)
              QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) d USING (finding_id)
   LEFT JOIN (SELECT * FROM suppressed_findings
-             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)
-             QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC) = 1) s USING (finding_id)"""
+             WHERE until >= coalesce(getvariable('as_of')::DATE, current_date)
+             QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC, suppression) = 1) s
+    USING (finding_id)"""
 
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, object]]) -> int:

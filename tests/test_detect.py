@@ -133,6 +133,26 @@ def test_a_review_stays_with_the_finding_until_its_day(store: Path, add: Callabl
     assert chain.verify(store).ok
 
 
+def test_a_decision_is_about_the_finding_as_it_was(store: Path, add: Callable[..., None]) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    detect.detect(store, config=config())
+    with pipeline.open(store) as log:
+        [finding] = log.findings().pl()["finding_id"].to_list()
+    detect.review(store, finding, status="accepted", by="Rev Iewer", reason="Five were planned.")
+    assert detect.detect(store, config=config()).commit is None, "a decision is no reason to evaluate again"
+
+    add(*(deletion(n, n / 60) for n in range(5, 500)), name="late.jsonl")
+    later = detect.detect(store, config=config())
+
+    assert sum(later.open_by_severity.values()) == 1, "495 more deletions were not what was accepted"
+    with pipeline.open(store) as log:
+        assert log.sql("SELECT state, disposition, reviewed_by FROM findings").pl().rows() == [
+            ("changed", "accepted", "Rev Iewer")
+        ]
+    detect.review(store, finding, status="escalated", by="Rev Iewer", reason="Far too many.")
+    assert [state for _, state, _ in findings(store)] == ["reviewed"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -176,6 +196,59 @@ def test_a_suppression_covers_every_spelling_of_a_person_until_its_day(
         assert log.sql("SELECT state, suppressed_by FROM findings").pl().rows() == [("suppressed", "Ops")]
         log.con.execute("SET VARIABLE as_of = DATE '2026-04-01'")
         assert log.sql("SELECT state, suppressed_by FROM findings").pl().rows() == [("new", None)]
+
+
+@pytest.mark.parametrize(
+    ("covers", "state"),
+    [
+        ({"actor": "ana@example.com"}, "new"),
+        ({"actor": "nobody@example.com"}, "new"),
+        ({"source": "hoops"}, "new"),
+        ({"source": "printago"}, "suppressed"),
+        ({}, "suppressed"),
+    ],
+)
+def test_a_suppression_covers_no_more_than_it_says(
+    store: Path, add: Callable[..., None], covers: dict[str, str], state: str
+) -> None:
+    """The finding rests on two people's events: Ana's suppression is not Ben's."""
+    rule = {
+        "detector": "logging_disabled",
+        "owner": "Ops",
+        "reason": "Known.",
+        "until": "2099-12-31",
+        **covers,
+    }
+    add(
+        {
+            **deletion(1, 0),
+            "action": "update",
+            "detailedAction": "auditLogs.disable",
+            "entityType": "Settings",
+        },
+        {**deletion(2, 9, "ben@example.com"), "action": "update", "detailedAction": "auditLogs.enable"},
+    )
+    detect.detect(store, config=from_dict({"suppressions": [rule]}))
+
+    with pipeline.open(store) as log:
+        assert log.sql("SELECT state FROM findings WHERE detector = 'logging_disabled'").pl().rows() == [
+            (state,)
+        ]
+
+
+def test_a_broken_detector_fails_every_run_until_it_is_mended(
+    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add({**deletion(1, 1), "actorEmail": None, "actorId": None})
+    rules = {"broken": detector.parse(BROKEN, name="broken", path="broken.sql")}
+    monkeypatch.setattr(detector, "shipped", lambda: rules)
+    heads = []
+    for _ in range(3):
+        with pytest.raises(AuditbookError, match=r"^1 of 1 detectors failed"):
+            detect.detect(store, config=from_dict({}))
+        heads.append(chain.verify(store).head)
+
+    assert heads[1:] == heads[:2], "the failure is on record once"
 
 
 def test_a_broken_detector_fails_the_run_and_costs_no_line(
