@@ -93,26 +93,45 @@ def _pair(build: Expressions, entry: Dictionary[str, Any]) -> str:
 
 def _before_after(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """Two objects (or JSON texts of objects): the leaves that differ, nested fields as dotted names."""
-    before, after = (_object(build, entry[side]) for side in ("before", "after"))
-    made = _change(
-        "coalesce(b.field, a.field)", "b.value", "a.value", "b.field IS NOT NULL", "a.field IS NOT NULL"
+    before, after = (build.once(_leaves(build, entry[side])) for side in ("before", "after"))
+    fields, values = (
+        build.once(f"list_transform({after}, lambda x: x.{part})") for part in ("field", "value")
     )
-    return f"""coalesce((SELECT list({made} ORDER BY coalesce(b.place, a.place + 1000000), coalesce(b.field, a.field))
-      FROM (SELECT unnest({before}, recursive := true)) b
-      FULL JOIN (SELECT unnest({after}, recursive := true)) a ON a.field = b.field
-      WHERE a.value IS DISTINCT FROM b.value OR a.value = {REDACTED}), [])"""
+    place = f"list_position({fields}, b.field)"
+    found = f"{{f: b.field, old: b.value, new: {values}[{place}], had: true, has: {place} IS NOT NULL}}"
+    kept = f"list_transform({before}, lambda b: {found})"
+    former = build.once(f"list_transform({before}, lambda x: x.field)")
+    fresh = f"list_filter({after}, lambda a: NOT list_contains({former}, a.field))"
+    added = (
+        f"list_transform({fresh}, lambda a: {{f: a.field, old: NULL, new: a.value, had: false, has: true}})"
+    )
+    differ = f"c.old IS DISTINCT FROM c.new OR c.new = {REDACTED}"
+    both = f"list_filter(list_concat({kept}, {added}), lambda c: {differ})"
+    return f"list_transform({both}, lambda c: {_change('c.f', 'c.old', 'c.new', 'c.had', 'c.has')})"
 
 
-def _object(build: Expressions, path: str) -> str:
-    """The leaves of an object as a list of (field, value, place)."""
+def _leaves(build: Expressions, path: str) -> str:
+    """The leaves of an object as a list of (field, value)."""
     value = build.json_at(path)
     return f"leaves(CASE json_type({value}) WHEN 'VARCHAR' THEN TRY_CAST({build.text(path)} AS JSON) ELSE {value} END)"
 
 
-# Leaves: everything that is not an object with members; lists are compared whole, so what is inside them is left out.
-LEAVES_MACRO = r"""CREATE OR REPLACE TEMP MACRO leaves(whole) AS (
-  SELECT list({
-    'field': replace(replace(replace(regexp_replace(fullkey, '^\$\.', ''), '\"', chr(1)), '"', ''), chr(1), '"'),
-    'value': value::VARCHAR, 'place': place} ORDER BY place)
-  FROM (SELECT fullkey, value, type, id AS place FROM json_tree(whole))
-  WHERE fullkey <> '$' AND (type <> 'OBJECT' OR value = '{}') AND NOT regexp_matches(fullkey, '\[\d+\](\.|\[|$)'))"""
+def _leaves_macro(depth: int) -> str:
+    """Leaves: everything that is not an object with members; lists are compared whole, as is what lies too deep."""
+    member, value = f"m{depth}", f"coalesce(m{depth}.value, 'null'::JSON)"
+    leaf = f"[{{field: prefix || {member}.key, value: {value}::VARCHAR}}]"
+    if depth < DEEPEST:
+        inner = f"leaves_{depth + 1}({value}, prefix || {member}.key || '.')"
+        leaf = f"CASE WHEN json_type({value}) = 'OBJECT' AND {value} <> '{{}}' THEN {inner} ELSE {leaf} END"
+    return f"""CREATE OR REPLACE TEMP MACRO leaves_{depth}(whole, prefix) AS flatten(list_transform(
+      map_entries(CAST(whole AS MAP(VARCHAR, JSON))), lambda {member}: {leaf}))"""
+
+
+DEEPEST = 6
+LEAVES_MACRO = ";".join(
+    [
+        *(_leaves_macro(depth) for depth in range(DEEPEST, 0, -1)),
+        """CREATE OR REPLACE TEMP MACRO leaves(whole) AS
+        CASE WHEN json_type(whole) = 'OBJECT' THEN leaves_1(whole, '') ELSE [] END""",
+    ]
+)

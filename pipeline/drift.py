@@ -64,7 +64,7 @@ def unmapped_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[in
     """Dotted field -> events of the block that have it and an example of its value."""
     rows = connection.execute(
         f"""SELECT leaf.field, count(*), left(min(leaf.value), {EXAMPLE})
-        FROM (SELECT unnest(leaves(unmapped)) AS leaf FROM decided WHERE fate = 'event' AND unmapped IS NOT NULL)
+        FROM (SELECT unnest(leaves(unmapped::JSON)) AS leaf FROM decided WHERE fate = 'event' AND unmapped IS NOT NULL)
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST * 10}"""
     ).fetchall()
     return {field: (count, example) for field, count, example in rows}

@@ -13,7 +13,9 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.modifiers import NAMES, blank_null, constant, mapped, modified, quote
+from pipeline.modifiers import (
+    NAMES, blank_null, constant, json_list, length, mapped, modified, quote, text_list,
+)  # fmt: skip
 from pipeline.paths import pointer, segments
 
 TESTS = ("is", "in", "matches", "exists", "starts", "ends", "equals", "type")
@@ -28,21 +30,6 @@ JSON_TYPES = {
 }
 
 
-def json_list(sql: str) -> str:
-    """A JSON array as a list of JSON values, one object as a list of it, anything else as an empty list."""
-    kind = f"json_type({sql})"
-    return f"(CASE {kind} WHEN 'ARRAY' THEN CAST({sql} AS JSON[]) WHEN 'OBJECT' THEN [{sql}]::JSON[] ELSE [] END)"
-
-
-def text_list(sql: str) -> str:
-    """A JSON array as a list of texts, one value as a list of it, null and blank as an empty list."""
-    return (
-        f"(CASE WHEN json_type({sql}) = 'ARRAY' THEN "
-        f"list_filter(CAST({sql} AS VARCHAR[]), lambda x: x IS NOT NULL) "
-        f"WHEN trim(json_extract_string({sql}, '$')) <> '' THEN [json_extract_string({sql}, '$')] ELSE [] END)"
-    )
-
-
 @dataclass
 class Expressions:
     """Compiles expressions and conditions; remembers which paths of the record and which keys at all were read."""
@@ -50,7 +37,7 @@ class Expressions:
     columns: Dictionary[str, Any]
     texts: list[str] = field(default_factory=list)
     jsons: list[str] = field(default_factory=list)
-    lists: list[str] = field(default_factory=list)
+    made_once: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     item: str | None = None
     depth: int = 0
@@ -78,7 +65,11 @@ class Expressions:
         """SQL for the members of the list at a path; those of a record's own list are made once."""
         if self.item is not None:
             return json_list(self.json_at(path))
-        return f"l{_position(self.lists, self.json_at(path))}"
+        return self.once(json_list(self.json_at(path)))
+
+    def once(self, sql: str) -> str:
+        """The name under which a value that many ask for is made once; a later one may use an earlier one."""
+        return f"once_{_position(self.made_once, sql)}"
 
     def text_list(self, expression: Any) -> str:
         """SQL for an expression as a list of texts."""
@@ -176,7 +167,7 @@ class Expressions:
             parts = ", ".join(self.text(inner) for inner in expression["concat"])
             return f"nullif(concat_ws({quote(expression.get('with', ' '))}, {parts}), '')"
         if "length" in expression:
-            return _length(self.json(expression["length"]))
+            return length(self.json(expression["length"]))
         if "when" in expression:
             return self._cases(expression, self.text)
         if "object" in expression:
@@ -241,13 +232,6 @@ def _position(places: list[str], place: str) -> int:
     if place not in places:
         places.append(place)
     return places.index(place) + 1
-
-
-def _length(sql: str) -> str:
-    return (
-        f"CASE json_type({sql}) WHEN 'ARRAY' THEN json_array_length({sql})::VARCHAR "
-        f"WHEN 'OBJECT' THEN len(json_keys({sql}))::VARCHAR END"
-    )
 
 
 def _json_key(key: str) -> str:

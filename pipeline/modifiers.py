@@ -1,4 +1,4 @@
-"""SQL for what may be done to one text: quoting, splitting, spelling, looking up. Used by the mapping compiler."""
+"""SQL for what may be done to one value: quoting, splitting, spelling, looking up, counting. Of the mapping compiler."""
 
 from __future__ import annotations
 
@@ -23,6 +23,29 @@ def constant(value: object) -> str:
 def blank_null(sql: str) -> str:
     """Text of nothing but white space is no value."""
     return f"CASE WHEN trim({sql}) <> '' THEN {sql} END"
+
+
+def json_list(sql: str) -> str:
+    """A JSON array as a list of JSON values, one object as a list of it, anything else as an empty list."""
+    kind = f"json_type({sql})"
+    return f"(CASE {kind} WHEN 'ARRAY' THEN CAST({sql} AS JSON[]) WHEN 'OBJECT' THEN [{sql}]::JSON[] ELSE [] END)"
+
+
+def text_list(sql: str) -> str:
+    """A JSON array as a list of texts, one value as a list of it, null and blank as an empty list."""
+    return (
+        f"(CASE WHEN json_type({sql}) = 'ARRAY' THEN "
+        f"list_filter(CAST({sql} AS VARCHAR[]), lambda x: x IS NOT NULL) "
+        f"WHEN trim(json_extract_string({sql}, '$')) <> '' THEN [json_extract_string({sql}, '$')] ELSE [] END)"
+    )
+
+
+def length(sql: str) -> str:
+    """How many members a JSON list or object has, as text."""
+    return (
+        f"CASE json_type({sql}) WHEN 'ARRAY' THEN json_array_length({sql})::VARCHAR "
+        f"WHEN 'OBJECT' THEN len(json_keys({sql}))::VARCHAR END"
+    )
 
 
 def modified(sql: str, expression: Dictionary[str, Any]) -> str:

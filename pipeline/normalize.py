@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline import changes, drift, nested, times
 from pipeline.columns import EVENT_COLUMNS
-from pipeline.expressions import Expressions, column_name, json_list
+from pipeline.expressions import Expressions, column_name
 from pipeline.mapping import Mapping
 from pipeline.mapping_check import referred
 from pipeline.modifiers import blank_null, quote
@@ -136,8 +136,7 @@ def _select(
         *layers,
     ]
     source = f"(SELECT * EXCLUDE (t, j), {', '.join(values)} FROM {source})"
-    if build.lists:
-        lower.insert(0, {f"l{n}": json_list(value) for n, value in enumerate(build.lists, 1)})
+    lower[:0] = [{f"once_{n}": value} for n, value in enumerate(build.made_once, 1)]
     for layer in lower:
         source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {source})"
     return f"""SELECT line_sha256, record_sha256,
