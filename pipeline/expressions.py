@@ -14,7 +14,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.modifiers import (
-    NAMES, blank_null, constant, json_list, length, mapped, modified, quote, text_list,
+    NAMES,
+    blank_null,
+    constant,
+    json_list,
+    length,
+    mapped,
+    modified,
+    quote,
+    text_list,
 )  # fmt: skip
 from pipeline.paths import pointer, segments
 

@@ -1,4 +1,4 @@
-"""SQL for what may be done to one value: quoting, splitting, spelling, looking up, counting. Of the mapping compiler."""
+"""SQL for what may be done to one value: quoting, splitting, spelling, looking up, counting. Of the compiler."""
 
 from __future__ import annotations
 
