@@ -67,7 +67,7 @@ class Log:
 
     def sql(self, query: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> Rows:
         """Any SELECT over the tables of the store."""
-        return Rows(self.con, query, parameters if parameters is not None else ())
+        return Rows(self.con, query, parameters if parameters is not None else (), whole=True)
 
     def events(self, **filters: object) -> Rows:
         """The events that match; keywords as on the command line, lists mean OR. Newest first."""
@@ -127,6 +127,7 @@ class Rows:
     query: str
     values: Sequence[object] | Mapping[str, object] = ()
     most: int | None = None
+    whole: bool = False  # somebody's own query, which may have a LIMIT already
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -135,7 +136,10 @@ class Rows:
     @property
     def sql(self) -> str:
         """The SQL as it will be run."""
-        return self.query + (f" LIMIT {self.most}" if self.most is not None else "")
+        if self.most is None:
+            return self.query
+        query = f"SELECT * FROM ({self.query.rstrip().rstrip(';')}\n)" if self.whole else self.query
+        return f"{query} LIMIT {self.most}"
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         return self.con.sql(self.sql, params=self.values or None)
@@ -196,7 +200,10 @@ class Rows:
             if set(SHOWN) <= set(shown.columns)
             else shown.columns
         )
-        return str(shown.select(wanted)._repr_html_())
+        import polars
+
+        with polars.Config(fmt_str_lengths=160, tbl_rows=-1, tbl_cols=-1):
+            return str(shown.select(wanted)._repr_html_())
 
 
 SHOWN = (
