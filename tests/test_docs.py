@@ -28,7 +28,10 @@ def reference() -> str:
     parts = ["# Commands\n\nMade from the command's own help (`make accept`).\n"]
 
     def add(command: click.Command, words: list[str]) -> None:
-        context = click.Context(command, info_name=" ".join(words), max_content_width=100, terminal_width=100)
+        context = click.Context(
+            command, info_name=" ".join(words), max_content_width=100, terminal_width=100,
+            help_option_names=["-h", "--help"],
+        )  # fmt: skip
         parts.append(f"## {' '.join(words)}\n\n```text\n{command.get_help(context)}\n```\n")
         for name, inner in getattr(command, "commands", {}).items():
             add(inner, [*words, name])
