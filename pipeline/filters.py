@@ -51,16 +51,26 @@ def conditions(
             where.append("(" + " OR ".join([sql] * len(chosen)) + ")")
             values += [value for value in chosen for _ in range(sql.count("?"))]
     if chosen := several(filters.get("entity")):
+        _check_types(connection, [str(entity) for entity in chosen])
         where.append("(" + " OR ".join([ENTITY] * len(chosen)) + ")")
         values += [value for entity in chosen for value in _entity_values(str(entity))]
-    as_of = filters.get("as_of")
-    for name, sign in (("since", ">="), ("until", "<")):
-        if filters.get(name) is not None:
-            where.append(f"occurred_at {sign} ?::TIMESTAMPTZ")
-            values.append(
-                moment(connection, zone, filters[name], end=name == "until", as_of=as_of).isoformat()
-            )
+    for sign, bound in _bounds(connection, zone, filters):
+        where.append(f"occurred_at {sign} ?::TIMESTAMPTZ")
+        values.append(bound.isoformat())
     return " AND ".join(where), values
+
+
+def _bounds(
+    connection: duckdb.DuckDBPyConnection, zone: str, filters: Mapping[str, object]
+) -> list[tuple[str, datetime]]:
+    since, until = (
+        None if filters.get(name) is None
+        else moment(connection, zone, filters[name], end=name == "until", as_of=filters.get("as_of"))
+        for name in ("since", "until")
+    )  # fmt: skip
+    if since and until and since >= until:
+        raise UsageError(f"--until ({until:%Y-%m-%d %H:%M}Z) is not after --since ({since:%Y-%m-%d %H:%M}Z).")
+    return [(sign, bound) for sign, bound in ((">=", since), ("<", until)) if bound is not None]
 
 
 def moment(
@@ -110,6 +120,7 @@ def fold_entity(kind: str) -> str | None:
 
 
 def _check_values(connection: duckdb.DuckDBPyConnection, name: str, chosen: Sequence[object]) -> None:
+    """What has a closed list is held against it."""
     if name in VOCABULARIES:
         allowed: Sequence[str] = VOCABULARIES[name]
     elif name == "source":
@@ -120,12 +131,44 @@ def _check_values(connection: duckdb.DuckDBPyConnection, name: str, chosen: Sequ
             "SELECT DISTINCT instance FROM events WHERE instance IS NOT NULL ORDER BY 1"
         )
         allowed = [row[0] for row in rows.fetchall()]
+    elif name == "actor":
+        _check_actors(connection, chosen)
+        return
     else:
         return
     for value in chosen:
         if value not in allowed:
             raise UsageError(
                 f'"{value}" is not a known {name}.', hint=f"Known are: {', '.join(allowed) or 'none'}."
+            )
+
+
+def _check_actors(connection: duckdb.DuckDBPyConnection, chosen: Sequence[object]) -> None:
+    """A person whom no event names is a slip of the pen more often than a question."""
+    for value in chosen:
+        sql = FILTERS["actor"]
+        asked = f"SELECT 1 FROM events WHERE {sql} LIMIT 1"
+        if not connection.execute(asked, [value] * sql.count("?")).fetchall():
+            rows = connection.execute(
+                "SELECT DISTINCT unnest([person, display_name, email]) FROM actors"
+            ).fetchall()
+            names = sorted(row[0] for row in rows if row[0])
+            near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(near)}?" if near else "`auditbook sources actors` lists them."
+            raise UsageError(f'"{value}" is no actor of this store.', hint=hint)
+
+
+def _check_types(connection: duckdb.DuckDBPyConnection, entities: Sequence[str]) -> None:
+    rows = connection.execute(
+        "SELECT DISTINCT entity_type FROM event_entities UNION SELECT DISTINCT entity_type FROM events"
+    ).fetchall()
+    types = sorted(row[0] for row in rows if row[0])
+    for entity in entities:
+        kind = fold_entity(entity.partition(":")[0])
+        if kind is not None and kind not in types:
+            raise UsageError(
+                f'"{entity.partition(":")[0]}" is no entity type of this store.',
+                hint=f"Known are: {', '.join(types) or 'none'}.",
             )
 
 

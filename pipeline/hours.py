@@ -123,7 +123,10 @@ def _examples(names: list[str]) -> list[str]:
 def check_holidays(item: str) -> str:
     """A date, a country (US) or a country and region (US-NY); anything else is an error that says which there are."""
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", item):
-        return date.fromisoformat(item).isoformat()
+        try:
+            return date.fromisoformat(item).isoformat()
+        except ValueError as error:
+            raise UsageError(f'"{item}" is no day of the calendar.') from error
     country, _, region = item.partition("-")
     known: Mapping[str, list[str]] = almanac.list_supported_countries(include_aliases=False)
     if country not in known:
