@@ -30,7 +30,7 @@ def note(store: Path, report: dict[str, Any]) -> bool:
 def unrecorded(store: Path, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The noted reports that no record has yet, in the order in which they were made."""
     try:
-        lines = (store / NOTES).read_text("utf-8").splitlines()
+        lines = (store / NOTES).read_text("utf-8", errors="replace").split("\n")
     except OSError:
         return []
     known = recorded(records)

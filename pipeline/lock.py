@@ -43,10 +43,16 @@ def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
 
 
 def _told(store: Path, interrupted: dict[str, Any]) -> bool:
-    return not interrupted or any(
-        json.loads((folder / "record.json").read_bytes())["run"].get("interrupted") == interrupted
-        for folder in folders(store)[-2:]
-    )
+    return not interrupted or any(_tells(folder, interrupted) for folder in folders(store)[-2:])
+
+
+def _tells(folder: Path, interrupted: dict[str, Any]) -> bool:
+    """A record that cannot be read tells nothing; whoever reads the chain says what is wrong with it."""
+    try:
+        told = json.loads((folder / "record.json").read_bytes())["run"].get("interrupted")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return bool(told == interrupted)
 
 
 def _remove_unfinished(store: Path) -> None:

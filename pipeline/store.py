@@ -26,7 +26,8 @@ from pipeline.errors import AuditbookError, UsageError
 
 FORMAT = 1
 GENESIS = "0" * 64
-LIBRARIES = ("auditbook", "duckdb", "pyarrow")
+# What judges, times, counts or writes: another version of any of these may come to another outcome.
+LIBRARIES = ("auditbook", "duckdb", "holidays", "jiter", "msgspec", "polars", "pyarrow", "tzdata")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def as_utf8(text: str) -> str:
+    """Text of the machine (a file's name, an argument) with every byte that is not UTF-8 shown as \\xff."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
 def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -72,6 +78,7 @@ def create(store: Path) -> None:
     """Make the store's folder, private to its owner; an existing one is left as it is."""
     if store.exists() and not store.is_dir():
         raise AuditbookError("is a file, a store is a folder.", path=store, hint="Give another --store.")
+    _refuse_unusable(store)
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
         for folder in (store, store / "commits"):
@@ -80,6 +87,14 @@ def create(store: Path) -> None:
                 folder.chmod(0o700)
     except OSError as error:
         raise AuditbookError(f"cannot be made: {error.strerror}.", path=store) from error
+
+
+def _refuse_unusable(store: Path) -> None:
+    """DuckDB takes what follows a question mark for options, and knows names in UTF-8 only."""
+    place = str(store.resolve())
+    problem = "has a question mark in its path" if "?" in place else "has a path that is not UTF-8"
+    if "?" in place or os.fsencode(place) != place.encode("utf-8", "surrogatepass"):
+        raise UsageError(f"{problem}, where DuckDB cannot write.", path=store, hint="Give another --store.")
 
 
 def exists(store: Path) -> bool:
@@ -161,9 +176,7 @@ def commit(
         reports = issued.unrecorded(store, [link.record for link in chain])
         told = {**(run or {}), **({"reports": reports} if reports else {})}
         record = _record(chain, kind, content, temporary, rows, told)
-        (temporary / "record.json").write_text(
-            json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-        )
+        _write_record(temporary / "record.json", record)
         _make_durable(temporary)
         temporary.rename(folder)
         fsync(folder.parent)
@@ -211,10 +224,18 @@ def _record(
     }
     who = {
         "user": _user(), "host": socket.gethostname(), "python": platform.python_version(),
-        "arguments": sys.argv[1:], "committed": now(), **run,
+        "arguments": [as_utf8(text) for text in sys.argv[1:]], "committed": now(), **run,
     }  # fmt: skip
     record = {"content": content, "run": who, "head": head_of(content)}
     return {**record, "seal": seal_of(chain[-1].record["seal"] if chain else GENESIS, record)}
+
+
+def _write_record(path: Path, record: dict[str, Any]) -> None:
+    """Written and read back: a record that says something else once it is committed would break the chain for good."""
+    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")
+    if canonical(json.loads(path.read_bytes())) != canonical(record):
+        raise AuditbookError("does not read as it was written; nothing was committed.", path=path)
 
 
 def _make_durable(folder: Path) -> None:
@@ -239,6 +260,6 @@ def now() -> str:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        return as_utf8(getpass.getuser())
     except (KeyError, OSError):
         return str(os.getuid())

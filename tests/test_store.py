@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 import pipeline
-from pipeline.errors import AuditbookError, StoreBusyError
+from pipeline.errors import AuditbookError, StoreBusyError, UsageError
 from pipeline.ledger import LoadResult
 from pipeline.load import load
 from pipeline.lock import locked
@@ -162,6 +162,36 @@ def test_a_full_disk_is_an_error_and_costs_nothing(
     assert loaded(store, str(tmp_path / "a.jsonl")).head != "0" * 64
 
 
+@pytest.mark.parametrize("encoding", [{"PYTHONIOENCODING": "latin-1"}, {}])
+def test_the_languages_encoding_does_not_matter(
+    store: Path, tmp_path: Path, auditbook: Auditbook, encoding: dict[str, str]
+) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", **encoding}
+    put(tmp_path / "Zoë €.jsonl", lines(1, 3))
+
+    done = auditbook("load", tmp_path / "Zoë €.jsonl", env=ascii_only)
+
+    assert (done.returncode, done.stderr) == (0, "loading Zoë €.jsonl\n")
+    assert pipeline.verify(store).ok
+    assert record(store, 1)["content"]["inputs"][0]["file"] == "Zoë €.jsonl"
+    assert auditbook("verify", env=ascii_only).returncode == 0
+
+
+def test_a_record_that_reads_otherwise_is_not_committed(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def harmed(path: Path, text: str, **how: Any) -> int:
+        return write(path, text.replace("a.jsonl", "b.jsonl") if path.name == "record.json" else text, **how)
+
+    monkeypatch.setattr(Path, "write_text", harmed)
+    with pytest.raises(AuditbookError, match="nothing was committed"):
+        loaded(store, put(tmp_path / "a.jsonl", lines(1, 3)))
+
+    assert commits(store) == []
+
+
 # One at a time
 
 
@@ -255,7 +285,9 @@ def test_the_record_says_what_and_who(made: Path, tmp_path: Path) -> None:
     assert {name: said["rows"] for name, said in first["content"]["files"].items()} == {
         "events.parquet": 3, "lines.parquet": 4
     }  # fmt: skip
-    assert set(first["content"]["versions"]) == {"auditbook", "duckdb", "pyarrow"}
+    assert set(first["content"]["versions"]) == {
+        "auditbook", "duckdb", "holidays", "jiter", "msgspec", "polars", "pyarrow", "tzdata"
+    }  # fmt: skip
 
 
 def test_the_manifest_is_a_copy_of_the_records(made: Path) -> None:
@@ -292,6 +324,32 @@ def test_a_record_that_cannot_be_read_is_an_error_and_no_empty_store(made: Path,
         pipeline.open(made)
 
     assert str(told.value) == f"{broken} cannot be read. `auditbook verify` says what is broken."
+
+
+def test_a_broken_record_after_an_interrupted_run_is_a_sentence(made: Path, tmp_path: Path) -> None:
+    (made / "lock").write_text('{"pid": 1, "host": "there", "started": "2026-10-01T00:00:00Z"}')
+    (made / "commits/000002/record.json").write_text("{")
+
+    with pytest.raises(AuditbookError, match=r"record\.json cannot be read\. `auditbook verify` says"):
+        loaded(made, put(tmp_path / "c.jsonl", line(9)))
+
+    assert json.loads((made / "lock").read_text())["host"] == "there", "no commit has told it yet"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("what?", "has a question mark in its path"), ("\udcff", "has a path that is not UTF-8")],
+)
+def test_where_the_database_could_not_be_written_no_store_is_made(
+    tmp_path: Path, name: str, why: str
+) -> None:
+    export = put(tmp_path / "a.jsonl", lines(1, 3))
+
+    with pytest.raises(UsageError) as told:
+        loaded(tmp_path / name, export)
+
+    assert str(told.value).endswith(f"{why}, where DuckDB cannot write. Give another --store.")
+    assert not (tmp_path / name).exists()
 
 
 def test_what_is_no_store_is_said(store: Path, tmp_path: Path) -> None:

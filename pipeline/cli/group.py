@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -27,6 +28,7 @@ class Root(click.Group):
         return list(self.commands)
 
     def main(self, *arguments: Any, **settings: Any) -> Any:
+        _speak_utf8()
         try:
             code = super().main(
                 *arguments, **{"prog_name": "auditbook", **settings, "standalone_mode": False}
@@ -39,9 +41,7 @@ class Root(click.Group):
         except click.ClickException as error:
             code = _told(_words(error), error.exit_code)
         except (KeyboardInterrupt, click.Abort):
-            code = _told(
-                "stopped; what was committed stays, and the next run goes on from there.", INTERRUPTED
-            )
+            code = _told(STOPPED, INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -66,6 +66,16 @@ class Nouns(click.Group):
         if not args or (args[0] not in known and args[0].startswith("-")):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+
+def _speak_utf8() -> None:
+    """Files and pipes are UTF-8 whatever the machine's language; a terminal shows what it can, the rest escaped."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                encoding=None if stream.isatty() else "utf-8",
+                errors="replace" if stream is sys.stdin else "backslashreplace",
+            )
 
 
 def _told(sentence: str, code: int) -> int:

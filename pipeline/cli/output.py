@@ -15,7 +15,7 @@ PIPE, GAP, NARROWEST = 10_000, 3, 5
 WIDEST = 100  # what a table on a pipe shows of one text; csv and json have all of it
 
 # Everything that moves a cursor, rings, hides or turns text around: C0, DEL, C1, bidirectional and zero-width marks.
-_ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _ACTING_IN_CSV = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
