@@ -6,6 +6,7 @@ import glob
 import hashlib
 import io
 import lzma
+import os
 import shutil
 import sys
 import tempfile
@@ -18,14 +19,22 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.store import as_utf8
 from pipeline.unpack import Xz
 
 LINES = (".jsonl", ".ndjson")
-LATER = (".json", ".csv")
+LOOKS_LIKE_ONE = (".jsonl", ".ndjson", ".json", ".csv")
 COMPRESSED = {"": None, ".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 READABLE = tuple(form + packed for form in LINES for packed in COMPRESSED)
-EXPORTS = READABLE + tuple(form + packed for form in LATER for packed in COMPRESSED)
+OWN_FILES = (
+    "manifest.jsonl",
+    "reports.jsonl",
+)  # what a store has beside its commits and could be taken for one
 TROUBLE = (OSError, EOFError, lzma.LZMAError)
+
+
+class UnreadableError(AuditbookError):
+    """The file cannot be read to its end; inside a folder it is left out on record, and the rest loads."""
 
 
 class Reader:
@@ -47,8 +56,8 @@ class Reader:
         return self._digest.hexdigest()
 
 
-def _unreadable(path: Path, error: Exception) -> AuditbookError:
-    return AuditbookError(f"cannot be read: {getattr(error, 'strerror', None) or error}.", path=path)
+def _unreadable(path: Path, error: Exception) -> UnreadableError:
+    return UnreadableError(f"cannot be read: {getattr(error, 'strerror', None) or error}.", path=path)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,12 @@ class Input:
 
     @property
     def readable(self) -> bool:
-        return self.path.name.endswith(READABLE) or self.path.name == "stdin"
+        return self.path.name.lower().endswith(READABLE) or self.path.name == "stdin"
+
+    @property
+    def size(self) -> int:
+        """As it lies there; 0 for a link to nothing."""
+        return self.path.stat().st_size if self.path.exists() else 0
 
     @contextmanager
     def open(self) -> Iterator[Reader]:
@@ -81,12 +95,14 @@ class Input:
             return stream.sha256()
 
     def _unpacked(self) -> BinaryIO:
-        codec = COMPRESSED.get(self.path.suffix)
+        if self.path.exists() and not self.path.is_file():
+            raise OSError("it is no regular file")  # a pipe would be waited for, and can be read only once
+        codec = COMPRESSED.get(self.path.suffix.lower())
         if codec is None:
             return self.path.open("rb")
         if codec == "xz":
             return io.BufferedReader(Xz(self.path))
-        return io.BufferedReader(pa.input_stream(str(self.path), compression=codec))
+        return io.BufferedReader(pa.input_stream(self.path.open("rb"), compression=codec))
 
 
 def find(exports: Sequence[str]) -> list[Input]:
@@ -105,27 +121,57 @@ def _expand(argument: str) -> list[Input]:
         return _in_folder(path)
     if path.exists():
         return [_named(path)]
-    matches = [match for match in sorted(glob.glob(argument, recursive=True)) if Path(match).exists()]
-    if not matches:
+    matches = sorted(glob.glob(argument, recursive=True))
+    if not any(Path(match).exists() for match in matches):
         raise UsageError("does not exist.", path=argument)
     return [item for match in matches for item in _expand(match)]
 
 
 def _in_folder(folder: Path) -> list[Input]:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.endswith(EXPORTS) and path.is_file() and not path.name.startswith(".")
-    )
+    """What looks like an export; whether it can be read is found out, and recorded, when it is loaded."""
+    if any(_is_store(above) and "commits" in _below(above, folder) for above in folder.resolve().parents):
+        raise UsageError("is part of a store, there are no exports in it.", path=folder)
+    files = sorted(path for path in _walk(folder) if _looks_like_an_export(path.name))
     if not files:
         raise UsageError(
             "has no exports in it.", path=folder, hint=f"Looked for {', '.join(LINES)}, also compressed."
         )
-    return [Input(path.relative_to(folder).as_posix(), path, in_folder=True) for path in files]
+    return [Input(as_utf8(path.relative_to(folder).as_posix()), path, in_folder=True) for path in files]
+
+
+def _looks_like_an_export(name: str) -> bool:
+    return not name.startswith(".") and any(ending in name.lower() for ending in LOOKS_LIKE_ONE)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below a folder but a store's own; each folder once, under its own name rather than a link's."""
+    waiting, seen = [folder], set()
+    while waiting:
+        for place, folders, files in os.walk(waiting.pop(0), onerror=_cannot_be_listed):
+            at = Path(place)
+            identity = (at.stat().st_dev, at.stat().st_ino)
+            own = ("commits", *OWN_FILES) if _is_store(at) else ()
+            folders[:] = sorted(name for name in folders if name not in own and identity not in seen)
+            waiting += [at / name for name in folders if (at / name).is_symlink()]
+            if identity not in seen:
+                yield from (at / name for name in files if name not in own)
+            seen.add(identity)
+
+
+def _cannot_be_listed(error: OSError) -> None:
+    raise _unreadable(Path(os.fsdecode(error.filename)), error) from error
+
+
+def _is_store(folder: Path) -> bool:
+    return (folder / "commits").is_dir() and (folder / "lock").is_file()
+
+
+def _below(store: Path, folder: Path) -> tuple[str, ...]:
+    return folder.resolve().relative_to(store).parts[:1]
 
 
 def _named(path: Path) -> Input:
-    found = Input(path.name, path)
+    found = Input(as_utf8(path.name), path)
     if not found.readable:
         raise UsageError(
             "is not a file of JSON lines.",

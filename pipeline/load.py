@@ -16,7 +16,7 @@ from pipeline import catalog, changes, drift, fates, inputs, mapping, normalize
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import AuditbookError, UsageError
-from pipeline.inputs import Input, Reader
+from pipeline.inputs import Input, Reader, UnreadableError
 from pipeline.ledger import Counts, LoadedFile, LoadResult
 from pipeline.lines import BLOCK_BYTES, Splitter
 from pipeline.lock import locked
@@ -103,30 +103,11 @@ def load_found(
 ) -> LoadResult:
     """The load itself; the caller holds the lock."""
     chain = stores.commits(store)
-    known = {
-        (i["file"], i["sha256"], i["source"], i["instance"])
-        for c in chain
-        for i in c.content.get("inputs", [])
-    }
-    fresh: dict[tuple[str, str, str | None, str | None], _Judged] = {}
-    already, unrecognised = [], []
-    for one in found:
-        item = _judged(one, source, instance, config)
-        if item.why is not None:
-            unrecognised.append(f"{one.name}: {item.why}")
-        if item.identity in known or item.identity in fresh:
-            already.append(one.name)
-        else:
-            fresh[item.identity] = item
-    told = LoadResult(
-        len(found),
-        (),
-        tuple(already),
-        tuple(unrecognised),
-        (),
-        None,
-        chain[-1].head if chain else stores.GENESIS,
-    )
+    judged = [_judged(one, source, instance, config) for one in found]
+    fresh, already = _sorted_out(judged, chain)
+    left_out = tuple(f"{item.file.name}: {item.why}" for item in judged if item.why is not None)
+    head = chain[-1].head if chain else stores.GENESIS
+    told = LoadResult(len(found), (), tuple(already), left_out, (), None, head)
     if not fresh:
         return told
     loaded: list[LoadedFile] = []
@@ -136,7 +117,7 @@ def load_found(
         writers = _Writers(folder, chain[-1].number + 1 if chain else 1)
         with duckdb.connect() as connection:
             prepare(connection, chain)
-            for item in fresh.values():
+            for item in fresh:
                 progress(f"loading {item.file.name}")
                 loaded.append(_load_file(connection, writers, item, config))
         content["inputs"] = [one.as_json() for one in loaded]
@@ -145,6 +126,23 @@ def load_found(
     run = {"interrupted": interrupted} if interrupted else {}
     done = stores.commit(store, "load", content, write, run)
     return replace(told, loaded=tuple(loaded), messages=tuple(_messages(loaded)), commit=done, head=done.head)
+
+
+def _sorted_out(judged: Sequence[_Judged], chain: Sequence[stores.Commit]) -> tuple[list[_Judged], list[str]]:
+    """What is new, and the names of what was loaded before, in an earlier run or a moment ago."""
+    known: set[tuple[str, str, str | None, str | None]] = {
+        (one["file"], one["sha256"], one["source"], one["instance"])
+        for link in chain
+        for one in link.content.get("inputs", [])
+    }
+    fresh, already = [], []
+    for item in judged:
+        if item.identity in known:
+            already.append(item.file.name)
+        else:
+            fresh.append(item)
+        known.add(item.identity)
+    return fresh, already
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit]) -> None:
@@ -156,8 +154,13 @@ def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit
 
 def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> _Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
-    digest = one.sha256() if one.readable else ""
-    chosen, why = source_of(one, source, config.mappings)
+    try:
+        digest = one.sha256() if one.readable else ""
+        chosen, why = source_of(one, source, config.mappings)
+    except UnreadableError as error:
+        if not one.in_folder:
+            raise
+        return _Judged(one, "", None, instance, error.message.rstrip("."))
     settings = config.sources.get(chosen.source) if chosen else None
     return _Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
 
@@ -167,8 +170,7 @@ def _load_file(
 ) -> LoadedFile:
     one, digest, chosen, tenant, why = item.file, item.digest, item.chosen, item.tenant, item.why
     if why is not None:
-        size = one.path.stat().st_size
-        return LoadedFile(one.name, digest, size, None, tenant, None, Counts(), None, None, why)
+        return LoadedFile(one.name, digest, one.size, None, tenant, None, Counts(), None, None, why)
     splitter = Splitter(chosen.repeated if chosen else ())
     plan = normalize.compile_mapping(chosen, settings_of(config, chosen, tenant)) if chosen else None
     counted: Counter[str] = Counter()

@@ -8,6 +8,8 @@ import hashlib
 import io
 import json
 import lzma
+import os
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from pipeline.ledger import LoadResult
 from pipeline.load import load
 from pipeline.mapping import shipped
 from pipeline.query import open as open_store
-from tests.conftest import Auditbook
+from tests.conftest import COMMAND, Auditbook
 from tests.exports import CONFIG, line, lines, put, without_id
 
 SOURCES = ", ".join(sorted(shipped()))
@@ -386,6 +388,101 @@ def test_what_was_left_out_loads_when_its_source_is_said(store: Path, tmp_path: 
         (None,),
         ("printago",),
     ]
+
+
+def test_in_a_folder_nothing_that_looks_like_an_export_is_passed_over(store: Path, tmp_path: Path) -> None:
+    for name in ("b.JSONL", "c.jsonl.1", "d.jsonl.lz4", "E.CSV", "readme.md", "rules.toml", ".hidden.jsonl"):
+        put(tmp_path / "in" / name, line(ord(name[0])))
+    put(tmp_path / "in/f.jsonl.GZ", gzip.compress(line(1)))
+    (tmp_path / "in/gone.jsonl").symlink_to(tmp_path / "nowhere.jsonl")
+    os.mkfifo(tmp_path / "in/pipe.jsonl")
+
+    result = loaded(store, str(tmp_path / "in"))
+
+    only = "only JSON lines can be read"
+    assert result.unrecognised == (
+        f"E.CSV: {only}", f"c.jsonl.1: {only}", f"d.jsonl.lz4: {only}",
+        "gone.jsonl: cannot be read: No such file or directory", "pipe.jsonl: cannot be read: it is no regular file",
+    )  # fmt: skip
+    assert [one.file for one in result.loaded if one.skipped is None] == ["b.JSONL", "f.jsonl.GZ"]
+    assert counts(result)["events"] == 2
+    assert rows(store, "SELECT count(*) FROM files WHERE skipped IS NOT NULL") == [(5,)]
+
+
+def test_links_to_folders_are_followed_and_no_folder_is_read_twice(store: Path, tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere/x.jsonl", lines(1, 2))
+    put(tmp_path / "in/z/y.jsonl", lines(3, 4))
+    (tmp_path / "in/a").symlink_to(tmp_path / "in/z")
+    (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/z/round").symlink_to(tmp_path / "in")
+
+    result = loaded(store, str(tmp_path / "in"))
+
+    assert [one.file for one in result.loaded] == ["link/x.jsonl", "z/y.jsonl"]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    put(tmp_path / "in/a.jsonl", line(1))
+    put(tmp_path / "in/closed/b.jsonl", line(2))
+    (tmp_path / "in/closed").chmod(0)
+    drop = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
+
+    done = subprocess.run(
+        [*drop, COMMAND, "load", "in"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    (tmp_path / "in/closed").chmod(0o700)
+    assert (done.returncode, done.stderr) == (1, "auditbook: in/closed cannot be read: Permission denied.\n")
+
+
+@pytest.mark.parametrize("content", [b"garbage", gzip.compress(lines(1, 900))[:900]])
+def test_a_broken_file_in_a_folder_does_not_stop_the_night(
+    store: Path, tmp_path: Path, content: bytes
+) -> None:
+    put(tmp_path / "in/a.jsonl.gz", content)
+    put(tmp_path / "in/b.jsonl", lines(1, 3))
+
+    result = loaded(store, str(tmp_path / "in"))
+
+    assert counts(result)["events"] == 3
+    [why] = result.unrecognised
+    assert why.startswith("a.jsonl.gz: cannot be read: ")
+    put(tmp_path / "in/a.jsonl.gz", gzip.compress(lines(4, 5)))
+    again = loaded(store, str(tmp_path / "in"))
+    assert (again.unrecognised, counts(again)["events"]) == ((), 2), "once it is whole it loads"
+
+
+def test_a_stores_own_files_are_no_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "a.jsonl", lines(1, 3))
+    store = Path("store")
+
+    first = loaded(store, ".")
+    again = loaded(store, ".")
+
+    assert (first.files, again.files, again.unrecognised, again.commit) == (1, 1, (), None)
+    for inside in ("store/commits", "store/commits/000001"):
+        with pytest.raises(UsageError, match=r"is part of a store, there are no exports in it\.$"):
+            loaded(store, inside)
+    with pytest.raises(UsageError, match="has no exports in it"):
+        loaded(store, "store")
+
+
+def test_a_name_that_is_not_utf8_loads_and_is_shown(tmp_path: Path, auditbook: Auditbook) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("caf\udce9.jsonl", "caf\udce9.jsonl.gz", "caf\udce9.csv"):
+        content = lines(1, 2) if name.endswith("jsonl") else gzip.compress(lines(3, 4))
+        (tmp_path / "in" / name).write_bytes(content)
+
+    done = auditbook("load", "in", "--json")
+
+    assert done.returncode == 4, done.stderr
+    assert r"skipped caf\xe9.csv: only JSON lines can be read" in done.stderr
+    assert json.loads(done.stdout)["lines"]["events"] == 4
+    assert [row["file"] for row in json.loads(auditbook("ledger", "--format", "json").stdout)] == [
+        r"caf\xe9.csv", r"caf\xe9.jsonl", r"caf\xe9.jsonl.gz"
+    ]  # fmt: skip
+    assert auditbook("verify").returncode == 0
 
 
 def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path) -> None:
