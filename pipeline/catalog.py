@@ -171,8 +171,8 @@ def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
     columns = ", ".join(f'"{name}" {kind}' for name, kind in views.PEOPLE_COLUMNS.items())
     connection.execute(f"CREATE TABLE people ({columns})")
     for person in config.actors:
-        email = person.id if "@" in person.id else None
-        for key in sorted({person.id.lower() if email else person.id, *map(_actor_key, person.aliases)}):
+        email = person.id if _is_email(person.id) else None
+        for key in sorted({_actor_key(spelling) for spelling in (person.id, *person.aliases)}):
             connection.execute(
                 "INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [key, person.id, person.name, email, config.schedule_of(person), person.team, person.role,
@@ -182,7 +182,12 @@ def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
 
 
 def _actor_key(alias: str) -> str:
-    return alias.lower() if "@" in alias else alias
+    return alias.lower() if _is_email(alias) else alias
+
+
+def _is_email(alias: str) -> bool:
+    """`dana@example.com`, and not `box:Dana@example.com`, which is an id or a name of one source."""
+    return "@" in alias and ":" not in alias
 
 
 def slots(connection: duckdb.DuckDBPyConnection, config: Config) -> None:

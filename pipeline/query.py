@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline import catalog
+from pipeline import catalog, identity
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.errors import UsageError
@@ -113,6 +113,14 @@ class Log:
         return self.sql(
             "SELECT * EXCLUDE (commit_no, mapping_version), commit_no FROM files ORDER BY commit_no, file"
         )
+
+    def actors(self) -> Rows:
+        """Who acted, person by person and source by source, under every id, name and e-mail that they have there."""
+        return self.sql(identity.ACTORS)
+
+    def look_alikes(self) -> Rows:
+        """Spellings that may be one person and are not tied in [actors], with the lines that would tie them."""
+        return self.sql(identity.LOOK_ALIKES)
 
     def rejects(self) -> Rows:
         """The lines that did not load, with the reason."""

@@ -25,7 +25,8 @@ PRINTAGO = SOURCES / "printago.jsonl"
 COMMANDS = [
     ["run"], ["load"], ["detect"], ["report"], ["events"], ["show"], ["findings"], ["findings", "list"],
     ["findings", "show"], ["findings", "review"], ["rejects"], ["ledger"], ["sources"], ["sources", "list"],
-    ["sources", "show"], ["detectors"], ["detectors", "list"], ["detectors", "show"], ["detectors", "test"], ["verify"],
+    ["sources", "show"], ["sources", "actors"], ["detectors"], ["detectors", "list"], ["detectors", "show"],
+    ["detectors", "test"], ["verify"],
     ["rebuild"], ["sql"], ["demo"], ["init"], ["doctor"],
 ]  # fmt: skip
 Invoke = Callable[..., Result]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options, output
+from pipeline.cli.actors import actors
 from pipeline.cli.group import Nouns
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ ABOUT = ("documentation", "retention", "logging", "permissions", "entry_url", "n
 
 @click.group(cls=Nouns)
 def sources() -> None:
-    """Which products' exports are understood: list, show, check, new.
+    """Which products' exports are understood: list, show, check, new, actors.
 
     \b
     Examples:
@@ -28,6 +29,7 @@ def sources() -> None:
       auditbook sources show hoops
       auditbook sources check exports/printago.jsonl
       auditbook sources new acme --from exports/acme.jsonl
+      auditbook sources actors
     """
 
 
@@ -126,6 +128,9 @@ def new(name: str, export: str, out: Path) -> None:
     print(
         f'\nTo use it: [sources] path = "{out}" in auditbook.toml, then `auditbook sources check {export}`.'
     )
+
+
+sources.add_command(actors)
 
 
 def _tell(one: Check) -> None:
