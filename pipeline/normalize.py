@@ -212,9 +212,8 @@ def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
         any_odd = " OR ".join(test for test, _ in odd)
         rest = f"CASE WHEN {any_odd} THEN json_merge_patch({rest}, {put_back}) ELSE {rest} END"
     rest = f"({rest})::VARCHAR"
-    for _ in range(
-        2
-    ):  # objects emptied two deep; the patterns match only where a key can start, never inside a text
+    # Objects emptied three deep; the patterns match only where a key can start, never inside a text.
+    for _ in range(3):
         rest = f"""regexp_replace({rest}, ',"[^"\\\\]*":\\{{\\}}', '', 'g')"""
         rest = f"""regexp_replace({rest}, '\\{{"[^"\\\\]*":\\{{\\}},?', '{{', 'g')"""
     return f"nullif({rest}, '{{}}')"

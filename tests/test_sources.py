@@ -71,3 +71,20 @@ def _sparse(name: str, value: Any) -> Any:
 
 def _says(value: Any) -> bool:
     return value is not None and value != [] and value is not False
+
+
+def test_a_time_without_a_zone_is_read_in_the_zone_that_the_product_documents(
+    store: Path, tmp_path: Path
+) -> None:
+    """Microsoft documents UTC; the organization's own zone is for products that write local time."""
+    record = {"CreationTime": "2026-03-02T10:01:07", "Id": "1", "Operation": "FileAccessed", "RecordType": 6,
+              "Workload": "SharePoint", "UserId": "ana@example.com", "OrganizationId": "o"}  # fmt: skip
+    (tmp_path / "m365.jsonl").write_text(json.dumps(record) + "\n")
+    load(
+        [str(tmp_path / "m365.jsonl")], store=store, source="microsoft365",
+        config=from_dict({"organization": {"timezone": "America/New_York"}}),
+    )  # fmt: skip
+
+    with open_store(store) as log:
+        [event] = rows_as_json(log.events())
+    assert (event["occurred_at"], event["tz_source"]) == ("2026-03-02T10:01:07.000Z", "configured")
