@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from pipeline import lines
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.store import as_utf8
 from pipeline.unpack import Xz
@@ -89,9 +90,16 @@ class Input:
 
     def sha256(self) -> str:
         """The hash of the decompressed bytes: the same export is the same whatever it was packed with."""
+        begun = 0
         with self.open() as stream:
-            while stream.read(1 << 20):
-                pass
+            while chunk := stream.read(1 << 20):
+                if (newline := chunk.rfind(b"\n")) >= 0:
+                    begun = stream.bytes - len(chunk) + newline + 1
+                if stream.bytes - begun > lines.LONGEST_KEPT:
+                    raise UnreadableError(
+                        f"has more than {lines.LONGEST_KEPT:,} bytes without an end of line after byte {begun:,}.",
+                        path=self.path,
+                    )
             return stream.sha256()
 
     def _unpacked(self) -> BinaryIO:

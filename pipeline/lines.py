@@ -19,6 +19,7 @@ import msgspec.json
 import pyarrow as pa
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+LONGEST_KEPT = 512 * 1024 * 1024  # of a line that is too long its bytes are kept still; beyond, a file has no lines
 BLOCK_BYTES = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 TOO_LARGE = "a number is too large to be kept exactly."
@@ -70,18 +71,20 @@ class Splitter:
     repeated: Sequence[str] = ()
     line: int = 0
     offset: int = 0
-    equal_lines: Counter[str] = field(default_factory=Counter)
+    # By 8 bytes of the line's hash, for memory; two lines that share them would still get different ordinals.
+    equal_lines: Counter[int] = field(default_factory=Counter)
 
     def blocks(self, stream: Readable, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table]:
         """Arrow tables of BLOCK_SCHEMA, in the order of the file; put together they are its bytes."""
-        rest = b""
+        parts: list[bytes] = []  # of a line whose end has not come yet
         while chunk := stream.read(block_bytes):
-            whole, newline, tail = (rest + chunk).rpartition(b"\n")
-            rest = tail
+            whole, newline, tail = chunk.rpartition(b"\n")
             if newline:
-                yield self._table(whole.split(b"\n"), ends_with_newline=True)
-        if rest:
-            yield self._table([rest], ends_with_newline=False)
+                yield self._table(b"".join([*parts, whole]).split(b"\n"), ends_with_newline=True)
+                parts = []
+            parts += [tail] if tail else []
+        if parts:
+            yield self._table([b"".join(parts)], ends_with_newline=False)
 
     def _table(self, lines: list[bytes], ends_with_newline: bool) -> pa.Table:
         return pa.Table.from_pylist([self._row(raw, ends_with_newline) for raw in lines], schema=BLOCK_SCHEMA)
@@ -91,7 +94,8 @@ class Splitter:
         marked = self.line == 1 and raw.startswith(BOM)  # blanked, so that places in messages are the file's
         verdict = judge(b"   " + raw[3:] if marked else raw, self.repeated)
         text, undecodable = _as_text(raw)
-        digest = hashlib.sha256(raw).hexdigest()
+        digest = hashlib.sha256(raw)
+        short = int.from_bytes(digest.digest()[:8])
         row = {
             "line": self.line,
             "byte_offset": self.offset,
@@ -101,12 +105,12 @@ class Splitter:
             "raw": text,
             "raw_bytes": undecodable,
             "newline": newline,
-            "line_sha256": digest,
+            "line_sha256": digest.hexdigest(),
             "record_sha256": verdict.content,
-            "ordinal": self.equal_lines[digest],
+            "ordinal": self.equal_lines[short],
             "record": verdict.record,
         }
-        self.equal_lines[digest] += 1
+        self.equal_lines[short] += 1
         self.offset += len(raw) + newline
         return row
 

@@ -485,6 +485,33 @@ def test_a_name_that_is_not_utf8_loads_and_is_shown(tmp_path: Path, auditbook: A
     assert auditbook("verify").returncode == 0
 
 
+def test_a_line_too_long_is_a_reject_whose_bytes_are_kept(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.lines.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("pipeline.load.BLOCK_BYTES", 64)
+    content = line(1) + line(2, metadata="x" * 2000) + line(3)
+
+    result = loaded(store, put(tmp_path / "x.jsonl", content))
+
+    assert counts(result) == {"read": 3, "events": 2, "duplicates": 0, "rejects": 1, "blank": 0}
+    assert rows(store, "SELECT line, reason FROM rejects") == [(2, "too_long")]
+    assert put_together(store) == {(1, "x.jsonl"): content}
+
+
+def test_what_has_no_lines_at_all_is_no_export(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.lines.LONGEST_KEPT", 1000)
+    put(tmp_path / "in/good.jsonl", lines(1, 3))
+    endless = put(tmp_path / "in/endless.jsonl", line(1) + b"\0" * 1001)
+    why = f"has more than 1,000 bytes without an end of line after byte {len(line(1))}"
+
+    assert loaded(store, str(tmp_path / "in")).unrecognised == (f"endless.jsonl: {why}",)
+    with pytest.raises(AuditbookError, match=why):
+        loaded(store, endless)
+
+
 def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path) -> None:
     contents = {"printago.jsonl": b"", "blank.jsonl": b"\n\n \n", "mark.jsonl": b"\xef\xbb\xbf"}
 
