@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from reports.evidence import who
 from reports.period import Instant, instant
 from reports.rows import Reader
+from reports.text import MONTHS
 
 GROUPS_SHOWN = 12
 MOST_DAYS = 100
@@ -111,7 +112,8 @@ def _by_day(reader: Reader, silent: dict[str, tuple[date, ...]]) -> ByDay:
     return ByDay(
         unit=unit,
         buckets=tuple(
-            Bucket(start, f"{start.day} {start:%b}", unit != "day" or start in working) for start in starts
+            Bucket(start, f"{start.day} {MONTHS[start.month - 1][:3]}", unit != "day" or start in working)
+            for start in starts
         ),
         series=tuple(
             Series(

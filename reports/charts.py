@@ -10,14 +10,13 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from reports.activity import ByDay, ByHour
-from reports.text import count, number, visible
+from reports.text import WEEKDAYS, count, number, visible
 
 WIDTH = 720
 LEFT = 132
 ROW = 50
 BAR_ROOM = 34
 CELL_HEIGHT = 23
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True)

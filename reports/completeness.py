@@ -9,7 +9,8 @@ from typing import Literal
 from pipeline.errors import AuditbookError
 from reports.period import Instant, instant
 from reports.rows import Reader, Row
-from reports.text import count, listed
+from reports.sight import Late, Unseen
+from reports.text import count, day_month, listed
 
 Verdict = Literal["PASS", "PASS WITH EXCEPTIONS", "FAIL"]
 FATES = ("events", "duplicates", "rejects", "blank")
@@ -41,6 +42,8 @@ class FileRow:
     last: Instant | None
     mapping_version: str
     commit_no: int
+    not_loaded: str
+    late: bool
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,11 @@ class Completeness:
     silence: tuple[Silence, ...]
     conflicts: int
     unmapped_events: int
+    unseen: Unseen
+    late: Late | None
 
 
-def completeness(reader: Reader) -> Completeness:
+def completeness(reader: Reader, unseen: Unseen, late: Late | None) -> Completeness:
     """What the files of the period hold, checked against the lines themselves."""
     files = tuple(_file(reader, row) for row in _files(reader))
     ledger = _sum(files)
@@ -78,8 +83,10 @@ def completeness(reader: Reader) -> Completeness:
         "count(*) FILTER (unmapped IS NOT NULL AND unmapped <> '{}') AS unmapped "
         "FROM events WHERE occurred_at >= $since AND occurred_at < $until"
     )
-    failures = _failures(files, ledger)
-    exceptions = _exceptions(ledger, silence, counts["conflicts"])
+    failures = ([unseen.reason] if unseen.short else []) + _failures(files, ledger)
+    exceptions = _not_loaded(reader, files) + _exceptions(ledger, silence, counts["conflicts"])
+    if late and late.events:
+        exceptions.insert(0, late.reason)
     verdict: Verdict = "FAIL" if failures else "PASS WITH EXCEPTIONS" if exceptions else "PASS"
     return Completeness(
         verdict=verdict,
@@ -90,20 +97,24 @@ def completeness(reader: Reader) -> Completeness:
         silence=silence,
         conflicts=counts["conflicts"],
         unmapped_events=counts["unmapped"],
+        unseen=unseen,
+        late=late,
     )
 
 
 def _files(reader: Reader) -> list[Row]:
-    """Files whose entries touch the period, and files of which nothing became an entry."""
+    """Files whose entries touch the period or came late, and files of which nothing became an entry."""
     return reader.rows(
         "SELECT *, epoch_us(first_event) AS first_us, epoch_us(last_event) AS last_us FROM files "
-        "WHERE first_event IS NULL OR (first_event < $until AND last_event >= $since) "
+        "WHERE first_event IS NULL OR (first_event < $until "
+        "AND (last_event >= $since OR commit_no > $signed::BIGINT)) "
         "ORDER BY source, file, commit_no, sha256"
     )
 
 
 def _file(reader: Reader, row: Row) -> FileRow:
     where = reader.period.since.zone
+    last = instant(row["last_us"], where)
     return FileRow(
         name=row["file"],
         sha256=row["sha256"],
@@ -111,9 +122,11 @@ def _file(reader: Reader, row: Row) -> FileRow:
         bytes=row["bytes"],
         ledger=Ledger(row["read"], *(row[fate] for fate in FATES)),
         first=instant(row["first_us"], where),
-        last=instant(row["last_us"], where),
+        last=last,
         mapping_version=row["mapping_version"] or "–",
         commit_no=row["commit_no"],
+        not_loaded=row["skipped"] or "",
+        late=last is not None and last.at < reader.period.since.at,
     )
 
 
@@ -124,9 +137,12 @@ def _sum(files: tuple[FileRow, ...]) -> Ledger:
 
 def _check(reader: Reader, files: tuple[FileRow, ...]) -> None:
     """A report whose numbers do not add up is not written."""
-    counted: dict[tuple[str, str], dict[str, int]] = {}
-    for row in reader.rows("SELECT file, file_sha256, fate, count(*) AS n FROM lines GROUP BY ALL"):
-        counted.setdefault((row["file"], row["file_sha256"]), {})[row["fate"]] = row["n"]
+    counted: dict[tuple[str, str, int], dict[str, int]] = {}
+    for row in reader.rows(
+        "SELECT file, file_sha256, commit_no, fate, count(*) AS n FROM stored_lines GROUP BY ALL"
+    ):
+        load = (row["file"], row["file_sha256"], row["commit_no"])
+        counted.setdefault(load, {})[row["fate"]] = row["n"]
     for file in files:
         said = file.ledger
         if said.read != said.events + said.duplicates + said.rejects + said.blank:
@@ -136,7 +152,7 @@ def _check(reader: Reader, files: tuple[FileRow, ...]) -> None:
                 path=file.name,
                 hint="No report is written. Run: auditbook verify",
             )
-        found = counted.get((file.name, file.sha256), {})
+        found = counted.get((file.name, file.sha256, file.commit_no), {})
         lines = Ledger(
             sum(found.values()), *(found.get(fate, 0) for fate in ("event", "duplicate", "reject", "blank"))
         )
@@ -188,7 +204,7 @@ def _silent(source: str, days: list[date], active: set[date]) -> Silence:
 
 
 def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:
-    if not files:
+    if all(file.first is None or file.late for file in files):
         return ["No file has an event in this period."]
     reasons = []
     for file in files:
@@ -205,6 +221,15 @@ def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:
     return reasons
 
 
+def _not_loaded(reader: Reader, files: tuple[FileRow, ...]) -> list[str]:
+    """Files that were passed over, unless the same bytes were loaded by another commit."""
+    read = {row["sha256"] for row in reader.rows("SELECT sha256 FROM files WHERE skipped IS NULL")}
+    passed_over = {
+        file.name: file.not_loaded for file in files if file.not_loaded and file.sha256 not in read
+    }
+    return [f"{name} was not loaded: {why}" for name, why in passed_over.items()]
+
+
 def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) -> list[str]:
     reasons = []
     if ledger.rejects:
@@ -213,20 +238,16 @@ def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) ->
         )
     for row in silence:
         if row.steady and row.silent:
-            dates = listed([_day(day) for day in row.silent[:5]])
+            dates = listed([day_month(day) for day in row.silent[:5]])
             more = f" and {len(row.silent) - 5:,} more" if len(row.silent) > 5 else ""
             reasons.append(
                 f"{row.source} is silent on {count(len(row.silent), 'working day')}: {dates}{more}."
             )
         if row.not_covered:
             reasons.append(
-                f"{row.source} has no event before its first on {_day(max(row.not_covered))} or later: "
+                f"{row.source} has no event before its first on {day_month(max(row.not_covered))} or later: "
                 f"{count(len(row.not_covered), 'working day')} at the start of the period not covered."
             )
     if conflicts:
         reasons.append(f"{count(conflicts, 'event')} came again under the same id with other content.")
     return reasons
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B}"

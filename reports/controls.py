@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reports.findings import Finding, Findings
 from reports.method import Rule
+from reports.sight import Unseen
 from reports.text import count, listed
 
 FRAMEWORKS = {
@@ -32,8 +33,9 @@ class Framework:
     controls: tuple[Control, ...]
 
 
-def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Framework, ...]:
-    """Every control that a rule names, frameworks in a fixed order."""
+def controls(rules: tuple[Rule, ...], found: Findings, unseen: Unseen, entries: int) -> tuple[Framework, ...]:
+    """Every control that a rule names, frameworks in a fixed order; `entries` are the events of the period."""
+    blind = unseen.short or ("" if entries else "no event in this period")
     named: dict[str, dict[str, list[Rule]]] = {framework: {} for framework in FRAMEWORKS}
     for rule in rules:
         for framework, ids in rule.controls:
@@ -43,7 +45,8 @@ def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Framework, ...]:
         Framework(
             FRAMEWORKS.get(framework, framework),
             tuple(
-                _control(control, by_control[control], found) for control in sorted(by_control, key=_natural)
+                _control(control, by_control[control], found, blind)
+                for control in sorted(by_control, key=_natural)
             ),
         )
         for framework, by_control in named.items()
@@ -51,36 +54,43 @@ def controls(rules: tuple[Rule, ...], found: Findings) -> tuple[Framework, ...]:
     )
 
 
-def _control(control: str, rules: list[Rule], found: Findings) -> Control:
+def _control(control: str, rules: list[Rule], found: Findings, blind: str) -> Control:
     names = tuple(rule.id for rule in rules)
     raised = tuple(f for f in (*found.full, *found.brief) if f.rule in names and f.state != "withdrawn")
-    status, why = _status(rules, raised)
+    status, why = _status(rules, raised, blind)
     return Control(control, status, why, names, raised)
 
 
-def _status(rules: list[Rule], raised: tuple[Finding, ...]) -> tuple[str, str]:
-    """Exceptions are what somebody confirmed; what nobody decided yet needs review."""
-    evaluated = sum(rule.count("evaluated") for rule in rules)
-    failed = [rule.id for rule in rules if rule.count("failed")]
-    if not evaluated:
-        return "not evaluated", f"{listed(failed)} failed" if failed else "no source says what the rules need"
-    confirmed = [f for f in raised if f.disposition in ("accepted", "escalated")]
-    undecided = [f for f in raised if f.undecided]
-    missed = sum(rule.count("not_evaluable") for rule in rules)
-    parts = [
-        f"{count(len(confirmed), 'finding')} confirmed" if confirmed else "",
-        f"{count(len(undecided), 'finding')} to decide" if undecided else "",
+def _status(rules: list[Rule], raised: tuple[Finding, ...], blind: str) -> tuple[str, str]:
+    """Exceptions are what somebody confirmed; what nobody decided yet needs review; `blind` is what nobody saw."""
+    failed = [rule.id for rule in rules if rule.status == "failed"]
+    confirmed = sum(f.confirmed for f in raised)
+    undecided = sum(f.undecided for f in raised)
+    told = [
+        f"{count(confirmed, 'finding')} confirmed" if confirmed else "",
+        f"{count(undecided, 'finding')} to decide" if undecided else "",
         f"{listed(failed)} failed" if failed else "",
+        *(f"{rule.id} is {rule.idle}" if rule.idle == "disabled" else "" for rule in rules),
     ]
-    why = ", ".join(part for part in parts if part)
-    if confirmed or failed:
-        return "exception", why
-    if undecided:
-        return "needs review", why
-    looked = f"{count(sum(rule.in_scope for rule in rules), 'event')} looked at, nothing undecided"
-    return "evidence present", looked + (
-        f"; {count(missed, 'source')} could not be evaluated" if missed else ""
-    )
+    evaluated = any(rule.count("evaluated") for rule in rules)
+    if confirmed or (failed and evaluated):
+        status = "exception"
+    elif undecided:
+        status = "needs review"
+    elif blind or not evaluated:
+        status = "not evaluated"
+        told += [blind or ("" if any(told) else "no source says what the rules need")]
+    else:
+        status = "evidence present"
+        told = [_looked(rules), *told]
+    return status, "; ".join(part for part in told if part)
+
+
+def _looked(rules: list[Rule]) -> str:
+    """What the evaluation says: it looks at everything there is, whatever the period of the report."""
+    missed = sum(rule.count("not_evaluable") for rule in rules)
+    looked = f"{count(sum(rule.in_scope for rule in rules), 'event')} looked at in the whole store, nothing undecided"
+    return looked + (f"; {count(missed, 'source')} could not be evaluated" if missed else "")
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

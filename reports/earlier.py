@@ -24,16 +24,30 @@ class Earlier:
     gap: str
 
 
+@dataclass(frozen=True)
+class Signed:
+    """Until when the log has been reviewed and signed, and the last commit that this review saw."""
+
+    report_id: str
+    until: datetime
+    commit_no: int
+
+
 def last(con: Any, period: Period) -> Earlier | None:
     """The newest recorded review, and what lies between its period and this one."""
     found = _recorded(con)
     return _earlier(found[-1], period) if found else None
 
 
-def last_final(con: Any, where: ZoneInfo) -> datetime | None:
-    """Until when the log has been reviewed and signed."""
-    signed = [_instant(report["until"], where).at for report in _recorded(con) if report["status"] == "FINAL"]
-    return max(signed, default=None)
+def signed(con: Any, where: ZoneInfo) -> Signed | None:
+    """The signed review that reaches furthest, and of those the newest."""
+    final = [report for report in _recorded(con) if report["status"] == "FINAL"]
+    if not final:
+        return None
+    reach = max(_instant(report["until"], where).at for report in final)
+    report = [report for report in final if _instant(report["until"], where).at == reach][-1]
+    seen = rows(con, "SELECT max(commit_no) AS n FROM commits WHERE head = $head", head=report["head"])
+    return Signed(report["report_id"], reach, seen[0]["n"] or 0)
 
 
 def _recorded(con: Any) -> list[dict[str, Any]]:

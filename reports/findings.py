@@ -9,7 +9,7 @@ from typing import Any
 from reports.evidence import Entry, entries
 from reports.method import Rule
 from reports.period import Instant, instant
-from reports.rows import Reader, Row
+from reports.rows import IN_REVIEW, Reader, Row
 from reports.text import words
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
@@ -17,6 +17,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 STATES = ("new", "changed", "open", "reviewed", "suppressed", "withdrawn")
 UNDECIDED = ("new", "changed", "open")
 IN_FULL = 60
+LISTED = 300
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Finding:
     decided_why: str
     decided_until: str
     first_commit: int
+    late: bool = False
+    listed: bool = True
     same_rule: str = ""
     why: str = ""
     false_positives: str = ""
@@ -53,6 +56,15 @@ class Finding:
     @property
     def undecided(self) -> bool:
         return self.state in UNDECIDED
+
+    @property
+    def reopened(self) -> bool:
+        """Decided once, and changed since: that decision was about something else."""
+        return self.undecided and bool(self.disposition)
+
+    @property
+    def confirmed(self) -> bool:
+        return self.disposition in ("accepted", "escalated") and not self.undecided
 
     @property
     def entries_more(self) -> int:
@@ -70,19 +82,30 @@ class Findings:
     total: int
     undecided: int
 
+    @property
+    def decided(self) -> tuple[Finding, ...]:
+        """Those that a person decided on, wherever they are told; what the configuration suppresses is not one."""
+        told = sorted((*self.full, *self.brief), key=lambda f: f.number)
+        return tuple(f for f in told if f.disposition and f.state != "suppressed")
+
+    @property
+    def late(self) -> int:
+        return sum(f.late for f in (*self.full, *self.brief))
+
     def of(self, severity: str) -> int:
         """How many of this severity still need a decision."""
         return sum(f.undecided and f.severity == severity for f in (*self.full, *self.brief))
 
 
 def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
-    """All findings whose window touches the period, the gravest and undecided first."""
+    """All findings whose window touches the period or that came late, the gravest and undecided first."""
     by_rule = {rule.id: rule for rule in rules}
     found = sorted(reader.rows(_FOUND), key=_gravity)
     told = [_finding(n, row, by_rule, reader) for n, row in enumerate(found, 1)]
     full = [f for f in told if f.state not in ("suppressed", "withdrawn")][:IN_FULL]
     shown_lines = entries(reader, [f.id for f in full])
     shown = {f.id for f in full}
+    brief = [f for f in told if f.id not in shown]
     first = {f.rule: f for f in reversed(full)}
     table = [
         (severity, tuple(sum(f.severity == severity and f.state == state for f in told) for state in STATES))
@@ -97,7 +120,7 @@ def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
             )
             for f in full
         ),
-        brief=tuple(f for f in told if f.id not in shown),
+        brief=tuple(replace(f, listed=n < LISTED) for n, f in enumerate(brief)),
         by_severity=tuple((severity, counts, sum(counts)) for severity, counts in table),
         by_state=tuple(sum(f.state == state for f in told) for state in STATES),
         total=len(told),
@@ -105,9 +128,9 @@ def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
     )
 
 
-_FOUND = """SELECT f.* EXCLUDE (events), epoch_us(window_start) AS start_us, epoch_us(window_end) AS end_us,
+_FOUND = f"""SELECT f.* EXCLUDE (events), epoch_us(window_start) AS start_us, epoch_us(window_end) AS end_us,
       (SELECT count(*) FROM finding_events e WHERE e.finding_id = f.finding_id) AS entries
-    FROM findings f WHERE window_start < $until AND window_end >= $since"""
+    FROM findings f WHERE {IN_REVIEW}"""
 
 
 def _gravity(row: Row) -> tuple[Any, ...]:
@@ -143,6 +166,7 @@ def _finding(number: int, row: Row, rules: Mapping[str, Rule], reader: Reader) -
         decided_why=(row["suppression_reason"] if suppressed else row["review_reason"]) or "",
         decided_until=str(until) if until else "",
         first_commit=row["first_commit"],
+        late=end.at < reader.period.since.at,
         why=rule.why if rule else "",
         false_positives=rule.false_positives if rule else "",
         next_steps=rule.next_steps if rule else (),

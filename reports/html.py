@@ -84,6 +84,7 @@ def _environment() -> Environment:
         "words": text.words,
         "framework": lambda name: FRAMEWORKS.get(name, name),
         "listed": text.listed,
+        "weekday": text.weekday,
     }
     environment.globals |= {"count": text.count, "percent": text.percent}
     return environment

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.rows import Reader, said
+from reports.rows import IN_REVIEW, Reader, said
 from reports.text import words
 
 
@@ -47,6 +47,7 @@ class Rule:
     parameters: tuple[Parameter, ...]
     looked: tuple[Looked, ...]
     findings: int
+    idle: str = ""
 
     @property
     def in_scope(self) -> int:
@@ -58,47 +59,68 @@ class Rule:
     @property
     def status(self) -> str:
         """The worst thing that can be said of the rule as a whole."""
-        if self.count("failed"):
-            return "failed"
+        if self.idle or self.count("failed"):
+            return self.idle or "failed"
         if not self.count("evaluated"):
             return "not evaluable"
         return "partly evaluated" if self.count("not_evaluable") else "evaluated"
 
+    @property
+    def why_not(self) -> str:
+        """Why it failed, or could not be evaluated, in one sentence without its full stop."""
+        told = [looked for looked in self.looked if looked.status == "failed"] or list(self.looked)
+        return told[0].why.rstrip(".") if told else ""
+
 
 def rules(reader: Reader, detectors: Mapping[str, Any]) -> tuple[Rule, ...]:
-    """Every rule of the newest evaluation, in alphabetical order."""
-    found = reader.rows(
-        "SELECT * FROM detector_coverage "
-        "QUALIFY commit_no = max(commit_no) OVER (PARTITION BY detector) ORDER BY detector, source"
+    """Every rule of the newest evaluation, and every other one that there is, in alphabetical order."""
+    found = reader.rows("SELECT * FROM detector_coverage WHERE newest ORDER BY detector, source")
+    evaluation = reader.rows(
+        "SELECT content FROM commits WHERE kind = 'detect' ORDER BY commit_no DESC LIMIT 1"
     )
+    content = said(evaluation[0]["content"]) if evaluation else {}
     raised = {row["detector"]: row["n"] for row in reader.rows(RAISED)}
-    by_rule: dict[str, list[dict[str, Any]]] = {}
+    by_rule: dict[str, list[dict[str, Any]]] = {
+        name: []
+        for name in sorted({*detectors, *content.get("rules", ()), *(row["detector"] for row in found)})
+    }
     for row in found:
-        by_rule.setdefault(row["detector"], []).append(row)
+        by_rule[row["detector"]].append(row)
     return tuple(
-        _rule(name, rows, detectors.get(name), raised.get(name, 0)) for name, rows in by_rule.items()
+        _rule(name, rows, detectors.get(name), raised.get(name, 0), "" if rows else _idle(name, content))
+        for name, rows in by_rule.items()
     )
 
 
-RAISED = """SELECT detector, count(*) AS n FROM findings
-    WHERE state <> 'withdrawn' AND window_start < $until AND window_end >= $since GROUP BY detector"""
+def _idle(name: str, content: Mapping[str, Any]) -> str:
+    """Why the newest evaluation says nothing of a rule: switched off, or newer than that evaluation."""
+    if name in content.get("rules", ()):
+        return ""
+    settings = content.get("config", {}).get("detectors", {}).get(name, {})
+    return "not run" if settings.get("enabled", True) else "disabled"
 
 
-def _rule(name: str, rows: list[dict[str, Any]], detector: Any, findings: int) -> Rule:
+RAISED = f"""SELECT detector, count(*) AS n FROM findings
+    WHERE state <> 'withdrawn' AND {IN_REVIEW} GROUP BY detector"""
+
+
+def _rule(name: str, rows: list[dict[str, Any]], detector: Any, findings: int, idle: str) -> Rule:
     controls = getattr(detector, "controls", None) or {}
+    ran = rows[0] if rows else {}
     return Rule(
         id=name,
         title=getattr(detector, "title", words(name).capitalize()),
         severity=getattr(detector, "severity", "info"),
-        version=str(rows[0]["version"]),
-        sql_sha256=rows[0]["sql_sha256"] or "",
+        version=str(ran.get("version") or getattr(detector, "version", "not known")),
+        sql_sha256=str(ran.get("sql_sha256") or getattr(detector, "sha256", "")),
         why=_text(getattr(detector, "why", "")),
         false_positives=_text(getattr(detector, "false_positives", "")),
         next_steps=_steps(getattr(detector, "next_steps", "")),
         controls=tuple((frame, tuple(map(str, ids))) for frame, ids in controls.items() if ids),
-        parameters=_parameters(said(rows[0]["parameters"]) or {}, getattr(detector, "parameters", {})),
+        parameters=_parameters(said(ran.get("parameters")) or {}, getattr(detector, "parameters", {})),
         looked=tuple(_looked(row) for row in rows),
         findings=findings,
+        idle=idle,
     )
 
 

@@ -13,16 +13,19 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
-from reports import activity, completeness, controls, earlier, findings, method, record, scope
+from reports import activity, completeness, controls, earlier, findings, method, record, scope, sight
 from reports.period import EPOCH, Instant, Moment, Period, zone
 from reports.rows import Log, Reader, rows
+from reports.text import listed
 
+UNNAMED = "Organization not named in the configuration"
 LIBRARIES = ("auditbook", "duckdb", "jinja2", "weasyprint", "tzdata")
 
 
 @dataclass(frozen=True)
 class Cover:
     organization: str
+    assumed: str
     report_id: str
     status: str
     status_why: str
@@ -34,6 +37,7 @@ class Cover:
     prepared_by: str
     reviewed_by: str
     previous: earlier.Earlier | None
+    since_signed: bool
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,14 @@ class Report:
     def rules_failed(self) -> int:
         return sum(rule.status == "failed" for rule in self.rules)
 
+    @property
+    def rules_idle(self) -> int:
+        return sum(bool(rule.idle) for rule in self.rules)
+
+    @property
+    def rules_evaluated(self) -> int:
+        return len(self.rules) - self.rules_failed - self.rules_not_evaluable - self.rules_idle
+
 
 @dataclass(frozen=True)
 class Request:
@@ -82,24 +94,34 @@ def build(
     """The report on one stretch of the log; `detectors` and `mappings` default to the shipped ones."""
     where = zone(log.config.organization.timezone)
     as_of = Instant(request.as_of.astimezone(UTC).replace(microsecond=0), where)
-    reader = Reader(log.con, _period(log.con, request, where))
+    signed = earlier.signed(log.con, where)
+    period = _period(log.con, request, where, signed)
+    reader = Reader(log.con, period, signed.commit_no if signed else None)
     day = as_of.at.astimezone(where).date()
     # Dispositions and suppressions hold until a day; which day it is comes from the report, not from the machine.
     log.con.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
     try:
         return Report(
-            cover=_cover(log, reader, request, as_of),
-            **_parts(log, reader, day, _detectors(detectors), _mappings(mappings)),
+            cover=_cover(log, reader, request, as_of, signed),
+            **_parts(log, reader, day, signed, _detectors(detectors), _mappings(mappings)),
         )
     finally:
         log.con.execute("RESET VARIABLE as_of")
 
 
 def _parts(
-    log: Log, reader: Reader, day: date, detectors: Mapping[str, Any], mappings: Mapping[str, Any]
+    log: Log,
+    reader: Reader,
+    day: date,
+    signed: earlier.Signed | None,
+    detectors: Mapping[str, Any],
+    mappings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything but the cover, in the order in which one part needs another."""
-    complete = completeness.completeness(reader)
+    unseen = sight.unseen(reader)
+    complete = completeness.completeness(
+        reader, unseen, sight.late(reader, signed.report_id if signed else None)
+    )
     rules = method.rules(reader, detectors)
     found = findings.findings(reader, rules)
     silent = {row.source: row.silent for row in complete.silence if row.steady}
@@ -107,7 +129,7 @@ def _parts(
         "SELECT count(*) AS entries, count(DISTINCT actor_key) AS actors FROM events "
         "WHERE occurred_at >= $since AND occurred_at < $until"
     )
-    files = {(file.name, file.sha256) for file in complete.files}
+    files = {(file.name, file.sha256, file.commit_no) for file in complete.files}
     return {
         "completeness": complete,
         "sources": scope.sources(reader, log.config, mappings),
@@ -115,15 +137,18 @@ def _parts(
         "rules": rules,
         "findings": found,
         "activity": activity.activity(reader, silent),
-        "controls": controls.controls(rules, found),
+        "controls": controls.controls(rules, found, unseen, totals["entries"]),
         "record": record.record(reader, files, day),
         "entries": totals["entries"],
         "actors": totals["actors"],
     }
 
 
-def _period(con: Any, request: Request, where: ZoneInfo) -> Period:
-    """What was asked for; else from the last signed review, or where the store begins, to where it ends."""
+def _period(con: Any, request: Request, where: ZoneInfo, signed: earlier.Signed | None) -> Period:
+    """What was asked for; else from the last signed review, or where the store begins, to where it ends.
+
+    When nothing happened since the signed review, the period is the quiet time up to the report's clock.
+    """
     (span,) = rows(con, "SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM events")
     since = None if request.since is None else when(con, where.key, request.since, as_of=request.as_of)
     until = (
@@ -132,9 +157,12 @@ def _period(con: Any, request: Request, where: ZoneInfo) -> Period:
     if (since is None or until is None) and span["a"] is None:
         raise AuditbookError("The store holds no event to report on.", hint="Load one: auditbook load EXPORT")
     first = EPOCH + timedelta(microseconds=span["a"] or 0)
-    signed = earlier.last_final(con, where)
-    since = since or (signed if signed and signed > first else first)
-    until = until or EPOCH + timedelta(seconds=span["b"] // 1_000_000 + 1)
+    following = since is None and signed is not None and signed.until > first
+    since = signed.until if following and signed else since or first
+    end = until or EPOCH + timedelta(seconds=span["b"] // 1_000_000 + 1)
+    if following and until is None and end <= since:
+        end = max(request.as_of.astimezone(UTC).replace(microsecond=0), since + timedelta(seconds=1))
+    until = end
     if since >= until:
         raise UsageError(
             f"The period ends ({until:%Y-%m-%d %H:%M}Z) before it begins ({since:%Y-%m-%d %H:%M}Z)."
@@ -143,7 +171,9 @@ def _period(con: Any, request: Request, where: ZoneInfo) -> Period:
     return Period(Instant(since, where), Instant(until, where), given)
 
 
-def _cover(log: Log, reader: Reader, request: Request, as_of: Instant) -> Cover:
+def _cover(
+    log: Log, reader: Reader, request: Request, as_of: Instant, signed: earlier.Signed | None
+) -> Cover:
     prepared, reviewed = (request.prepared_by or "").strip(), (request.reviewed_by or "").strip()
     if prepared and prepared.casefold() == reviewed.casefold():
         raise UsageError(
@@ -151,7 +181,8 @@ def _cover(log: Log, reader: Reader, request: Request, as_of: Instant) -> Cover:
         )
     final = bool(prepared and reviewed)
     return Cover(
-        organization=log.config.organization.name,
+        organization=log.config.organization.name or UNNAMED,
+        assumed=_assumed(log.config.organization),
         report_id=_identity(log.head, reader.period, as_of, prepared, reviewed),
         status="FINAL" if final else "DRAFT",
         status_why="" if final else "Not yet prepared and reviewed by two named people.",
@@ -163,7 +194,16 @@ def _cover(log: Log, reader: Reader, request: Request, as_of: Instant) -> Cover:
         prepared_by=prepared,
         reviewed_by=reviewed,
         previous=earlier.last(log.con, reader.period),
+        since_signed=bool(signed and request.since is None and signed.until == reader.period.since.at),
     )
+
+
+def _assumed(organization: Any) -> str:
+    """What the report takes for granted because nobody configured it; empty when everything is."""
+    lacking = [] if organization.timezone_configured else [f"the zone {organization.timezone}"]
+    if not organization.hours_configured:
+        lacking.append(f"the working hours {organization.business_hours}")
+    return listed(lacking)
 
 
 def _identity(head: str, period: Period, as_of: Instant, prepared: str, reviewed: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from reports.text import day_month
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = datetime | date | str | None
 
@@ -35,7 +37,7 @@ class Instant:
 
     @property
     def zone_name(self) -> str:
-        return self.at.astimezone(self.zone).strftime("%Z")
+        return self.at.astimezone(self.zone).tzname() or ""
 
     @property
     def iso(self) -> str:
@@ -44,11 +46,7 @@ class Instant:
     @property
     def day(self) -> str:
         local = self.at.astimezone(self.zone)
-        return f"{local.day} {local:%B %Y}"
-
-    @property
-    def day_utc(self) -> str:
-        return f"{self.at.astimezone(UTC).day} {self.at.astimezone(UTC):%B %Y}"
+        return f"{day_month(local)} {local.year}"
 
     @property
     def same_day(self) -> bool:

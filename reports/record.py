@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.evidence import cut
-from reports.rows import Reader, said
+from reports.rows import IN_REVIEW, Reader, said
 from reports.text import count
 
 REJECTS_SHOWN = 25
@@ -60,13 +60,11 @@ class Record:
     suppressions: tuple[Suppression, ...]
 
 
-def record(reader: Reader, files: set[tuple[str, str]], day: Any) -> Record:
-    """`files` are the (name, sha256) that the report covers; `day` is the day of its clock."""
+def record(reader: Reader, files: set[tuple[str, str, int]], day: Any) -> Record:
+    """`files` are the (name, sha256, commit) that the report covers; `day` is the day of its clock."""
     commits = reader.rows("SELECT commit_no, kind, head, content, run FROM commits ORDER BY commit_no")
     rejects = [
-        row
-        for row in reader.rows("SELECT * FROM rejects ORDER BY file, file_sha256, line")
-        if (row["file"], row["file_sha256"]) in files
+        row for row in reader.rows(_REJECTS) if (row["file"], row["file_sha256"], row["commit_no"]) in files
     ]
     return Record(
         commits=tuple(_commit(row) for row in commits),
@@ -75,6 +73,12 @@ def record(reader: Reader, files: set[tuple[str, str]], day: Any) -> Record:
         rejects_total=len(rejects),
         suppressions=_suppressions(reader, day),
     )
+
+
+# A file that was loaded twice is rejected twice: `rejects` does not say by which load.
+_REJECTS = """SELECT file, file_sha256, commit_no, line, byte_offset, reason, message,
+      coalesce(raw, raw_bytes::VARCHAR) AS text
+    FROM stored_lines WHERE fate = 'reject' ORDER BY file, file_sha256, commit_no, line"""
 
 
 def _commit(row: dict[str, Any]) -> Commit:
@@ -126,25 +130,24 @@ def _reject(row: dict[str, Any]) -> Reject:
 
 def _suppressions(reader: Reader, day: Any) -> tuple[Suppression, ...]:
     covered = {
-        (row["suppressed_by"], row["detector"]): row["n"]
+        row["suppression"]: row["n"]
         for row in reader.rows(
-            "SELECT suppressed_by, detector, count(*) AS n FROM findings WHERE state = 'suppressed' "
-            "AND window_start < $until AND window_end >= $since GROUP BY ALL"
+            "SELECT s.suppression, count(*) AS n FROM suppressed_findings s JOIN findings f USING (finding_id) "
+            f"WHERE f.state = 'suppressed' AND s.until >= $day::DATE AND {IN_REVIEW} GROUP BY ALL",
+            day=day,
         )
     }
     return tuple(
         Suppression(
             detector="every detector" if row["detector"] == "*" else row["detector"],
-            actor=row["actor"] or "anyone",
+            actor=(row["actor"] or "anyone") + (f" in {row['source']}" if row["source"] else ""),
             owner=row["owner"],
             reason=row["reason"],
             until=str(row["until"] or "no end"),
             expired=row["until"] is not None and row["until"] < day,
-            findings=sum(
-                n
-                for (owner, name), n in covered.items()
-                if owner == row["owner"] and row["detector"] in ("*", name)
-            ),
+            findings=covered.get(row["suppression"], 0),
         )
-        for row in reader.rows("SELECT * FROM suppressions ORDER BY detector, actor, owner, until")
+        for row in reader.rows(
+            "SELECT * FROM suppressions ORDER BY detector, actor, owner, until, suppression"
+        )
     )

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from reports.period import Period
 
 Row = dict[str, Any]
+# A finding is in the review when its window touches the period, and when it came late: its window is before the
+# period, but what is known of it is newer than the last signed review.
+IN_REVIEW = "window_start < $until AND (window_end >= $since OR last_commit > $signed::BIGINT)"
 
 
 class Log(Protocol):
@@ -27,14 +30,15 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Reader:
-    """The open store, looked at through one period."""
+    """The open store, looked at through one period; `signed` is the last commit that a signed review before it saw."""
 
     con: Any
     period: Period
+    signed: int | None = None
 
     def rows(self, sql: str, **values: Any) -> list[Row]:
-        """Rows as dictionaries; `$since` and `$until` are bound when the query names them."""
-        bounds = {"since": self.period.since.at, "until": self.period.until.at}
+        """Rows as dictionaries; `$since`, `$until` and `$signed` are bound when the query names them."""
+        bounds = {"since": self.period.since.at, "until": self.period.until.at, "signed": self.signed}
         values |= {name: bound for name, bound in bounds.items() if f"${name}" in sql}
         return rows(self.con, sql, **values)
 

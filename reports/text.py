@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
 
 # Cc control, Cf format (bidi overrides, zero width), Cs half a surrogate pair, Zl and Zp line separators.
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _KEPT = frozenset("\n\t")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# The names that the C library gives depend on the machine's language.
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -36,6 +43,16 @@ def number(value: int | float) -> str:
 def count(value: int, singular: str, plural: str | None = None) -> str:
     """ "1 event", "1,234 events"."""
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
+
+
+def day_month(day: date) -> str:
+    """7 October."""
+    return f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def weekday(day: date) -> str:
+    """Wed."""
+    return WEEKDAYS[day.weekday()][:3]
 
 
 def size(value: int) -> str:
