@@ -56,6 +56,7 @@ class Silence:
     not_covered: tuple[date, ...]
     silent: tuple[date, ...]
     steady: bool
+    gone_since: Instant | None
 
 
 @dataclass(frozen=True)
@@ -170,14 +171,8 @@ def _said(ledger: Ledger) -> str:
 
 def _silence(reader: Reader) -> tuple[Silence, ...]:
     """Working days are those with business hours in the organization's calendar."""
-    working = {
-        row["local_date"]
-        for row in reader.rows(
-            "SELECT DISTINCT local_date FROM calendar WHERE schedule = 'organization' AND is_business_hours "
-            "AND slot >= $since - INTERVAL 1 DAY AND slot < $until"
-        )
-    }
-    days = [day for day in reader.period.days if day in working]
+    began = {row["local_date"]: row["before"] for row in reader.rows(_WORKING)}
+    days = [day for day in reader.period.days if day in began]
     active: dict[str, set[date]] = {}
     for row in reader.rows(
         "SELECT DISTINCT e.source, c.local_date FROM events e JOIN calendar c "
@@ -185,11 +180,29 @@ def _silence(reader: Reader) -> tuple[Silence, ...]:
         "WHERE e.occurred_at >= $since AND e.occurred_at < $until ORDER BY ALL"
     ):
         active.setdefault(row["source"], set()).add(row["local_date"])
-    return tuple(_silent(source, days, active[source]) for source in sorted(active))
+    where = reader.period.since.zone
+    return tuple(
+        _silent(
+            row["source"],
+            # Of a day that the period has only the end of, silence says nothing.
+            [day for day in days if not began[day] or day in active.get(row["source"], ())],
+            active.get(row["source"], set()),
+            instant(row["before_us"], where),
+        )
+        for row in reader.rows(_KNOWN)
+    )
 
 
-def _silent(source: str, days: list[date], active: set[date]) -> Silence:
-    first = min(active)
+_WORKING = """SELECT local_date, min(slot) < $since AS before FROM calendar
+    WHERE schedule = 'organization' AND is_business_hours
+      AND slot >= $since - INTERVAL 2 DAY AND slot < $until GROUP BY local_date"""
+# A source that was heard of before the period is expected in it from its first day.
+_KNOWN = """SELECT source, epoch_us(max(occurred_at) FILTER (occurred_at < $since)) AS before_us FROM events
+    WHERE occurred_at < $until GROUP BY source ORDER BY source"""
+
+
+def _silent(source: str, days: list[date], active: set[date], before: Instant | None) -> Silence:
+    first = date.min if before else min(active)
     covered = [day for day in days if day >= first]
     missing = tuple(day for day in covered if day not in active)
     steady = bool(covered) and (len(covered) - len(missing)) / len(covered) >= STEADY
@@ -200,6 +213,7 @@ def _silent(source: str, days: list[date], active: set[date]) -> Silence:
         not_covered=tuple(day for day in days if day < first),
         silent=missing,
         steady=steady,
+        gone_since=None if active else before,
     )
 
 
@@ -243,6 +257,8 @@ def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) ->
             reasons.append(
                 f"{row.source} is silent on {count(len(row.silent), 'working day')}: {dates}{more}."
             )
+        if row.gone_since:
+            reasons.append(f"{row.source} has no event in this period; its last is of {row.gone_since.day}.")
         if row.not_covered:
             reasons.append(
                 f"{row.source} has no event before its first on {day_month(max(row.not_covered))} or later: "

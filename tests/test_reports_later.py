@@ -232,10 +232,11 @@ def test_nothing_since_the_signature_is_a_quiet_period(store: Path, load: Load, 
         "2026-10-09 06:00:00",
     )
     assert one.model.entries == 0
-    assert one.model.completeness.reasons[:2] == (
+    assert one.model.completeness.reasons == (
         "No file has an event in this period.",
         f"1 event from before this period came after the signed review {signed_id(one)} was made; the findings on "
         "them are in this one, marked late.",
+        "printago has no event in this period; its last is of 1 October 2026.",
     )
     assert controls(one.model) == {"not evaluated"}
 
@@ -354,3 +355,15 @@ def test_no_name_of_a_day_or_a_month_is_the_machines() -> None:
     sources = [p for p in Path(reports.__file__).parent.rglob("*") if p.suffix in (".py", ".j2")]
     assert len(sources) > 30
     assert [p.name for p in sources if re.search(r"%-?[aAbBpcxX]\b", p.read_text("utf-8"))] == []
+
+
+def test_a_source_that_was_there_before_is_silent_from_the_first_day(store: Path, load: Load) -> None:
+    """Thursday the 1st; then nothing on Monday and Tuesday the 5th and 6th, and every day up to the 16th."""
+    days = [1, 7, 8, 9, 12, 13, 14, 15, 16]
+    load("a.jsonl", *(exports.line(24 * (day - 1) + 10) for day in days))
+    detect.detect(store, config=CONFIG)
+
+    (silence,) = review(store, since="2026-10-06").model.completeness.silence
+    assert (silence.not_covered, silence.silent, silence.steady) == ((), (date(2026, 10, 6),), True)
+    (partly,) = review(store, since="2026-10-06T09:00:00Z").model.completeness.silence
+    assert partly.silent == (), "half a day without events says nothing"
