@@ -13,14 +13,17 @@ from typing import Any
 import duckdb
 
 from pipeline import dialect, mapping
-from pipeline.columns import EVENT_COLUMNS
+from pipeline.columns import EVENT_COLUMNS, VOCABULARIES
 from pipeline.errors import AuditbookError
-from pipeline.rulefile import Detector, values
+from pipeline.rulefile import Detector, Value, alternatives, values
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """One detector's sight of one source; `source` is "*" when it failed before it looked at any."""
+    """One detector's sight of one source; `source` is "*" when it failed before it looked at any.
+
+    `in_scope` are the events that it could judge; `missing` says what the others of its scope lack.
+    """
 
     detector: str
     source: str
@@ -45,8 +48,9 @@ def coverage(
         int(chosen[detector.baseline_parameter]) if detector.baseline_parameter else detector.baseline_days
     )
     try:
-        rows = connection.sql(_seen(detector)).to_arrow_table().to_pylist()
-        people = _people(connection, detector, needed) if needed else {}
+        given = {name: chosen[name] for name in dialect.parameters(f"SELECT ({detector.scope})")}
+        rows = connection.sql(_seen(detector), params=given).to_arrow_table().to_pylist()
+        people = _people(connection, detector, {**given, "needed": needed}) if needed else {}
     except duckdb.Error as error:
         raise AuditbookError(f"scope: {dialect.first_line(error)}.", path=detector.path) from error
     return [_judged(detector, chosen, needed, row, people.get(row["source"], (0, 0, 0))) for row in rows]
@@ -58,33 +62,48 @@ def failed(detector: Detector, overrides: Mapping[str, object], error: str) -> C
 
 
 def _seen(detector: Detector) -> str:
-    """Per source: events, events in scope, those of them with each needed column, the days they span, classes."""
+    """Per source: events, those the rule is about, those of them with each needed column and with all, their days."""
     filled = ", ".join(
-        f'count(*) FILTER (in_scope AND {_is_filled(name)}) AS "{name}"' for name in detector.needs
+        f'count(*) FILTER (about AND {_is_filled(need)}) AS "{need}"' for need in detector.needs
     )
-    return f"""SELECT source, count(*) AS total, count(*) FILTER (in_scope) AS in_scope, {filled},
-        coalesce(date_diff('day', min(occurred_at) FILTER (in_scope), max(occurred_at) FILTER (in_scope)), 0) AS days,
-        list_distinct(flatten(list(DISTINCT classes))) AS classes
-      FROM (SELECT *, coalesce(({detector.scope}), false) AS in_scope FROM events)
+    return f"""SELECT source, count(*) AS total, count(*) FILTER (about) AS about, {filled},
+        count(*) FILTER (judged) AS judged,
+        coalesce(date_diff('day', min(occurred_at) FILTER (judged), max(occurred_at) FILTER (judged)), 0) AS days,
+        list_sort(list_distinct(flatten(list(DISTINCT classes)))) AS classes
+      FROM (SELECT *, about AND {_has_all(detector)} AS judged
+        FROM (SELECT *, coalesce(({detector.scope}), false) AS about FROM events))
       GROUP BY source ORDER BY source"""
 
 
-def _is_filled(name: str) -> str:
-    return f'len("{name}") > 0' if EVENT_COLUMNS[name].endswith("[]") else f'"{name}" IS NOT NULL'
+def _has_all(detector: Detector) -> str:
+    return " AND ".join(_is_filled(need) for need in detector.needs)
+
+
+def _is_filled(need: str) -> str:
+    return f"({' OR '.join(_says(name) for name in alternatives(need))})"
+
+
+def _says(name: str) -> str:
+    """Whether a column says something; "unknown" says nothing."""
+    if EVENT_COLUMNS[name].endswith("[]"):
+        return f'len("{name}") > 0'
+    unknown = "unknown" in VOCABULARIES.get(name, ())
+    return f"coalesce(\"{name}\" <> 'unknown', false)" if unknown else f'"{name}" IS NOT NULL'
 
 
 def _people(
-    connection: duckdb.DuckDBPyConnection, detector: Detector, needed: int
+    connection: duckdb.DuckDBPyConnection, detector: Detector, given: Mapping[str, Value]
 ) -> dict[str, tuple[int, int, int]]:
-    """Per source: people in scope, those with a long enough past on their last day, and the longest such past."""
+    """Per source: people with events to judge, those with a long enough past on their last day, the longest past."""
     rows = connection.execute(
         f"""WITH active AS (
           SELECT source, a.person, occurred_at::DATE AS day
-          FROM (SELECT * FROM events WHERE coalesce(({detector.scope}), false)) JOIN actors a USING (actor_key)),
+          FROM (SELECT * FROM events WHERE ({detector.scope}) AND {_has_all(detector)})
+          JOIN actors a USING (actor_key)),
         known AS (SELECT person, count(DISTINCT day) - 1 AS days FROM active GROUP BY person)
         SELECT source, count(*), count(*) FILTER (days >= $needed), max(days)
         FROM (SELECT DISTINCT source, person FROM active) JOIN known USING (person) GROUP BY source""",
-        {"needed": needed},
+        given,
     ).fetchall()
     return {source: (people, judged, longest) for source, people, judged, longest in rows}
 
@@ -96,27 +115,30 @@ def _judged(
     row: Mapping[str, Any],
     people: tuple[int, int, int],
 ) -> Coverage:
-    total, seen = row["total"], row["in_scope"]
-    lacking = {name: seen - row[name] for name in detector.needs if row[name] < seen}
-    missing = ", ".join(f"{name} ({count:,} of {seen:,} events)" for name, count in lacking.items()) or None
-    blind = [name for name, count in lacking.items() if count == seen]
+    total, about, judged = row["total"], row["about"], row["judged"]
+    lacking = {need: about - row[need] for need in detector.needs if row[need] < about}
+    missing = ", ".join(f"{need} ({count:,} of {about:,} events)" for need, count in lacking.items()) or None
+    blind = [need for need, count in lacking.items() if count == about]
     reason = None
-    if not seen:
+    if not about:
         reason = f"None of its {total:,} events is in scope."
     elif blind:
         reason = f"{', '.join(blind)}: never filled by this source."
+    elif not judged:
+        reason = f"No event has all of {', '.join(detector.needs)}."
     elif detector.classes and not set(detector.classes) & _classes(row["source"], row["classes"]):
         reason = f"Its mapping marks no event as {' or '.join(detector.classes)}."
     elif needed and not people[1]:
         reason = f"Nobody has the {needed} earlier days of activity that a judgement needs (the most: {people[2]})."
-    status = "not_evaluable" if reason else "evaluated"
+    status, sight = ("not_evaluable", 0) if reason else ("evaluated", judged)
     if not reason and needed and people[1] < people[0]:
         left = people[0] - people[1]
         reason = (
             f"{left} of {people[0]} people have fewer than {needed} earlier days of activity: not judged."
+            + (f" Not said: {missing}." if missing else "")
         )
     return _coverage(
-        detector, chosen, source=row["source"], status=status, in_scope=seen, missing=missing, why=reason,
+        detector, chosen, source=row["source"], status=status, in_scope=sight, missing=missing, why=reason,
         baseline_days=row["days"], baseline_needed=needed,
     )  # fmt: skip
 

@@ -21,8 +21,8 @@ FUNCTIONS = frozenset(
     + - * / % || ->> ~~ !~~ cast trunc to_minutes to_hours to_days list_value
     abs arg_max arg_min bool_and bool_or count count_star date_diff dense_rank first_value greatest hex
     isfinite lag last_value lead least left len length list list_contains list_distinct list_sort list_slice lower max
-    median min nullif rank regexp_matches regexp_replace replace round row_number string_agg strftime strpos
-    sum time_bucket trim unnest upper
+    median min nullif rank regexp_matches regexp_replace replace round row row_number string_agg strftime strpos
+    sum time_bucket timezone trim unnest upper
     """.split()
 )
 NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"})

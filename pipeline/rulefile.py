@@ -160,10 +160,15 @@ def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
     ):
         line = _line_of(text, ["baseline_days"])
         raise AuditbookError(f'baseline_days: "{baseline}" is not a parameter in days.', path=path, line=line)
-    for column in header["needs"]:
+    for column in (column for need in header["needs"] for column in alternatives(need)):
         if column not in EVENT_COLUMNS:
             line = _line_of(text, ["needs"])
             raise AuditbookError(f'needs: "{column}" is not a column of events.', path=path, line=line)
+
+
+def alternatives(need: str) -> list[str]:
+    """The columns any of which will do: "actor_id or actor_name"."""
+    return need.split(" or ")
 
 
 def _line_of(text: str, keys: list[str]) -> int:
@@ -190,13 +195,21 @@ def _checked(where: str, parameter: Parameter, value: object) -> Value:
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[wanted]
         raise UsageError(f"{where} {json.dumps(value, default=str)} is not {kind} ({parameter.unit}).")
     low, high = parameter.minimum, parameter.maximum
-    if isinstance(value, int | float) and (
-        (low is not None and value < low) or (high is not None and value > high)
+    if isinstance(value, int | float) and not (
+        (low is None or value >= low) and (high is None or value <= high)
     ):
         limits = {"at least": low, "at most": high}
-        bounds = " and ".join(f"{word} {bound:g}" for word, bound in limits.items() if bound is not None)
-        raise UsageError(f"{where} {value:g} is out of range.", hint=f"Expected {bounds} ({parameter.unit}).")
+        bounds = " and ".join(
+            f"{word} {_plain(bound)}" for word, bound in limits.items() if bound is not None
+        )
+        raise UsageError(
+            f"{where} {_plain(value)} is out of range.", hint=f"Expected {bounds} ({parameter.unit})."
+        )
     return value
+
+
+def _plain(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 @cache

@@ -95,16 +95,15 @@ DERIVED: dict[str, str] = {
         FROM events WHERE category = 'background_job' GROUP BY source, instance, job_run""",
 }
 
-ACTORS = """SELECT actor_key, coalesce(any_value(p.id), actor_key) AS person,
-      coalesce(any_value(p.name), arg_max(e.actor_name, e.moment), arg_max(e.actor_email, e.moment),
+ACTORS = """SELECT actor_key, coalesce(min(p.id), actor_key) AS person,
+      coalesce(min(p.name), arg_max(e.actor_name, e.moment), arg_max(e.actor_email, e.moment),
                arg_max(e.actor_id, e.moment)) AS display_name,
-      coalesce(arg_max(e.actor_email, e.moment), any_value(p.email)) AS email,
+      coalesce(arg_max(e.actor_email, e.moment), min(p.email)) AS email,
       mode(e.actor_type ORDER BY e.actor_type) AS actor_type,
-      coalesce(any_value(p.schedule), 'organization') AS schedule,
-      any_value(p.team) AS team, coalesce(any_value(p.role), arg_max(e.actor_role, e.moment)) AS "role",
-      coalesce(any_value(p.service), false) OR mode(e.actor_type ORDER BY e.actor_type) NOT IN ('user', 'customer')
-        AS is_service,
-      any_value(p.left_on) AS left_on, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen,
+      coalesce(min(p.schedule), 'organization') AS schedule,
+      min(p.team) AS team, coalesce(min(p.role), arg_max(e.actor_role, e.moment)) AS "role",
+      coalesce(bool_or(p.service), NOT bool_or(e.actor_type IN ('user', 'customer'))) AS is_service,
+      min(p.left_on) AS left_on, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen,
       count(*) AS events
     FROM (SELECT *, (occurred_at, event_uid) AS moment FROM events) e
     LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline import cases, detector, dialect
+from pipeline import cases, casetables, config, detector, dialect
 from pipeline.errors import AuditbookError
 
 FOLDER = Path(__file__).resolve().parent.parent / "pipeline" / "detectors"
@@ -197,6 +197,53 @@ def test_a_wrong_parameter_lists_the_known_ones(overrides: dict[str, object], me
     assert str(error.value) == message
 
 
+NUMBERS = [
+    (one.id, name)
+    for one in detector.shipped().values()
+    for name, parameter in one.parameters.items()
+    if not isinstance(parameter.default, bool | str)
+]
+
+
+@pytest.mark.parametrize(("rule", "name"), NUMBERS, ids=lambda part: part)
+def test_every_number_has_bounds_within_which_the_rule_runs(rule: str, name: str) -> None:
+    one = detector.shipped()[rule]
+    said = one.parameters[name]
+    assert isinstance(said.default, int) and said.minimum is not None and said.maximum is not None
+    assert said.minimum <= said.default <= said.maximum
+    event = {
+        "at": "2026-03-02T10:00:00Z",
+        "repeat": 3,
+        "source": "printago",
+        "actor_email": "ana@example.com",
+        "classes": ["permission"],
+    }
+    with duckdb.connect() as connection:
+        casetables.build(connection, {"name": "bounds", "defaults": {}, "events": [event]})
+        for value in (said.minimum, said.maximum):
+            detector.evaluate(connection, one, {name: value})
+    for value in (said.minimum - 1, said.maximum + 1, 10**15, 10**400):
+        with pytest.raises(AuditbookError, match=rf"{name}: .* is out of range\. Expected at least"):
+            detector.values(one, {name: value})
+
+
+def test_the_bounds_are_said_where_the_config_is_read() -> None:
+    with pytest.raises(AuditbookError) as error:
+        config.from_dict({"detectors": {"bulk_delete": {"window_minutes": 10**15}}})
+    assert str(error.value).endswith("is out of range. Expected at least 1 and at most 10,080 (minutes).")
+
+
+def test_a_number_without_bounds_is_refused() -> None:
+    told = refusal(HEADER.replace("maximum = 9\n", "") + SELECT)
+    assert told == "deletions.sql:18 parameters.threshold: 'maximum' is a required property."
+
+
+def test_no_number_is_out_of_range() -> None:
+    rule = parse(HEADER.replace("default = 2\n", "default = 2.0\n") + SELECT)
+    with pytest.raises(AuditbookError, match=r"nan is out of range"):
+        detector.values(rule, {"threshold": float("nan")})
+
+
 def test_overrides_replace_defaults() -> None:
     assert detector.values(parse(HEADER + SELECT), {}) == {"threshold": 2}
     assert detector.values(parse(HEADER + SELECT), {"threshold": 9}) == {"threshold": 9}
@@ -285,8 +332,65 @@ def test_coverage_names_the_field_that_is_missing(tables: duckdb.DuckDBPyConnect
     )
     rule = parse(HEADER.replace("action = 'delete'", "true") + SELECT)
     silent, seen = detector.coverage(tables, rule, {})
-    assert (silent.status, silent.why) == ("not_evaluable", "action: never filled by this source.")
-    assert (seen.status, seen.missing, seen.baseline_days) == ("evaluated", "action (1 of 3 events)", 3)
+    assert (silent.status, silent.in_scope, silent.why) == (
+        "not_evaluable",
+        0,
+        "action: never filled by this source.",
+    )
+    assert (seen.status, seen.in_scope, seen.missing) == ("evaluated", 2, "action (1 of 3 events)")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "missing"),
+    [
+        ("new_ip_for_actor", {"min_baseline_days": 1}, "source_ip (969 of 1,000 events)"),
+        ("off_hours", {"min_baseline_days": 1}, None),
+        ("off_hours", {"min_baseline_days": 1}, "actor_email or actor_id or actor_name (969 of 1,000 events)"),
+        ("bulk_delete", {}, "action (969 of 1,000 events)"),
+        ("missing_approval", {}, "parent_entity_id (969 of 1,000 events)"),
+        ("failed_job", {}, "outcome (969 of 1,000 events)"),
+    ],
+)  # fmt: skip
+def test_what_lacks_a_needed_column_is_not_counted_as_judged(
+    name: str, parameters: dict[str, object], missing: str | None
+) -> None:
+    """1,000 events of which 31 are whole: 969 are said to lack the column, and 31 to be judged."""
+    whole = {
+        "at": "2026-03-02T10:00:00Z", "every": "1d", "repeat": 31, "source": "craftstage", "actor_id": "usr_1",
+        "source_ip": "192.0.2.1", "action": "export", "entity_type": "export", "parent_entity_type": "job",
+        "parent_entity_id": "job_1", "category": "background_job", "outcome": "success",
+    }  # fmt: skip
+    columns = re.findall(r"actor_id|outcome|[a-z_]+(?= \()", missing or "")
+    lacking = {
+        **whole,
+        "every": "1m",
+        "repeat": 969,
+        **({columns[0]: "unknown" if columns[0] == "outcome" else ""} if columns else {}),
+    }
+    with duckdb.connect() as connection:
+        casetables.build(connection, {"name": "coverage", "defaults": {}, "events": [whole, lacking]})
+        (seen,) = detector.coverage(connection, detector.shipped()[name], parameters)
+    assert (seen.status, seen.in_scope, seen.missing) == ("evaluated", 31 if missing else 1000, missing)
+
+
+def test_a_partial_sight_is_said_beside_the_people_without_a_past(tables: duckdb.DuckDBPyConnection) -> None:
+    for row in (
+        "'e3', 'printago', NULL, 'ana'",
+        "'e4', 'printago', 'delete', 'ana'",
+        "'e5', 'printago', 'delete', 'ben'",
+    ):
+        tables.execute(f"INSERT INTO events VALUES ({row}, [], TIMESTAMPTZ '2026-03-05 10:00:00Z')")
+    tables.execute("INSERT INTO actors VALUES ('ben', 'ben')")
+    header = HEADER.replace("action = 'delete'", "true").replace("needs =", "baseline_days = 1\nneeds =")
+    (seen,) = detector.coverage(tables, parse(header + SELECT), {})
+    assert seen.why == (
+        "1 of 2 people have fewer than 1 earlier days of activity: not judged. Not said: action (1 of 5 events)."
+    )
+
+
+def test_the_scope_may_use_parameters(tables: duckdb.DuckDBPyConnection) -> None:
+    rule = parse(HEADER.replace("action = 'delete'", "event_uid < 'e' || $threshold") + SELECT)
+    assert [detector.coverage(tables, rule, {"threshold": n})[0].in_scope for n in (1, 2)] == [1, 2]
 
 
 def test_coverage_counts_those_who_have_no_past_yet(tables: duckdb.DuckDBPyConnection) -> None:
@@ -306,6 +410,41 @@ def test_coverage_counts_those_who_have_no_past_yet(tables: duckdb.DuckDBPyConne
         "evaluated",
         "1 of 2 people have fewer than 1 earlier days of activity: not judged.",
     )
+
+
+@pytest.mark.parametrize(
+    ("actors", "kinds", "is_service"),
+    [
+        ({}, ("api_key", "api_key", "user"), False),
+        ({}, ("api_key", "webhook", "customer"), False),
+        ({}, ("api_key", "scheduler", "unknown"), True),
+        ({"ana@example.com": {"service": False}}, ("api_key", "api_key", "api_key"), False),
+        ({"ana@example.com": {"service": True}}, ("user", "user", "user"), True),
+        ({"ana@example.com": {"name": "Ana"}}, ("api_key", "api_key", "user"), False),
+    ],
+)  # fmt: skip
+def test_who_is_a_service(actors: dict[str, object], kinds: tuple[str, ...], is_service: bool) -> None:
+    events = [
+        {
+            "at": "2026-03-02T10:00:00Z",
+            "source": "printago",
+            "actor_email": "ana@example.com",
+            "actor_type": kind,
+        }
+        for kind in kinds
+    ]
+    with duckdb.connect() as connection:
+        casetables.build(
+            connection, {"name": "service", "defaults": {}, "events": events, "config": {"actors": actors}}
+        )
+        assert connection.sql("SELECT is_service FROM actors").fetchall() == [(is_service,)]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_no_order_is_left_to_chance(path: Path) -> None:
+    """Which of many rows is told is settled to the last tie: by the event."""
+    sql = path.read_text().split("*/", 1)[1]
+    assert re.findall(r"arg_(?:min|max)\((?![^()]+, \([^()]*event_uid\)\))[^\n]*", sql) == []
 
 
 def test_a_failure_is_covered_as_one() -> None:

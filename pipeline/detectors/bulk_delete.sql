@@ -1,14 +1,14 @@
 /*
 title = "Many records deleted in a short time"
 severity = "high"
-version = 1
+version = 2
 why = """Mass deletion destroys work and evidence. People who leave in anger do it, and so do intruders and slips of the
 hand; the sooner it is seen, the more can still be restored."""
 false_positives = """Planned clean-ups and migrations. Scheduled jobs, automations and integrations are left out unless
 include_machines is set. Failed deletions do not count."""
 next_steps = """Ask the person whether it was planned and by whom it was approved. Restore what was not, and keep the
 list of ids in the evidence below: it says exactly what to restore."""
-scope = "NOT actor_anonymous"
+scope = "NOT actor_anonymous AND ($include_machines OR actor_type IN ('user', 'customer', 'api_key', 'unknown'))"
 needs = ["action"]
 
 [controls]
@@ -21,12 +21,14 @@ nist = ["AU-6", "SI-12"]
 [parameters.threshold]
 default = 25
 minimum = 2
+maximum = 1000000
 unit = "deleted records"
 meaning = "So many records deleted by one person within the window are a finding"
 
 [parameters.window_minutes]
 default = 60
 minimum = 1
+maximum = 10080
 unit = "minutes"
 meaning = "The length of the sliding window; both ends belong to it"
 
@@ -39,15 +41,12 @@ WITH deleted AS (
   SELECT e.event_uid, e.occurred_at, e.source, e.entity_type,
     coalesce(a.person, e.source || ':' || e.actor_type) AS person,
     coalesce(a.display_name, 'an unnamed ' || e.actor_type || ' of ' || e.source) AS display_name,
-    c.local_date,
     -- A bulk entry counts what it lists, or the number that it states, whichever is more.
     greatest(1, len(list_distinct(e.entity_ids)),
       CASE WHEN regexp_matches(e.metadata->>'count', '^[0-9]{1,9}$') THEN CAST(e.metadata->>'count' AS BIGINT) END
     ) AS records
   FROM events e
   LEFT JOIN actors a ON a.actor_key = e.actor_key
-  JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
-    AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
   WHERE e.action = 'delete' AND e.outcome <> 'failure' AND NOT e.actor_anonymous
     AND ($include_machines OR e.actor_type IN ('user', 'customer', 'api_key', 'unknown'))
 ),
@@ -74,15 +73,16 @@ islands AS (
 ),
 incidents AS (
   SELECT person, island, min(display_name) AS subject, min(occurred_at) AS window_start,
-    max(occurred_at) AS window_end, min(local_date) AS local_date, sum(records) AS records, max(in_window) AS most,
+    max(occurred_at) AS window_end, sum(records) AS records, max(in_window) AS most,
     count(*) AS entries, string_agg(DISTINCT source, ', ' ORDER BY source) AS sources,
     string_agg(DISTINCT coalesce(entity_type, 'record'), ', ' ORDER BY coalesce(entity_type, 'record')) AS kinds,
-    list_sort(list(event_uid)) AS events
+    arg_min(event_uid, (-records, occurred_at, event_uid)) AS anchor, list_sort(list(event_uid)) AS events
   FROM islands GROUP BY person, island
 )
 SELECT
-  -- The n-th of that person's day: late entries that make an incident longer leave its identity alone.
-  person || '|' || local_date || '|' || row_number() OVER (PARTITION BY person, local_date ORDER BY window_start) AS key,
+  -- Named by its largest entry (of equals the first). Later data can make an incident longer but never parts its
+  -- entries, so no other incident can come to have this name.
+  person || '|' || anchor AS key,
   subject,
   window_start,
   window_end,

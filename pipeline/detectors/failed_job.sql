@@ -1,7 +1,7 @@
 /*
 title = "Background job failed"
 severity = "medium"
-version = 1
+version = 2
 why = """Syncs and payment runs that fail leave two systems that disagree: stock that does not exist, orders that nobody
 was charged for. A failure that comes back every night is a control that does not work."""
 false_positives = """A passing fault of the other side that the next run made good; the reason says whether a later run
@@ -9,7 +9,7 @@ succeeded. One failure may be nothing: raise min_failures if your jobs retry by 
 next_steps = """Read the error below. Retry the job from its entry where the product offers it (retryable errors);
 re-run one-time syncs from their integration page. If it comes back, give support the ids of the entries."""
 scope = "category = 'background_job' OR event_type_raw = 'BACKGROUND_JOB'"
-needs = ["outcome", "action_detail"]
+needs = ["outcome"]
 
 [controls]
 soc2 = ["A1.2", "CC7.2", "PI1.3"]
@@ -21,12 +21,14 @@ nist = ["SI-11", "AU-6"]
 [parameters.min_failures]
 default = 1
 minimum = 1
+maximum = 100000
 unit = "failures"
 meaning = "So many failures with the same error are a finding"
 
 [parameters.quiet_days]
 default = 7
 minimum = 1
+maximum = 365
 unit = "days"
 meaning = "The same failure after so many days without it is a new finding"
 */
@@ -54,8 +56,8 @@ spells AS (
 ),
 failures AS (
   SELECT source, instance, job, signature, spell, count(*) AS n, min(occurred_at) AS window_start,
-    max(occurred_at) AS window_end, min(local_date) AS local_date, count(DISTINCT local_date) AS days,
-    arg_max(error, occurred_at) AS error, list_sort(list(event_uid)) AS events
+    max(occurred_at) AS window_end, count(DISTINCT local_date) AS days,
+    arg_max(error, (occurred_at, event_uid)) AS error, list_sort(list(event_uid)) AS events
   FROM spells GROUP BY source, instance, job, signature, spell
   HAVING count(*) >= $min_failures
 ),
@@ -67,7 +69,9 @@ recovered AS (
   GROUP BY f.source, f.instance, f.job, f.signature, f.spell
 )
 SELECT
-  f.source || '|' || f.instance || '|' || f.job || '|' || f.signature || '|' || f.local_date AS key,
+  -- Spells of one fault begin a day or more apart: the day in UTC tells them from each other, in whatever zone.
+  f.source || '|' || replace(f.instance, '|', '%7C') || '|' || replace(f.job, '|', '%7C') || '|' || f.signature
+    || '|' || strftime(f.window_start AT TIME ZONE 'UTC', '%Y-%m-%d') AS key,
   f.job || ' (' || f.source || ')' AS subject,
   f.window_start,
   f.window_end,

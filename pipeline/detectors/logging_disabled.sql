@@ -1,15 +1,16 @@
 /*
 title = "Audit logging switched off"
 severity = "critical"
-version = 1
+version = 2
 why = """While the log is off nothing else on this page can be trusted: what happened then left no trace. It is the first
 thing that somebody with something to hide does."""
 false_positives = """A trial of the product, a change of plan or a move to another log destination. Each of them is
-short, planned and known to whoever answers for the log."""
+short, planned and known to whoever answers for the log. Entries that were deleted, searched or exported are not
+reported here: that leaves the log on."""
 next_steps = """Find out who decided it, and switch it on again. Treat the gap as unreviewed time: ask the product's
 vendor for its own records of it, and compare what exists now with the last backup before."""
 scope = "outcome <> 'failure'"
-needs = ["action_detail"]
+needs = ["action_detail or action_raw"]
 classes = ["logging"]
 
 [controls]
@@ -20,14 +21,33 @@ hipaa = ["164.312(b)"]
 nist = ["AU-5", "AU-9", "AU-12"]
 */
 WITH marked AS (
-  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.actor_key, e.actor_type, e.action_detail,
-    regexp_matches(lower(coalesce(e.action_detail, e.action_raw, '')),
-      '(disabl|deactivat|stop|paus|suspend|delet|destroy|remov|(^|[^a-z])(turn|turned|switch|switched)[ _.-]?off|(^|[^a-z])off$)')
-      AS says_off,
-    regexp_matches(lower(coalesce(e.action_detail, e.action_raw, '')),
-      '(enabl|activat|start|resum|creat|(^|[^a-z])(turn|turned|switch|switched)[ _.-]?on|(^|[^a-z])on$)') AS says_on
+  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.actor_key, e.actor_type, e.action,
+    replace(replace(lower(coalesce(e.action_detail, e.action_raw, '')), 'unpaus', 'resum'), 'unsuspend', 'resum') AS told
   FROM events e
   WHERE list_contains(e.classes, 'logging') AND e.outcome <> 'failure'
+),
+-- Reading the log out, or deleting what stands in it, leaves it on; deleting what it is written by does not.
+read_as AS (
+  SELECT *,
+    regexp_matches(told,
+      '(disabl|deactivat|paus|suspend|(^|[^a-z])(turn|turned|switch|switched)[ _.-]?off|(^|[^a-z])off$)') AS ends,
+    regexp_matches(told,
+      '(enabl|activat|resum|(^|[^a-z])(turn|turned|switch|switched)[ _.-]?on|(^|[^a-z])on$)') AS begins,
+    regexp_matches(told, '(export|download|view|search|quer|(^|[^a-z])read)')
+      OR coalesce(action IN ('export', 'read', 'access'), false) AS is_reading,
+    regexp_matches(told, '(delet|destroy|remov|clear|purg|truncat)') OR coalesce(action = 'delete', false) AS removes,
+    regexp_matches(told, '(trail|stream|sink|drain|store|flow|destination|hook|collector|recorder|group|bucket|config|setting|logging|auditing|siem)')
+      AND NOT regexp_matches(told,
+        '((^|[^a-z])(entr(y|ies)|records?|lines?|rows?|events?|items?|messages?|histor(y|ies))([^a-z_]|$)|deletelog$)')
+      AS is_writer
+  FROM marked
+),
+verbs AS (
+  SELECT *,
+    ends OR (NOT is_reading AND (regexp_matches(told, 'stop') OR (removes AND is_writer))) AS says_off,
+    begins OR (NOT is_reading AND regexp_matches(told, '(start|creat)')) AS says_on,
+    NOT (is_reading OR removes) AS is_open
+  FROM read_as
 ),
 flags AS (
   SELECT event_uid,
@@ -37,11 +57,11 @@ flags AS (
   WHERE regexp_matches(lower(field), '(enabled|active|logging|audit|status)')
   GROUP BY event_uid
 ),
--- The verb decides; where it says neither ("settings.update"), the changed switch does.
+-- The verb decides; where it leaves it open ("settings.update"), the changed switch does.
 switches AS (
   SELECT m.*, m.says_off OR (NOT m.says_on AND coalesce(f.to_off, false)) AS is_off
-  FROM marked m LEFT JOIN flags f ON f.event_uid = m.event_uid
-  WHERE m.says_off OR m.says_on OR coalesce(f.to_off, false) OR coalesce(f.to_on, false)
+  FROM verbs m LEFT JOIN flags f ON f.event_uid = m.event_uid
+  WHERE m.says_off OR m.says_on OR (m.is_open AND (coalesce(f.to_off, false) OR coalesce(f.to_on, false)))
 ),
 ordered AS (
   SELECT *,

@@ -9,8 +9,9 @@ false_positives = """Approval given by telephone or e-mail and not recorded; int
 approvals are older than what was loaded."""
 next_steps = """Ask for the approval in writing and attach it to the job, or stop production. Where mark and derivation
 disagree, ask the vendor which of them counts: one of the two records is wrong."""
-scope = "action = 'export' AND entity_type = 'export' AND parent_entity_type = 'job'"
-needs = ["parent_entity_id"]
+scope = """action = 'export' AND entity_type = 'export' AND outcome <> 'failure'
+  AND coalesce(parent_entity_type, 'job') = 'job'"""
+needs = ["parent_entity_type", "parent_entity_id"]
 
 [controls]
 soc2 = ["CC8.1", "PI1.2", "PI1.4"]
@@ -55,7 +56,7 @@ items AS (
 latest AS (
   SELECT i.event_uid, i.item, d.action,
     row_number() OVER (PARTITION BY i.event_uid, i.item
-      ORDER BY d.occurred_at DESC, CASE WHEN d.action = 'approve' THEN 1 ELSE 0 END) AS n
+      ORDER BY d.occurred_at DESC, CASE WHEN d.action = 'approve' THEN 1 ELSE 0 END, d.event_uid) AS n
   FROM items i
   JOIN exports x ON x.event_uid = i.event_uid
   LEFT JOIN decisions d ON d.source = x.source AND d.instance = x.instance AND d.job = x.job AND d.item = i.item

@@ -1,7 +1,7 @@
 /*
 title = "First use of an address"
 severity = "medium"
-version = 1
+version = 2
 why = """Stolen passwords, sessions and API keys are used from somewhere else. An address that a person, or a key, has
 never come from is the first trace of it."""
 false_positives = """Travel, a new home or provider, a VPN that was just introduced. Not reported: addresses that other
@@ -9,8 +9,8 @@ people of the organization used before (an office), and people whose address cha
 for whom a new address says nothing."""
 next_steps = """Look up whose address it is and ask the person. Compare the browser with their usual one, read what was
 done from there in the first day, and revoke the session or key if nobody recognises it."""
-scope = "actor_type IN ('user', 'api_key') AND NOT actor_anonymous AND source_ip IS NOT NULL"
-needs = ["source_ip"]
+scope = "actor_type IN ('user', 'api_key') AND NOT actor_anonymous"
+needs = ["source_ip", "actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
 
 [controls]
@@ -23,24 +23,28 @@ nist = ["AC-2(12)", "AU-6"]
 [parameters.min_baseline_days]
 default = 7
 minimum = 1
+maximum = 365
 unit = "days"
 meaning = "Earlier days with a known address that a person needs before a new one means anything"
 
 [parameters.min_events]
 default = 20
 minimum = 1
+maximum = 100000
 unit = "events"
 meaning = "Earlier events with a known address that a person needs, too"
 
 [parameters.known_to_others]
 default = 2
 minimum = 1
+maximum = 10000
 unit = "people"
 meaning = "An address that so many other people used before is the organization's own and left alone"
 
 [parameters.roaming_percent]
 default = 50
 minimum = 1
+maximum = 1000
 unit = "percent"
 meaning = "A person with more earlier addresses than this share of their earlier days changes address too often to judge"
 
@@ -52,6 +56,7 @@ meaning = "Whether an address in a /24 (IPv4) or /48 (IPv6) that the person used
 [parameters.first_hours]
 default = 24
 minimum = 1
+maximum = 720
 unit = "hours"
 meaning = "The events of so many hours from the first use are the evidence"
 */
@@ -104,7 +109,8 @@ found AS (
     AND (NOT $familiar_networks OR w.first_use = n.first_use)
 )
 SELECT
-  f.person || '|' || f.source_ip AS key,
+  -- With the day: where later data show that the first use was another one, that is another finding to decide.
+  f.person || '|' || f.source_ip || '|' || strftime(f.first_use AT TIME ZONE 'UTC', '%Y-%m-%d') AS key,
   f.subject,
   min(s.occurred_at) AS window_start,
   max(s.occurred_at) AS window_end,
@@ -119,5 +125,5 @@ SELECT
 FROM found f
 JOIN seen s ON s.person = f.person AND s.source_ip = f.source_ip
   AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
-GROUP BY f.person, f.source_ip, f.subject, f.past_days, f.past_events, f.past_addresses
+GROUP BY f.person, f.source_ip, f.subject, f.first_use, f.past_days, f.past_events, f.past_addresses
 ORDER BY window_start, key

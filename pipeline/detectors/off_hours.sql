@@ -1,16 +1,17 @@
 /*
 title = "Activity outside business hours"
 severity = "medium"
-version = 1
+version = 2
 why = """An account that works when its owner never does may be in somebody else's hands, or doing what should not
 be seen. The question is the person's own: hours that they often use are theirs, whatever the office keeps."""
 false_positives = """Releases, stock-taking and travel; a person whose shift has just moved (quiet again once the new
-hours are a habit). Hours that an intruder keeps for several days become a habit too. People with a short past are
-not judged at all, and are counted in the detector's coverage."""
+hours are a habit, which takes habit_span_days). Hours that an intruder keeps for that long become a habit too.
+People with a short past are not judged at all, and are counted in the detector's coverage."""
 next_steps = """Ask the person what they did that night. Compare the address and the browser with their usual ones,
 read what was changed, and end the sessions if they do not recognise it."""
-scope = "actor_type = 'user' AND NOT actor_anonymous"
-needs = ["occurred_at", "actor_type"]
+scope = """actor_type = 'user' AND NOT actor_anonymous AND time_precision IS DISTINCT FROM 'day'
+  AND (actor_key IS NULL OR actor_key NOT IN (SELECT actor_key FROM actors WHERE is_service))"""
+needs = ["actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
 
 [controls]
@@ -23,20 +24,30 @@ nist = ["AC-2(12)", "AU-6"]
 [parameters.min_baseline_days]
 default = 10
 minimum = 1
+maximum = 365
 unit = "days"
 meaning = "Earlier days with activity that a person needs before their hours can be judged"
 
 [parameters.baseline_days]
 default = 90
 minimum = 1
+maximum = 730
 unit = "days"
 meaning = "How far back habits are looked for"
 
 [parameters.habit_days]
 default = 3
 minimum = 1
+maximum = 365
 unit = "days"
 meaning = "On so many earlier days of the same kind (working or free) an hour must have been used to be a habit; on all of them, where there were fewer"
+
+[parameters.habit_span_days]
+default = 14
+minimum = 0
+maximum = 365
+unit = "days"
+meaning = "The first and the last of those days must lie so far apart: a few nights in a row are no habit"
 
 [parameters.tolerance_hours]
 default = 1
@@ -48,6 +59,7 @@ meaning = "An hour this near to a habit is no surprise"
 [parameters.min_events]
 default = 2
 minimum = 1
+maximum = 100000
 unit = "events"
 meaning = "Fewer events in a night are left alone, unless one of them is critical by its class"
 
@@ -71,7 +83,7 @@ worked AS (
   FROM events e
   JOIN actors a ON a.actor_key = e.actor_key
   JOIN calendar c ON c.schedule = a.schedule AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
-  WHERE e.actor_type = 'user' AND NOT e.actor_anonymous AND NOT a.is_service
+  WHERE e.actor_type = 'user' AND NOT e.actor_anonymous AND NOT a.is_service AND e.time_precision IS DISTINCT FROM 'day'
 ),
 placed AS (
   SELECT w.*, coalesce(d.is_free, false) AS is_free
@@ -85,7 +97,8 @@ outside AS (
 ),
 -- For each such hour: on how many earlier days of the same kind it, or one beside it, was used.
 habits AS (
-  SELECT o.person, o.night, o.hour, count(DISTINCT u.night) AS habit_days
+  SELECT o.person, o.night, o.hour, count(DISTINCT u.night) AS habit_days,
+    coalesce(date_diff('day', min(u.night), max(u.night)), 0) AS span_days
   FROM outside o
   LEFT JOIN used u ON u.person = o.person AND u.is_free = o.is_free
     AND u.night < o.night AND u.night >= o.night - $baseline_days
@@ -114,12 +127,13 @@ unusual AS (
   JOIN habits h ON h.person = p.person AND h.night = p.night AND h.hour = p.hour
   JOIN pasts past ON past.person = p.person AND past.night = p.night
   JOIN chances ch ON ch.person = p.person AND ch.night = p.night
-  WHERE NOT p.is_business_hours AND h.habit_days < least($habit_days, ch.possible_days) AND past.active_days >= $min_baseline_days
+  WHERE NOT p.is_business_hours AND past.active_days >= $min_baseline_days AND h.habit_days < ch.possible_days
+    AND (h.habit_days < $habit_days OR h.span_days < $habit_span_days)
 ),
 nights AS (
   SELECT person, night, min(display_name) AS subject, min(schedule) AS schedule,
-    min(occurred_at) AS window_start, max(occurred_at) AS window_end, arg_min(clock, occurred_at) AS first_clock,
-    arg_max(clock, occurred_at) AS last_clock, count(*) AS n, max(habit_days) AS habit_days,
+    min(occurred_at) AS window_start, max(occurred_at) AS window_end, arg_min(clock, (occurred_at, event_uid)) AS first_clock,
+    arg_max(clock, (occurred_at, event_uid)) AS last_clock, count(*) AS n, max(habit_days) AS habit_days,
     max(active_days) AS active_days, bool_or(is_free) AS is_free, list_sort(list(event_uid)) AS events
   FROM unusual
   GROUP BY person, night
@@ -132,7 +146,8 @@ SELECT
   window_end,
   n || CASE WHEN n = 1 THEN ' event at ' || first_clock
             ELSE ' events from ' || first_clock || ' to ' || last_clock END || ' local time' AS observed,
-  'no activity outside business hours, except at hours used on ' || $habit_days || ' earlier days' AS expected,
+  'no activity outside business hours, except at hours used on ' || $habit_days || ' earlier days over '
+    || $habit_span_days || ' days' AS expected,
   subject || ' was active in the night of ' || night || ', '
     || CASE WHEN is_free THEN 'a free day' ELSE 'a working day' END || ', outside business hours (' || schedule
     || '); of ' || active_days || ' earlier active days, ' || habit_days

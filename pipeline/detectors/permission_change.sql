@@ -9,7 +9,7 @@ none of it should be without a ticket."""
 next_steps = """Match each change with its request and approval. Pay attention to people who changed their own access, to
 wildcard and administrator permissions, and to grants that are taken back the same day."""
 scope = "outcome IS NOT NULL"
-needs = ["action"]
+needs = ["action_detail or action_raw or action"]
 classes = ["permission"]
 
 [controls]
@@ -22,6 +22,7 @@ nist = ["AC-2", "AC-6(9)", "AU-6"]
 [parameters.examples]
 default = 3
 minimum = 1
+maximum = 100
 unit = "changes"
 meaning = "So many changes are told in the reason; the evidence has them all"
 */
@@ -43,7 +44,7 @@ fields AS (
   SELECT event_uid, string_agg(
       field || ' from ' || CASE WHEN redacted THEN '[REDACTED]' WHEN old_present THEN coalesce(CAST(old AS VARCHAR), 'null') ELSE 'nothing' END
       || ' to ' || CASE WHEN redacted THEN '[REDACTED]' WHEN new_present THEN coalesce(CAST(new AS VARCHAR), 'null') ELSE 'nothing' END,
-      ', ' ORDER BY field) AS told
+      ', ' ORDER BY field, CAST(old AS VARCHAR), CAST(new AS VARCHAR)) AS told
   FROM event_changes GROUP BY event_uid
 ),
 numbered AS (
