@@ -207,10 +207,11 @@ def _must_add_up(one: Input, splitter: Splitter, counted: Counter[str], stream: 
 
 
 def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> normalize.Settings:
-    """What the configuration says about reading one source: its own zone, else the organization's."""
+    """How one source is read: its zone is the configured one, else what its product documents, else everybody's."""
     own = config.sources.get(chosen.source)
-    zone = own.timezone if own and own.timezone else config.organization.timezone
-    configured = bool(own and own.timezone) or config.organization.timezone_configured
+    known = (own.timezone if own else None) or chosen.rules["time"].get("timezone")
+    zone = known or config.organization.timezone
+    configured = bool(known) or config.organization.timezone_configured
     return normalize.Settings(tenant, zone, configured, own.day_first if own else None)
 
 
