@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline import catalog, detect, load, query
-from pipeline.config import Config, read
+from pipeline import store as stores
+from pipeline.config import Config, read, to_dict
 from pipeline.detect import DetectResult
+from pipeline.hours import zone
 from pipeline.ledger import LoadResult
 from pipeline.lock import locked
 
@@ -59,27 +61,61 @@ def run(
     progress: Progress = lambda text: None,
 ) -> RunResult:
     """Load what is new, evaluate the detectors, write the review. An error leaves what was committed before it."""
-    import reports
-
     settings = config if isinstance(config, Config) else read(Path(config) if config is not None else None)
     path = Path(store)
     found = load.check(exports, source, settings)
     started = time.monotonic()
     with locked(path) as interrupted:
+        earlier = stores.commits(path)
         loaded = load.load_found(found, path, settings, source, instance, progress, interrupted)
         after_load = time.monotonic()
-        detected = detect.evaluate(path, settings, progress, interrupted if loaded.commit is None else {})
+        told = interrupted if loaded.commit is None else {}
+        detected = detect.evaluate(path, settings, progress, told, _day(as_of, settings))
         aside = catalog.publish(path, settings)
-        after_detect = time.monotonic()
-        progress("writing the review")
-        with query.open(path, settings) as log:
-            review = reports.review(log, as_of=as_of)
-            written = review.write(Path(out))
-            head = log.head
+        log = query.open(path, settings)
+    after_detect = time.monotonic()
+    with log:  # as it stands now; nobody has to wait while the report is drawn
+        written, lacking = _report(log, as_of, Path(out), progress)
+        head = log.head
     seconds = {
         "load": after_load - started,
         "detect": after_detect - after_load,
         "report": time.monotonic() - after_detect,
     }
-    messages = (*loaded.messages, *(text for text in (aside, review.without_pdf) if text))
+    notices = (*_assumed(settings, earlier), aside, lacking)
+    messages = (*loaded.messages, *(text for text in notices if text))
     return RunResult(loaded, detected, tuple(written), head, seconds, messages)
+
+
+def _report(
+    log: query.Log, as_of: datetime | None, out: Path, progress: Progress
+) -> tuple[list[Path], str | None]:
+    """The review's files, and what kept one of them from being made."""
+    import reports
+
+    if not log.events().count():
+        return [], "no report was written: the store holds no event yet."
+    progress("writing the review")
+    review = reports.review(log, as_of=as_of)
+    return review.write(out), review.without_pdf
+
+
+def _assumed(settings: Config, earlier: Sequence[stores.Commit]) -> list[str]:
+    """What the reader of this run should know of its settings."""
+    notices = []
+    if not settings.organization.timezone_configured:
+        notices.append(
+            "no timezone is configured: days, business hours and times without a zone are taken as UTC "
+            "([organization] timezone in auditbook.toml)."
+        )
+    if earlier and to_dict(catalog.recorded_config(earlier)) != to_dict(settings):
+        notices.append("the settings are not those of the last run: every finding was judged again by these.")
+    return notices
+
+
+def _day(as_of: datetime | None, settings: Config) -> date | None:
+    """The day of a given clock, in the organization's zone: what holds until a day is held against it."""
+    if as_of is None:
+        return None
+    moment = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    return moment.astimezone(zone(settings.organization.timezone)).date()
