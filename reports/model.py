@@ -126,7 +126,7 @@ def _parts(
     found = findings.findings(reader, rules)
     silent = {row.source: row.silent for row in complete.silence if row.steady}
     totals = reader.one(
-        "SELECT count(*) AS entries, count(DISTINCT actor_key) AS actors FROM events "
+        "SELECT count(*) AS entries, count(DISTINCT person) AS actors FROM events LEFT JOIN actors USING (actor_key) "
         "WHERE occurred_at >= $since AND occurred_at < $until"
     )
     files = {(file.name, file.sha256, file.commit_no) for file in complete.files}
