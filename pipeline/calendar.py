@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from pipeline.config import Config, Hours, Person
+from pipeline.config import Config, Hours
 from pipeline.hours import DAY_MINUTES, Shift, holidays_between, read_hours, zone
 
 SLOT = timedelta(minutes=15)
 DAY = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,6 @@ def schedules(config: Config) -> list[Schedule]:
     for person in sorted((p for p in config.actors if p.own), key=lambda p: p.id):
         found.append(_schedule(person.id, config, person, teams.get(person.team or "")))
     return found
-
-
-def schedule_of(config: Config, person: Person) -> str:
-    """The name of the schedule that a person works by."""
-    return config.schedule_of(person)
-
-
-def calendar_of(config: Config, first: int | None, last: int | None) -> pa.Table:
-    """The calendar around two instants in milliseconds since 1970; without any instant no slots."""
-    if first is None or last is None:
-        return calendar(config, EPOCH, EPOCH).slice(0, 0)
-    return calendar(config, EPOCH + timedelta(milliseconds=first), EPOCH + timedelta(milliseconds=last))
 
 
 def calendar(config: Config, first: datetime, last: datetime) -> pa.Table:

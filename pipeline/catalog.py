@@ -7,23 +7,26 @@ processes, so a private copy is opened, with views over the place where the stor
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipeline import calendar, findings, views
 from pipeline import store as stores
-from pipeline.config import Config, from_dict
+from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
 from pipeline.lock import locked
 from pipeline.store import Commit
 
 DATABASE = "auditbook.duckdb"
 STORAGE_VERSION = "v1.5.0"
+LONGEST_CALENDAR = 20  # years; beyond, a calendar of 35,000 slots a year has only the years that have events
 
 
 def publish(store: Path, config: Config) -> str | None:
@@ -88,10 +91,18 @@ def connect_to(
         if config is not None or not _copied(store, copy, chain):
             build(chain, config or recorded_config(chain), copy)
         connection = duckdb.connect(str(copy), read_only=True)
+    spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     for name, sql in {**_stored(chain), **views.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
+
+
+def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
+    """Where what does not fit in memory goes, made when it is needed: the store, which is its owner's alone."""
+    base = store.resolve() if os.access(store, os.W_OK) else Path(tempfile.gettempdir())
+    place = base / f".spill-{os.getpid()}"
+    connection.execute(f"SET temp_directory = '{str(place).replace(chr(39), chr(39) * 2)}'")
 
 
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
@@ -106,6 +117,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         _commits(connection, chain)
         _files(connection, chain)
+        _settings(connection, config)
         people(connection, config)
         slots(connection, config)
         findings.tables(connection, chain, config)
@@ -121,15 +133,17 @@ def _stored(chain: Sequence[Commit]) -> dict[str, str]:
 
 
 def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
-    """Copy the published database; False when there is none or it is not of the newest commit."""
+    """Copy the published database; False when there is none, or it is of other commits or another configuration."""
     try:
         shutil.copyfile(store / DATABASE, copy)
         with duckdb.connect(str(copy), read_only=True) as connection:
             row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
+            made_with = connection.execute("SELECT sha256 FROM settings").fetchall()
     except (FileNotFoundError, duckdb.Error):
         copy.unlink(missing_ok=True)
         return False
-    if row == ([(chain[-1].head,)] if chain else []):
+    wanted = [(_config_text(recorded_config(chain))[1],)]
+    if row == ([(chain[-1].head,)] if chain else []) and made_with == wanted:
         return True
     copy.unlink()
     return False
@@ -147,6 +161,17 @@ def _commits(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> 
             "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)",
             [*row, json.dumps(record["content"]), json.dumps(record["run"])],
         )
+
+
+def _config_text(config: Config) -> tuple[str, str]:
+    text = stores.canonical(to_dict(config))
+    return text, stores.sha256_text(text)
+
+
+def _settings(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+    """The configuration that the calendar, the people and the suppressions of this database were made with."""
+    connection.execute("CREATE TABLE settings (config JSON, sha256 VARCHAR)")
+    connection.execute("INSERT INTO settings VALUES (?, ?)", [*_config_text(config)])
 
 
 def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:
@@ -191,16 +216,27 @@ def _is_email(alias: str) -> bool:
 
 
 def slots(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
-    """The table `calendar`, over the span of the events."""
-    [span] = connection.execute(
-        "SELECT epoch_ms(min(occurred_at)), epoch_ms(max(occurred_at)) FROM events"
+    """The table `calendar`, over the span of the events; around a wrong clock's 1970 the years between are left out."""
+    years = connection.execute(
+        "SELECT epoch_ms(min(occurred_at)), epoch_ms(max(occurred_at)) FROM events "
+        "GROUP BY year(occurred_at) ORDER BY 1"
     ).fetchall()
-    ends = [datetime.fromtimestamp((at or 0) / 1000, UTC) for at in span]
-    connection.register("slots", calendar.calendar(config, ends[0], ends[1]))
+    spans = [(_moment(first), _moment(last)) for first, last in years] or [(_moment(0), _moment(0))]
+    if spans[-1][1].year - spans[0][0].year < LONGEST_CALENDAR:
+        spans = [(spans[0][0], spans[-1][1])]
+    made = pa.concat_tables(calendar.calendar(config, first, last) for first, last in spans)
+    connection.register("slots", made)
     connection.execute(
-        "CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time) FROM slots"
+        "CREATE TABLE calendar AS SELECT DISTINCT ON (schedule, slot) * REPLACE (local_time::TIME AS local_time) "
+        "FROM slots ORDER BY schedule, slot"
+        if len(spans) > 1
+        else "CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time) FROM slots"
     )
     connection.unregister("slots")
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def _move_stray_log_aside(store: Path) -> str | None:

@@ -19,7 +19,8 @@ import msgspec.json
 import pyarrow as pa
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-LONGEST_KEPT = 512 * 1024 * 1024  # of a line that is too long its bytes are kept still; beyond, a file has no lines
+# Of a line that is too long for a record the bytes are kept; what is longer than this is no file of lines.
+LONGEST_KEPT = 512 * 1024 * 1024
 BLOCK_BYTES = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 TOO_LARGE = "a number is too large to be kept exactly."

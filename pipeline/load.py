@@ -78,7 +78,9 @@ def load(
     found = check(exports, source, config)
     with locked(Path(store)) as interrupted:
         result = load_found(found, Path(store), config, source, instance, progress, interrupted)
-        aside = catalog.publish(Path(store), config)
+        # What the database shows was made with what is on record: a load of nothing new puts nothing there.
+        recorded = config if result.commit else catalog.recorded_config(stores.commits(Path(store)))
+        aside = catalog.publish(Path(store), recorded)
     return replace(result, messages=(*result.messages, *((aside,) if aside else ())))
 
 

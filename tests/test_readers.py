@@ -12,9 +12,11 @@ import duckdb
 import pytest
 
 import pipeline
+from pipeline import catalog
+from pipeline.config import from_dict
 from pipeline.load import load
 from tests.conftest import COMMAND, ROOT, Auditbook
-from tests.exports import CONFIG, lines, put
+from tests.exports import CONFIG, line, lines, put
 
 QUESTION = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM lines) AS n"
 
@@ -167,3 +169,38 @@ def test_nothing_is_left_in_the_temporary_folder(
     with pipeline.open(made) as log:
         assert log.events().count() == 3
         assert list(temporary.iterdir()) == [], "not even while it is open"
+
+
+def test_what_does_not_fit_in_memory_is_spilled(made: Path) -> None:
+    with pipeline.open(made) as log:
+        log.con.execute("SET memory_limit = '100MB'")
+        log.con.execute("SET threads = 1")
+        texts = "SELECT hash(range)::VARCHAR || 'abcdefghijklmnop' AS x FROM range(2500000) ORDER BY x"
+        large = f"SELECT max(x) FROM ({texts})"
+        assert len(log.con.execute(large).fetchall()) == 1
+    assert not list(made.glob(".spill*"))
+
+
+def test_a_database_made_with_another_configuration_is_not_believed(made: Path) -> None:
+    other = from_dict({"organization": {"timezone": "Asia/Kolkata"}})
+    assert load([str(made.parent / "a.jsonl")], store=made, config=other).commit is None
+    zone = "SELECT DISTINCT utc_offset_minutes FROM calendar"
+    with duckdb.connect(str(made / "auditbook.duckdb"), read_only=True) as held:
+        assert held.execute(zone).fetchall() == [(0,)], "what was not recorded is not published"
+
+    catalog.publish(made, other)
+
+    with pipeline.open(made) as log:
+        assert log.con.execute(zone).fetchall() == [(0,)]
+    with pipeline.open(made, other) as log:
+        assert log.con.execute(zone).fetchall() == [(330,)]
+
+
+def test_a_wrong_clock_does_not_make_a_calendar_of_decades(store: Path, tmp_path: Path) -> None:
+    wrong = [line(8, createdAt="1970-01-01T00:00:00Z")]
+    load([put(tmp_path / "a.jsonl", lines(1, 3) + b"".join(wrong))], store=store, config=CONFIG)
+
+    with pipeline.open(store) as log:
+        assert log.sql("SELECT count(*), count(DISTINCT slot) FROM calendar").pl().row(0) == (6 * 96, 6 * 96)
+        seen = "SELECT count(*) FROM events JOIN calendar ON slot = time_bucket(INTERVAL 15 minutes, occurred_at)"
+        assert log.sql(seen).pl().item() == 4
