@@ -35,6 +35,7 @@ class Verification:
     bytes: int
     broken: Break | None = None
     after: int | None = None
+    seal: str = stores.GENESIS
 
     @property
     def ok(self) -> bool:
@@ -50,6 +51,7 @@ class Verification:
             "ok": self.ok,
             "commits": self.commits,
             "head": self.head,
+            "seal": self.seal,
             "files": self.files,
             "bytes": self.bytes,
         }
@@ -64,35 +66,43 @@ class _Broken(Exception):
         self.file, self.what = file, what
 
 
-def verify(store: Path | str, head: str | None = None) -> Verification:
-    """Check every commit; with `head`, also that this number (from a report) stands in the chain."""
+def verify(store: Path | str, head: str | None = None, seal: str | None = None) -> Verification:
+    """Check every commit; with `head` or `seal`, also that this number (from a report) stands in the chain."""
     path = Path(store)
     stores.require(path)
-    if head is not None and len(head) < SHORTEST_HEAD:
-        raise UsageError(
-            f'"{head}" is too short to be a head.', hint=f"Give {SHORTEST_HEAD} characters of it or more."
-        )
+    wanted = [(kind, text) for kind, text in (("head", head), ("seal", seal)) if text is not None]
+    for kind, text in wanted:
+        if len(text) < SHORTEST_HEAD:
+            raise UsageError(
+                f'"{text}" is too short to be a {kind}.',
+                hint=f"Give {SHORTEST_HEAD} characters of it or more.",
+            )
     folders = stores.folders(path)
-    previous, seal, files, size, heads = stores.GENESIS, stores.GENESIS, 0, 0, [stores.GENESIS]
+    previous, sealed, files, size = stores.GENESIS, stores.GENESIS, 0, 0
+    known: dict[str, list[str]] = {"head": [previous], "seal": [sealed]}
     for number, folder in enumerate(folders, start=1):
         try:
-            record = _check_record(folder, number, previous, seal)
+            record = _check_record(folder, number, previous, sealed)
             for name, said in sorted(record["content"]["files"].items()):
                 _check_file(folder / name, said)
                 files, size = files + 1, size + said["bytes"]
         except _Broken as error:
-            return Verification(number - 1, previous, files, size, Break(number, error.file, error.what))
-        previous, seal = record["head"], record["seal"]
-        heads.append(previous)
-    found = Verification(len(folders), previous, files, size)
-    return found if head is None else _with_head(found, heads, head)
+            broken = Break(number, error.file, error.what)
+            return Verification(number - 1, previous, files, size, broken, seal=sealed)
+        previous, sealed = record["head"], record["seal"]
+        known["head"].append(previous)
+        known["seal"].append(sealed)
+    found = Verification(len(folders), previous, files, size, seal=sealed)
+    for kind, text in wanted:
+        found = found if found.broken else _with_number(found, known[kind], kind, text)
+    return found
 
 
-def _with_head(found: Verification, heads: Sequence[str], head: str) -> Verification:
-    places = [place for place, known in enumerate(heads) if place > 0 and known.startswith(head.lower())]
+def _with_number(found: Verification, numbers: Sequence[str], kind: str, text: str) -> Verification:
+    places = [place for place, known in enumerate(numbers) if place > 0 and known.startswith(text.lower())]
     if len(places) == 1:
-        return replace(found, after=len(heads) - 1 - places[0])
-    what = f"the head {head} is not in this chain: it was cut or rewritten, or is another store's."
+        return replace(found, after=len(numbers) - 1 - places[0])
+    what = f"the {kind} {text} is not in this chain: it was cut or rewritten, or is another store's."
     return replace(found, broken=Break(None, None, what))
 
 

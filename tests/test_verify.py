@@ -37,6 +37,10 @@ def heads(store: Path) -> list[str]:
     return [json.loads(text)["head"] for text in (store / "manifest.jsonl").read_text().splitlines()]
 
 
+def seals(store: Path) -> list[str]:
+    return [json.loads(text)["seal"] for text in (store / "manifest.jsonl").read_text().splitlines()]
+
+
 def rewrite(store: Path, number: int, change: Callable[[dict[str, Any]], None]) -> None:
     path = store / f"commits/{number:06d}/record.json"
     record = json.loads(path.read_bytes())
@@ -135,7 +139,9 @@ def test_a_whole_chain(made: Path) -> None:
     found = pipeline.verify(made)
 
     stored = list(made.glob("commits/*/*.parquet"))
-    assert found == Verification(3, heads(made)[-1], 6, sum(path.stat().st_size for path in stored))
+    assert found == Verification(
+        3, heads(made)[-1], 6, sum(path.stat().st_size for path in stored), seal=seals(made)[-1]
+    )
     assert len(stored) == 6
 
 
@@ -174,6 +180,17 @@ def test_a_head_tells_of_a_tail_that_was_cut(made: Path) -> None:
     assert found.after is None
 
 
+def test_a_seal_is_checked_as_a_head_is(made: Path, auditbook: Auditbook) -> None:
+    first, _, last = seals(made)
+    assert pipeline.verify(made, seal=first).after == 2
+    shutil.rmtree(made / "commits/000003")
+
+    wrong = auditbook("verify", "--seal", last, "--json")
+
+    assert wrong.returncode == 5
+    assert json.loads(wrong.stdout)["broken"]["what"] == f"the seal {last} {NOT_HERE}"
+
+
 @pytest.mark.parametrize("head", ["0" * 64, "f" * 64])
 def test_a_head_of_nothing_is_none(made: Path, head: str) -> None:
     assert pipeline.verify(made, head).broken == Break(None, None, f"the head {head} {NOT_HERE}")
@@ -205,7 +222,10 @@ def test_the_command(made: Path, auditbook: Auditbook) -> None:
     done = auditbook("verify", "--head", first)
     assert (done.returncode, done.stderr) == (0, "")
     followed = "the given head is in it, 2 commits followed"
-    assert done.stdout == f"ok: 3 commits, 6 files, {size:,} bytes; {followed}\nhead {last}\n"
+    assert (
+        done.stdout
+        == f"ok: 3 commits, 6 files, {size:,} bytes; {followed}\nhead {last}\nseal {seals(made)[-1]}\n"
+    )
 
     wrong = auditbook("verify", "--head", "f" * 64)
     assert (wrong.returncode, wrong.stdout) == (5, "")

@@ -16,10 +16,16 @@ VERIFICATION_FAILED = 5
 @click.option(
     "--head", metavar="HASH", help="The number in a report: is it in this chain, and how much followed?"
 )
+@click.option("--seal", metavar="HASH", help="The same for a seal, which also covers who ran what, and when.")
 @options.several(options.store, options.as_json, options.quiet)
 @click.pass_context
-def verify(ctx: click.Context, head: str | None, store: Path, as_json: bool, quiet: bool) -> None:
+def verify(
+    ctx: click.Context, head: str | None, seal: str | None, store: Path, as_json: bool, quiet: bool
+) -> None:
     """Check the chain and every hash, offline. Exit 5 names the first break.
+
+    That the newest commits were cut off is found only with a number that was kept elsewhere: --head or --seal, from a
+    report.
 
     \b
     Examples:
@@ -28,7 +34,7 @@ def verify(ctx: click.Context, head: str | None, store: Path, as_json: bool, qui
     """
     from pipeline import chain
 
-    found = chain.verify(store, head)
+    found = chain.verify(store, head, seal)
     facts = found.as_json()
     if as_json:
         output.document(facts)
@@ -37,10 +43,10 @@ def verify(ctx: click.Context, head: str | None, store: Path, as_json: bool, qui
         after = (
             ""
             if followed is None
-            else f"; the given head is in it, {output.count(followed, 'commit')} followed"
+            else f"; the given {'head' if head else 'seal'} is in it, {output.count(followed, 'commit')} followed"
         )
         kept = f"{output.count(found.commits, 'commit')}, {output.count(found.files, 'file')}, {found.bytes:,} bytes"
-        print(f"ok: {kept}{after}\nhead {found.head}")
+        print(f"ok: {kept}{after}\nhead {found.head}\nseal {found.seal}")
     if facts["broken"]:
         broken = facts["broken"]
         commit = "" if broken["commit"] is None else f"commit {broken['commit']:06d}"
