@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 JSON_TEXT = frozenset({"metadata", "unmapped", "content", "run", "parameters"})
 CHANGE_VALUES = ("old", "new")
 NOT_FOR_PEOPLE = frozenset({"ip_key", "raw_bytes"})
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = re.compile(r"[\t\r]|\s*[=+\-@]")  # spreadsheets pass over white space before a formula
 
 
 def rows_as_json(rows: Rows) -> Iterator[dict[str, Any]]:
@@ -127,4 +128,4 @@ def _cell(value: Any, guarded: bool) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "'" + text if guarded and text.startswith(FORMULA) and isinstance(value, str) else text
+    return "'" + text if guarded and isinstance(value, str) and FORMULA.match(text) else text

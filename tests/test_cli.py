@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from pipeline.export import to_csv
 from tests.conftest import COMMAND, ROOT, Auditbook
+from tests.exports import line, put
 
 SOURCES = ROOT / "tests" / "sources"
 KNOWN = ", ".join(sorted(path.stem for path in (ROOT / "schemas" / "sources").glob("*.toml")))
@@ -419,6 +421,28 @@ def test_sql_reads_and_never_writes(invoke: Invoke, small_store: Path, tmp_path:
     assert wrong.exit_code == 1 and 'Referenced column "nothing" not found' in wrong.stderr
 
 
+def test_a_limit_beyond_all_numbers_is_a_usage_error(invoke: Invoke, small_store: Path) -> None:
+    refused = invoke("events", "--limit", "9" * 20, "--store", small_store)
+    assert refused.exit_code == 2 and "is not in the range" in refused.stderr
+
+
+def test_names_and_json_cannot_act_on_a_terminal_either(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "x.jsonl", line(1, metadata={"\x1b[2J": "\x9b2J"}))
+    assert auditbook("load", "x.jsonl", "-q").returncode == 0
+    uid = json.loads(auditbook("events", "--format", "jsonl").stdout)["event_uid"]
+    for arguments in (["events", "--format", "jsonl"], ["events", "--format", "json"], ["show", uid]):
+        told = auditbook(*arguments).stdout
+        assert "\x1b" not in told and "\x9b" not in told and "u009b" in told
+    assert json.loads(auditbook("show", uid, "--json").stdout)["metadata"] == {"\x1b[2J": "\x9b2J"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"), [(" =1+1", "' =1+1"), ("\u00a0@x", "'\u00a0@x"), (" a=1", " a=1")]
+)
+def test_white_space_before_a_formula_hides_nothing(cell: str, written: str) -> None:
+    assert list(to_csv([{"x": cell}], ["x"])) == ["x\n", f"{written}\n"]
+
+
 def test_a_reader_that_leaves_is_no_error(small_store: Path) -> None:
     command = f"{COMMAND} events --limit 0 --store {small_store} | head -1"
     done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
@@ -426,11 +450,22 @@ def test_a_reader_that_leaves_is_no_error(small_store: Path) -> None:
 
 
 def test_ctrl_c_is_one_sentence_and_130(tmp_path: Path) -> None:
-    command = [str(COMMAND), "load", "-", "--source", "printago"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.stopper",
+        "os.mkdir",
+        ".tmp-000001",
+        "1",
+        "load",
+        str(PRINTAGO),
+        "-q",
+    ]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as waiting:
-        time.sleep(3)
+        [*command, "--store", str(tmp_path / "store")], cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as waiting:  # fmt: skip
+        assert waiting.stdout is not None and waiting.stdout.readline() == "here\n"
         waiting.send_signal(signal.SIGINT)
         _, told = waiting.communicate(timeout=60)
     assert waiting.returncode == 130

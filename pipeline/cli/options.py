@@ -48,7 +48,9 @@ def shape_of(*more: str) -> Callable[[Command], Command]:
 
 
 shape = shape_of()
-limit = click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N rows (0: all).")
+limit = click.option(
+    "--limit", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="At most N rows (0: all)."
+)
 fail_on = click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 3 when such a finding, or a worse, is open."
 )

@@ -18,6 +18,8 @@ WIDEST = 100  # what a table on a pipe shows of one text; csv and json have all 
 _ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _ACTING_IN_CSV = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+_ACTING_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def inert(text: str) -> str:
     """Text with every acting character shown instead of obeyed."""
@@ -56,14 +58,19 @@ def lines(records: Iterable[Row]) -> None:
     import json
 
     for record in records:
-        print(json.dumps(record, ensure_ascii=False, default=str))
+        print(_escaped(json.dumps(record, ensure_ascii=False, default=str)))
 
 
 def document(value: object) -> None:
     """One JSON document."""
     import json
 
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    print(_escaped(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
+
+
+def _escaped(text: str) -> str:
+    """JSON that says the same without the characters beyond ASCII that a terminal obeys."""
+    return _ACTING_IN_JSON.sub(_shown, text)
 
 
 def table(columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = ()) -> None:
@@ -131,7 +138,7 @@ def _short(text: str) -> str:
 
 def record(pairs: Iterable[tuple[str, object]]) -> None:
     """Names and values below each other; what is empty is left out."""
-    kept = [(name, cell(value)) for name, value in pairs if value not in (None, "", [], False)]
+    kept = [(inert(name), cell(value)) for name, value in pairs if value not in (None, "", [], False)]
     width = max((len(name) for name, _ in kept), default=0)
     for name, text in kept:
         print(f"{name:<{width}}  {text}")
