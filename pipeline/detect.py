@@ -6,7 +6,6 @@ becomes a row. A detector that fails is recorded as failed, and the caller fails
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +22,10 @@ from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.detector import Coverage, Detector, Finding
 from pipeline.errors import AuditbookError, UsageError
-from pipeline.findings import COVERAGE_ROWS, DISPOSITION_ROWS, FINDING_ROWS, write_rows
+from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
 from pipeline.lock import locked
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
-STATUSES = ("accepted", "false_positive", "escalated")
-WAIT_FOR_LOCK = 10.0
 Progress = Callable[[str], None]
 
 
@@ -136,40 +133,6 @@ def _covered(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
         f"SELECT {names} FROM detector_coverage WHERE newest ORDER BY commit_no"
     ).fetchall()
     return [dict(zip(COVERAGE_ROWS, row, strict=True)) for row in found]
-
-
-def review(
-    store: Path | str, finding_id: str, *, status: str, by: str, reason: str, until: date | None = None
-) -> stores.Commit:
-    """Record a reviewer's decision on a finding, for good and by name."""
-    path = Path(store)
-    stores.require(path)
-    if status not in STATUSES:
-        raise UsageError(f'"{status}" is not a status.', hint=f"Allowed are: {', '.join(STATUSES)}.")
-    if not by.strip() or not reason.strip():
-        raise UsageError("a decision needs a person and a reason.", hint="Give --by and --reason.")
-    with locked(path, wait=WAIT_FOR_LOCK):
-        chain = stores.commits(path)
-        config = catalog.recorded_config(chain)
-        with catalog.connect(path) as connection:
-            found = connection.execute(
-                "SELECT finding_id FROM findings WHERE starts_with(finding_id, ?)", [finding_id]
-            ).fetchall()
-        if len(found) != 1:
-            problem = "is not a finding" if not found else "is the beginning of several findings"
-            raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
-        row = {
-            "finding_id": found[0][0], "status": status, "reviewer": by, "os_user": getpass.getuser(), "reason": reason,
-            "until": until, "decided_at": datetime.now(UTC).replace(microsecond=0),
-        }  # fmt: skip
-
-        def write(folder: Path) -> dict[str, int]:
-            target = folder / "dispositions.parquet"
-            return {target.name: write_rows(target, DISPOSITION_ROWS, [row])}
-
-        done = stores.commit(path, "disposition", {}, write)
-        catalog.publish(path, config)
-    return done
 
 
 def _enabled(config: Config) -> list[Detector]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pipeline
-from pipeline import chain, detect, detector
+from pipeline import chain, decide, detect, detector
 from pipeline.config import Config, from_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
@@ -116,7 +116,7 @@ def test_a_review_stays_with_the_finding_until_its_day(store: Path, add: Callabl
     with pipeline.open(store) as log:
         [finding] = log.findings().pl()["finding_id"].to_list()
 
-    detect.review(
+    decide.decide(
         store, finding[:8], status="accepted", by="Rev Iewer", reason="Planned.", until=date(2026, 4, 30)
     )
 
@@ -138,7 +138,7 @@ def test_a_decision_is_about_the_finding_as_it_was(store: Path, add: Callable[..
     detect.detect(store, config=config())
     with pipeline.open(store) as log:
         [finding] = log.findings().pl()["finding_id"].to_list()
-    detect.review(store, finding, status="accepted", by="Rev Iewer", reason="Five were planned.")
+    decide.decide(store, finding, status="accepted", by="Rev Iewer", reason="Five were planned.")
     assert detect.detect(store, config=config()).commit is None, "a decision is no reason to evaluate again"
 
     add(*(deletion(n, n / 60) for n in range(5, 500)), name="late.jsonl")
@@ -149,7 +149,7 @@ def test_a_decision_is_about_the_finding_as_it_was(store: Path, add: Callable[..
         assert log.sql("SELECT state, disposition, reviewed_by FROM findings").pl().rows() == [
             ("changed", "accepted", "Rev Iewer")
         ]
-    detect.review(store, finding, status="escalated", by="Rev Iewer", reason="Far too many.")
+    decide.decide(store, finding, status="escalated", by="Rev Iewer", reason="Far too many.")
     assert [state for _, state, _ in findings(store)] == ["reviewed"]
 
 
@@ -168,7 +168,7 @@ def test_a_review_that_cannot_be_recorded(
     given = {"finding_id": "0", "status": "accepted", "by": "R", "reason": "Because.", **arguments}
 
     with pytest.raises(UsageError) as refused:
-        detect.review(store, **given)
+        decide.decide(store, **given)
 
     assert str(refused.value) == sentence
 

@@ -19,7 +19,7 @@ from jinja2 import UndefinedError
 
 import pipeline
 import reports
-from pipeline import detect, query
+from pipeline import decide, query
 from pipeline.errors import AuditbookError
 from reports import html, pdf
 from reports.model import Report
@@ -242,7 +242,7 @@ def test_a_review_names_the_one_before_it_and_the_time_between(tmp_path: Path) -
         again = reports.review(log, "2026-10-05", "2026-10-06", early, "Ana Silva", "Dana Ruiz")
         assert again.html() == first.html(), "no record tells of it yet: made again it is the same"
         [finding] = log.findings(detector="logging_disabled").limit(1).pl()["finding_id"].to_list()
-    detect.review(store, finding, status="accepted", by="Dana Ruiz", reason="Maintenance.")
+    decide.decide(store, finding, status="accepted", by="Dana Ruiz", reason="Maintenance.")
 
     with pipeline.open(store) as log:
         previous = reports.review(log, "2026-10-08", "2026-10-08", early).model.cover.previous

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from pipeline import detect, detector, query
+from pipeline import decide, detect, detector, query
 from pipeline import load as loading
 from pipeline.config import Config, from_dict
 from pipeline.errors import AuditbookError
@@ -267,7 +267,7 @@ def test_a_decision_on_something_that_changed_since(store: Path, load: Load) -> 
     detect.detect(store, config=CONFIG)
     with query.open(store) as log:
         ((finding,),) = log.sql("SELECT finding_id FROM findings").pl().rows()
-    detect.review(store, finding, status="accepted", by="Dana Ruiz", reason="Maintenance.")
+    decide.decide(store, finding, status="accepted", by="Dana Ruiz", reason="Maintenance.")
     assert [f.undecided for f in review(store).model.findings.full] == [False]
     load("b.jsonl", switched(15, "enable", on=True))
     detect.detect(store, config=CONFIG)
@@ -294,7 +294,7 @@ def test_decisions_are_listed_wherever_the_finding_is(
     detect.detect(store, config=CONFIG)
     with query.open(store) as log:
         ((finding,),) = log.sql("SELECT finding_id FROM findings").pl().rows()
-    detect.review(store, finding, status="escalated", by="Dana Ruiz", reason="Unexplained.")
+    decide.decide(store, finding, status="escalated", by="Dana Ruiz", reason="Unexplained.")
     monkeypatch.setattr(findings_of, "IN_FULL", 0)
     monkeypatch.setattr(findings_of, "LISTED", 0)
 

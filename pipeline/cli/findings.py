@@ -104,9 +104,9 @@ def review(
     Example:
       auditbook findings review 3f9a --status false_positive --by "Dana Ruiz" --reason "Office moved" --until 2027-03-31
     """
-    from pipeline import detect
+    from pipeline import decide
 
-    done = detect.review(store, finding, status=status, by=by, reason=reason, until=_day(until))
+    done = decide.decide(store, finding, status=status, by=by, reason=reason, until=_day(until))
     if not quiet:
         print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
-from pipeline import config, detect, load, query
+from pipeline import config, decide, detect, load, query
 from pipeline.store import FORMAT
 from tests.exports import line, put
 
@@ -42,7 +42,7 @@ def make(store: Path) -> None:
     detect.detect(store, config=SETTINGS)
     with query.open(store) as log:
         [found] = log.findings(detector="logging_disabled").pl().to_dicts()
-    detect.review(
+    decide.decide(
         store, found["finding_id"], status="accepted", by="Rosa Dimitriou", reason="Agreed maintenance."
     )
 
