@@ -123,8 +123,14 @@ class Log:
         return self.sql(identity.LOOK_ALIKES)
 
     def rejects(self) -> Rows:
-        """The lines that did not load, with the reason."""
-        return self.sql("SELECT * FROM rejects ORDER BY file, line")
+        """The lines that did not load, with the reason; a file that was passed over whole has no line."""
+        return self.sql(
+            """SELECT file, line, byte_offset, reason, message, text, file_sha256 FROM rejects
+            UNION ALL SELECT f.file, NULL, NULL, 'file_skipped', f.skipped, NULL, f.sha256 FROM files f
+            WHERE f.skipped IS NOT NULL AND NOT EXISTS (
+              SELECT 1 FROM files later WHERE later.sha256 = f.sha256 AND later.skipped IS NULL)
+            ORDER BY file, line NULLS FIRST"""
+        )
 
 
 @dataclass(frozen=True)

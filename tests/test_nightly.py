@@ -50,3 +50,25 @@ def test_other_settings_than_last_night_are_noticed(auditbook: Auditbook, tmp_pa
     )
     assert changed.stderr.splitlines() == [sentence]
     assert again.stderr == ""
+
+
+def test_a_file_that_is_passed_over_is_a_reject_until_it_is_loaded(
+    auditbook: Auditbook, tmp_path: Path
+) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "hoops.jsonl").write_bytes((ROOT / "tests" / "sources" / "hoops.jsonl").read_bytes())
+    (folder / "strange.jsonl").write_text('{"what": "is this"}\n')
+
+    first, second = (auditbook("load", "exports", "-q") for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (4, 4), "it is told every night"
+    [reject] = map(json.loads, auditbook("rejects", "--format", "jsonl").stdout.splitlines())
+    assert (reject["file"], reject["line"], reject["reason"]) == ("strange.jsonl", None, "file_skipped")
+    assert reject["message"].startswith("no source was recognised from its first lines")
+
+    auditbook("load", folder / "strange.jsonl", "--source", "generic", "-q")
+    rejects = [json.loads(line) for line in auditbook("rejects", "--format", "jsonl").stdout.splitlines()]
+    assert [(one["line"], one["reason"]) for one in rejects] == [(1, "missing_required")], (
+        "now it is read line by line"
+    )
