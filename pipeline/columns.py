@@ -102,6 +102,10 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "outcome": ("success", "warning", "failure", "pending", "unknown"),
 }  # fmt: skip
 
+# What a finding can be, gravest first, and what a reviewer can decide about it.
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+DECISIONS = ("accepted", "false_positive", "escalated")
+
 # Who an event's actor is, when several spellings mean one person. Anonymous customers are nobody in particular.
 ACTOR_KEY_SQL = """CASE WHEN actor_anonymous THEN NULL ELSE coalesce(
     lower(actor_email), source || ':' || actor_id, source || ':' || actor_name) END"""

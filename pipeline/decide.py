@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pipeline import catalog
 from pipeline import store as stores
+from pipeline.columns import DECISIONS
 from pipeline.errors import UsageError
 from pipeline.findings import DISPOSITION_ROWS, write_rows
 from pipeline.lock import locked
 
-STATUSES = ("accepted", "false_positive", "escalated")
 WAIT_FOR_LOCK = 10.0
 
 
@@ -22,8 +22,8 @@ def decide(
     """Record a reviewer's decision on a finding, for good and by name."""
     path = Path(store)
     stores.require(path)
-    if status not in STATUSES:
-        raise UsageError(f'"{status}" is not a status.', hint=f"Allowed are: {', '.join(STATUSES)}.")
+    if status not in DECISIONS:
+        raise UsageError(f'"{status}" is not a status.', hint=f"Allowed are: {', '.join(DECISIONS)}.")
     if not by.strip() or not reason.strip():
         raise UsageError("a decision needs a person and a reason.", hint="Give --by and --reason.")
     with locked(path, wait=WAIT_FOR_LOCK):

@@ -19,13 +19,13 @@ import duckdb
 
 from pipeline import catalog, detector
 from pipeline import store as stores
+from pipeline.columns import SEVERITIES
 from pipeline.config import Config, to_dict
 from pipeline.detector import Coverage, Detector, Finding
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
 from pipeline.lock import locked
 
-SEVERITIES = ("critical", "high", "medium", "low", "info")
 Progress = Callable[[str], None]
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.columns import SEVERITIES
 from reports.evidence import Entry, entries
 from reports.method import Rule
 from reports.period import Instant, instant
 from reports.rows import IN_REVIEW, Reader, Row
 from reports.text import words
 
-SEVERITIES = ("critical", "high", "medium", "low", "info")
 # States in the order in which a reader must care.
 STATES = ("new", "changed", "open", "reviewed", "suppressed", "withdrawn")
 UNDECIDED = ("new", "changed", "open")

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
+from pipeline.hours import zone
 from reports import activity, completeness, controls, earlier, findings, method, record, scope, sight
-from reports.period import EPOCH, Instant, Moment, Period, zone
+from reports.period import EPOCH, Instant, Moment, Period
 from reports.rows import Log, Reader, rows
 from reports.text import listed
 

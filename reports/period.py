@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,13 +10,6 @@ from reports.text import day_month
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = datetime | date | str | None
-
-
-def zone(name: str) -> ZoneInfo:
-    """A zone from the pinned tzdata package, so that reports do not depend on the machine's."""
-    place = importlib.resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
-    with place.open("rb") as file:
-        return ZoneInfo.from_file(file, key=name)
 
 
 @dataclass(frozen=True)

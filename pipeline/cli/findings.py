@@ -11,6 +11,7 @@ import click
 from pipeline.cli import options, output
 from pipeline.cli.events import actor
 from pipeline.cli.group import Nouns
+from pipeline.columns import DECISIONS, SEVERITIES
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.query import Log
 
 STATES = ("new", "open", "changed", "withdrawn", "suppressed", "reviewed")
-STATUSES = ("accepted", "false_positive", "escalated")
 COLUMNS = ("finding_id", "severity", "state", "detector", "window_start", "subject", "observed")
 IN_FULL = (
     "finding_id", "title", "severity", "detector", "state", "subject", "window_start", "window_end", "observed",
@@ -39,7 +39,7 @@ def findings() -> None:
 
 
 @findings.command("list")
-@click.option("--severity", multiple=True, type=click.Choice(options.SEVERITIES), help="Of this severity.")
+@click.option("--severity", multiple=True, type=click.Choice(SEVERITIES), help="Of this severity.")
 @click.option("--detector", multiple=True, metavar="ID", help="Of this detector.")
 @click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state; else all.")
 @options.several(options.limit, options.shape, options.store, options.config)
@@ -90,7 +90,7 @@ def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
 
 @findings.command()
 @click.argument("finding", metavar="ID")
-@click.option("--status", required=True, type=click.Choice(STATUSES), help="What was decided.")
+@click.option("--status", required=True, type=click.Choice(DECISIONS), help="What was decided.")
 @click.option("--by", required=True, metavar="NAME", help="Who decided.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--until", metavar="DATE", help="The decision holds up to and including this day.")

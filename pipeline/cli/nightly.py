@@ -11,6 +11,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.output import count, document, inert
+from pipeline.columns import SEVERITIES
 
 FINDINGS_FOUND = 3
 INCOMPLETE = 4
@@ -179,7 +180,7 @@ def _code(
     rejects = facts["lines"]["rejects"] if "lines" in facts else 0
     if unrecognised or (max_rejects is not None and rejects > max_rejects):
         return INCOMPLETE
-    bad = options.SEVERITIES[: options.SEVERITIES.index(fail_on) + 1] if fail_on else ()
+    bad = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
     return FINDINGS_FOUND if any(facts["findings"]["by_severity"][severity] for severity in bad) else 0
 
 

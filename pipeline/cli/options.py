@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pipeline.columns import SEVERITIES
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 CONFIG = Path("auditbook.toml")
-SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 _path = click.Path(path_type=Path)
 store = click.option(
