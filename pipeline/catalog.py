@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import calendar, findings, views
+from pipeline import calendar, findings, ids, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -36,6 +36,7 @@ def publish(store: Path, config: Config) -> str | None:
     try:
         manifest.write_text("".join(stores.canonical(link.record) + "\n" for link in chain), encoding="utf-8")
         _put(manifest, 0o600, store / "manifest.jsonl")
+        ids.publish(store, chain)
         database.unlink(missing_ok=True)
         build(chain, config, database)
         aside = _move_stray_log_aside(store)
@@ -126,10 +127,9 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
 
 
 def _stored(chain: Sequence[Commit]) -> dict[str, str]:
-    def files(name: str) -> list[str]:
-        return [str(path.resolve()) for link in chain if (path := link.file(name))]
-
-    return views.stored(files("lines.parquet"), files("events.parquet"))
+    parts = stores.parts(chain)
+    events = [str(part.events.resolve()) for part in parts if part.events is not None]
+    return views.stored([str(part.lines.resolve()) for part in parts], events)
 
 
 def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:

@@ -78,7 +78,7 @@ def _was(build: Expressions, entry: Dictionary[str, Any]) -> str:
     lists = []
     for name in entry["fields"]:
         former = f"{entry.get('prefix', '')}{name}{entry.get('suffix', '')}"
-        old, new = (build.json_at(table + key) for key in (former, name))
+        old, new = (build.json_or_null_at(table + key) for key in (former, name))
         made = _change(quote(name), old, new, "true", f"({new}) IS NOT NULL")
         lists.append(f"CASE WHEN {old} IS NOT NULL THEN [{made}] ELSE [] END")
     return f"flatten([{', '.join(lists)}])"
@@ -86,6 +86,9 @@ def _was(build: Expressions, entry: Dictionary[str, Any]) -> str:
 
 def _pair(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """One field whose two values stand somewhere in the record."""
+    for side in ("old", "new"):
+        if isinstance(entry[side], str):
+            build.json_or_null_at(entry[side])
     old, new = build.json(entry["old"]), build.json(entry["new"])
     made = _change(build.text(entry["field"]), old, new, f"({old}) IS NOT NULL", f"({new}) IS NOT NULL")
     return f"CASE WHEN coalesce({old}, {new}) IS NOT NULL THEN [{made}] ELSE [] END"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import io
 import json
 import re
 from collections import Counter
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import pyarrow as pa
 
-from pipeline import compose, inputs, load, mapping, normalize
-from pipeline.columns import EVENT_COLUMNS
+from pipeline import compose, inputs, mapping, normalize, work
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.export import canonical
 from pipeline.fields import EMAIL, ISO, Field, embedded, is_ip
 from pipeline.lines import BLOCK_BYTES, Splitter
 from pipeline.mapping import Mapping
+from pipeline.scan import Scanner
 
 READ = 5_000
 SHOWN, OF_EACH = 40, 3
@@ -122,18 +122,18 @@ def _some(records: Sequence[dict[str, Any]], made: compose.Draft) -> list[dict[s
 
 
 def _events(made: Mapping, lines: Sequence[str]) -> list[str]:
-    with duckdb.connect() as connection:
-        load.prepare(connection, [])
+    told = events(made, _joined(lines).encode())
+    return [json.dumps(sparse(row), ensure_ascii=False) for row in told if row["reject_reason"] is None]
+
+
+def events(made: Mapping, data: bytes) -> list[dict[str, Any]]:
+    """What a mapping makes of lines, without a store; `reject_reason` says why one is no event."""
+    with contextlib.closing(work.connect()) as connection:
         plan = normalize.compile_mapping(made, normalize.Settings())
-        found: list[str] = []
-        for block in Splitter(made.repeated).blocks(io.BytesIO(_joined(lines).encode()), BLOCK_BYTES):
-            normalize.events(connection, plan, block)
-            columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS)
-            rows = connection.sql(
-                f"SELECT {columns} FROM normalized WHERE reject_reason IS NULL ORDER BY line"
-            )
-            found += [json.dumps(sparse(canonical(row)), ensure_ascii=False) for row in rows.pl().to_dicts()]
-    return found
+        block = Scanner(made.repeated).scan(data, first=True)
+        told = normalize.events(connection, plan, block.records, block.keys).events
+    numbered = told.append_column("line", pa.array(block.rows + 1))
+    return [canonical(row) for row in numbered.to_pylist()]
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -5,18 +5,24 @@ A text is unknown when a map does not have it and the column came to nothing by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from pipeline.columns import VOCABULARIES
 from pipeline.expressions import Expressions
 from pipeline.modifiers import quote
 
+if TYPE_CHECKING:
+    from pipeline.normalize import Normalized
+
 MOST = 100  # different texts or fields of one block; a column with more is no enumeration
-NO_ANSWER = "('other', 'unknown')"
+NO_ANSWER = (None, "other", "unknown")
 EXAMPLE = 60
 
 
@@ -44,29 +50,34 @@ def _maps(expression: Any) -> Iterator[Dictionary[str, Any]]:
             yield from _maps(one)
 
 
-def unknown_values(
-    connection: duckdb.DuckDBPyConnection, watched: Dictionary[str, str]
-) -> dict[tuple[str, str], int]:
-    """(column, text) -> lines of the block; `watched` says which extra column watches which."""
-    counts: dict[tuple[str, str], int] = {}
-    for name, column in watched.items():
-        rows = connection.execute(
-            f"""SELECT {name}, count(*) FROM picked
-            WHERE {name} IS NOT NULL AND coalesce({column}, 'other') IN {NO_ANSWER}
-            GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST}"""
-        ).fetchall()
-        for text, count in rows:
-            counts[column, text] = max(count, counts.get((column, text), 0))
+def unknown_values(made: Normalized, piece: np.ndarray) -> dict[int, dict[tuple[str, str], int]]:
+    """Piece -> (column, text) -> how many of its records have a text that no map of the column has a word for."""
+    counts: dict[int, dict[tuple[str, str], int]] = {}
+    for name, column in made.watched_columns.items():
+        texts = made.watched[name]
+        if texts.null_count == len(texts):
+            continue
+        answers = made.events.column(column).to_pylist()
+        found = Counter(
+            (int(piece[row]), text)
+            for row, text in enumerate(texts.to_pylist())
+            if text is not None and answers[row] in NO_ANSWER
+        )
+        for (number, text), count in found.most_common(MOST * (len(set(piece.tolist())) or 1)):
+            own = counts.setdefault(number, {})
+            own[column, text] = max(count, own.get((column, text), 0))
     return counts
 
 
-def unmapped_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:
-    """Dotted field -> events of the block that have it and an example of its value."""
+def unmapped_fields(connection: duckdb.DuckDBPyConnection, unmapped: pa.Array) -> dict[str, tuple[int, str]]:
+    """Dotted field -> events that have it and an example of its value."""
+    connection.register("rest", pa.table({"unmapped": unmapped}))
     rows = connection.execute(
         f"""SELECT leaf.field, count(*), left(min(leaf.value), {EXAMPLE})
-        FROM (SELECT unnest(leaves(unmapped::JSON)) AS leaf FROM decided WHERE fate = 'event' AND unmapped IS NOT NULL)
+        FROM (SELECT unnest(leaves(unmapped::JSON)) AS leaf FROM rest WHERE unmapped IS NOT NULL)
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST * 10}"""
     ).fetchall()
+    connection.unregister("rest")
     return {field: (count, example) for field, count, example in rows}
 
 

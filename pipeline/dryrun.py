@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline import drift, fates, load, normalize
+from pipeline import catalog, changes, drift, load, mapping
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.config import Config
+from pipeline.distinct import whole
 from pipeline.errors import UsageError
 from pipeline.export import canonical
-from pipeline.inputs import Input
-from pipeline.ledger import Counts
-from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.ledger import Counts, LoadedFile
+from pipeline.lock import locked
 from pipeline.mapping import Mapping
 from pipeline.recognise import source_of
 
@@ -82,61 +82,61 @@ def document(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def check(exports: Sequence[str], *, config: Config, source: str | None = None) -> list[Check]:
-    """Each source's files judged as a load would; nothing is written."""
+    """Each source's files judged as a load would, in a store that is thrown away."""
     found = load.check(exports, source, config)
-    checks: dict[str, Check] = {}
-    with duckdb.connect() as connection:
-        load.prepare(connection, [])
-        for one in found:
-            chosen, why = source_of(one, source, config.mappings)
-            if chosen is None:
-                raise UsageError(f"{why or 'has no lines'}.", path=one.name, hint="Say which with --source.")
-            _read(connection, one, checks.setdefault(chosen.source, Check(chosen)), config)
-    return list(checks.values())
+    for one in found:
+        chosen, why = source_of(one, source, config.mappings)
+        if chosen is None:
+            raise UsageError(f"{why or 'has no lines'}.", path=one.name, hint="Say which with --source.")
+    with tempfile.TemporaryDirectory(prefix="auditbook-check-") as folder:
+        store = Path(folder) / "store"
+        with locked(store):
+            loaded = load.load_found(found, store, config, source, None, lambda text: None, {}).loaded
+        with catalog.connect(store, config) as connection:
+            connection.execute(changes.LEAVES_MACRO)
+            return [
+                _seen(connection, name, loaded, config) for name in dict.fromkeys(f.source for f in loaded)
+            ]
 
 
-def _read(connection: duckdb.DuckDBPyConnection, one: Input, into: Check, config: Config) -> None:
-    settings = load.settings_of(config, into.mapping, None)
-    plan = normalize.compile_mapping(into.mapping, settings)
-    splitter, counted = Splitter(into.mapping.repeated), Counter[str]()
-    with one.open() as stream:
-        for block in splitter.blocks(stream, BLOCK_BYTES):
-            lines, events = fates.decide(connection, plan, block, one.name, "", 1)
-            counted.update(lines.column("fate").to_pylist())
-            _see(connection, plan, into, lines, events)
-    into.files.append(one.name)
-    into.counts += Counts(splitter.line, *(counted[fate] for fate in load.FATES))
-
-
-def _see(
-    connection: duckdb.DuckDBPyConnection,
-    plan: normalize.Plan,
-    into: Check,
-    lines: pa.Table,
-    events: pa.Table | None,
-) -> None:
-    into.unknown.update(drift.unknown_values(connection, plan.watched))
-    for name, (count, example) in drift.unmapped_fields(connection).items():
-        before = into.unmapped.get(name, (0, example))
-        into.unmapped[name] = (before[0] + count, before[1])
+def _seen(
+    connection: duckdb.DuckDBPyConnection, source: str | None, loaded: Sequence[LoadedFile], config: Config
+) -> Check:
+    files = [one for one in loaded if one.source == source]
+    into = Check(mapping.named(source or "", config.mappings), [one.file for one in files])
+    into.counts = sum((one.counts for one in files), Counts())
+    for one in files:
+        for column, texts in one.unknown_values.items():
+            into.unknown.update({(column, text): count for text, count in texts.items()})
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM events WHERE source = getvariable('source')"
+    )
+    connection.execute("SET VARIABLE source = ?", [source])
+    rest = (
+        connection.sql("SELECT unmapped::VARCHAR AS unmapped FROM seen").to_arrow_table().column("unmapped")
+    )
+    into.unmapped = drift.unmapped_fields(connection, whole(rest))
     into.columns.update(_filled(connection))
     _see_days(connection, into)
-    columns = ("file", "line", "reason", "message")
-    rejected = lines.filter(pc.equal(lines.column("fate"), "reject")).select(columns)
-    into.rejects += rejected.slice(0, REJECTS_SHOWN - len(into.rejects)).to_pylist()
-    if events is not None:
-        into.events += [
-            canonical(row) for row in events.slice(0, EVENTS_SHOWN - len(into.events)).to_pylist()
-        ]
+    rejected = connection.sql(
+        f"SELECT file, line, reason, message FROM rejects ORDER BY file, line LIMIT {REJECTS_SHOWN}"
+    )
+    into.rejects = [row for row in rejected.to_arrow_table().to_pylist() if row["file"] in into.files]
+    columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS)
+    first = connection.sql(
+        f"SELECT {columns} FROM seen ORDER BY file, line LIMIT {EVENTS_SHOWN}"
+    ).to_arrow_table()
+    into.events = [canonical(row) for row in first.to_pylist()]
+    return into
 
 
 def _filled(connection: duckdb.DuckDBPyConnection) -> Dictionary[str, int]:
-    """How many of the block's events have a value in each column."""
+    """How many of the events have a value in each column."""
     wanted = {name: kind for name, kind in EVENT_COLUMNS.items() if name not in NOT_COUNTED}
     counts = ", ".join(
         f'count(*) FILTER (WHERE {_says(name, kind)}) AS "{name}"' for name, kind in wanted.items()
     )
-    values = connection.execute(f"SELECT {counts} FROM decided WHERE fate = 'event'").fetchone() or ()
+    [values] = connection.execute(f"SELECT {counts} FROM seen").fetchall()
     return dict(zip(wanted, values, strict=True))
 
 
@@ -150,10 +150,10 @@ def _says(name: str, kind: str) -> str:
 
 def _see_days(connection: duckdb.DuckDBPyConnection, into: Check) -> None:
     """Times whose day and month could change places, and what the others say of the order."""
-    found = connection.execute(
+    [found] = connection.execute(
         """SELECT count(*) FILTER (WHERE list_contains(parse_warnings, 'day_order_assumed')),
             count(*) FILTER (WHERE regexp_matches(occurred_at_raw, '^(1[3-9]|[23]\\d)[/.-]\\d{1,2}[/.-]')),
             count(*) FILTER (WHERE regexp_matches(occurred_at_raw, '^\\d{1,2}[/.-](1[3-9]|[23]\\d)[/.-]'))
-        FROM decided WHERE fate = 'event'"""
-    ).fetchone()
-    into.days.update(dict(zip(DAY_ORDERS, found or (0, 0, 0), strict=True)))
+        FROM seen"""
+    ).fetchall()
+    into.days.update(dict(zip(DAY_ORDERS, found, strict=True)))

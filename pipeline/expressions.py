@@ -46,6 +46,8 @@ class Expressions:
     texts: list[str] = field(default_factory=list)
     jsons: list[str] = field(default_factory=list)
     made_once: list[str] = field(default_factory=list)
+    tests: list[str] = field(default_factory=list)
+    exact: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     item: str | None = None
     depth: int = 0
@@ -68,6 +70,12 @@ class Expressions:
         if self.item is not None:
             return f"json_extract({self.item}, {quote(pointer(path))})"
         return f"j{_position(self.jsons, pointer(path))}"
+
+    def json_or_null_at(self, path: str) -> str:
+        """The same where it matters whether a null is written or nothing at all."""
+        if self.item is None:
+            self.exact.add(pointer(path))
+        return self.json_at(path)
 
     def items(self, path: str) -> str:
         """SQL for the members of the list at a path; those of a record's own list are made once."""
@@ -136,9 +144,18 @@ class Expressions:
         return "(" + " AND ".join(parts) + ")"
 
     def _test(self, subject: Dictionary[str, Any], test: str, condition: Dictionary[str, Any]) -> str:
+        """One question about one value; of the record itself it is asked once, whatever is made of the answer."""
+        asked = self._asked(subject, test, condition)
+        if self.item is not None:
+            return asked
+        return f"test_{_position(self.tests, asked)}"
+
+    def _asked(self, subject: Dictionary[str, Any], test: str, condition: Dictionary[str, Any]) -> str:
         wanted, fold = condition[test], condition.get("fold", False)
         if test == "type":
             kinds = ", ".join(map(quote, JSON_TYPES[wanted]))
+            if wanted == "null" and isinstance(subject.get("path"), str):
+                self.json_or_null_at(subject["path"])
             return f"coalesce(json_type({self.json(subject)}) IN ({kinds}), false)"
         value = self._base(subject)
         if test == "exists":

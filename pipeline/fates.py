@@ -1,4 +1,4 @@
-"""A block of judged lines -> the fate of each: an event, a duplicate of one, or a reject. Last step of load.
+"""A block's records -> the fate of each: an event, a duplicate of one, or a conflict with one. Part of load.
 
 The same identity with the same content is a duplicate; with other content it is a conflict: an event of its own that
 names the other. A duplicate whose bytes equal the first keeps a reference instead of them.
@@ -6,111 +6,163 @@ names the other. A duplicate whose bytes equal the first keeps a reference inste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import duckdb
+import jiter
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pipeline.columns import EVENT_COLUMNS
-from pipeline.normalize import Plan, events
-from pipeline.views import LINE_COLUMNS, parquet
+from pipeline.errors import AuditbookError
+from pipeline.lines import content_hash
 
-KNOWN = """event_uid VARCHAR, record_sha256 VARCHAR, line_sha256 VARCHAR,
-  commit_no BIGINT, file_sha256 VARCHAR, line BIGINT"""
-
-
-def prepare(connection: duckdb.DuckDBPyConnection, line_files: Sequence[str]) -> None:
-    """What this store already knows, by identity."""
-    connection.execute(f"CREATE TEMP TABLE known ({KNOWN})")
-    connection.execute(f"CREATE TEMP VIEW earlier_lines AS SELECT * FROM {parquet(line_files, LINE_COLUMNS)}")
+NAMES = ["event", "duplicate"]
+COLUMNS = ["event_uid", "raw", "record_sha256", "commit_no", "file_sha256", "line"]
 
 
-def decide(
-    connection: duckdb.DuckDBPyConnection,
-    plan: Plan | None,
-    block: pa.Table,
-    file: str,
-    file_sha256: str,
-    commit_no: int,
-) -> tuple[pa.Table, pa.Table | None]:
-    """The block's rows for `lines` and for `events`; without a plan (a file without records) there are no events."""
-    names = {"file": file, "file_sha256": file_sha256}
-    place = {"file_sha256": file_sha256, "commit_no": commit_no}
-    if plan is None:
-        connection.execute(_NOTHING_DECIDED)
-    else:
-        events(connection, plan, block)
-        connection.execute(_RECALL)
-        connection.execute(_IDENTIFY)
-        connection.execute(_DECIDE, place)
-        connection.execute(_REMEMBER, place)
-    connection.register("block", block)
-    lines = connection.sql(_LINES, params={**names, "commit_no": commit_no}).to_arrow_table()
-    connection.unregister("block")
-    return lines, None if plan is None else connection.sql(_EVENTS, params=names).to_arrow_table()
+@dataclass(frozen=True)
+class Hits:
+    """Records whose identity is known already: which, and where its first line is: a file of lines and a row there."""
+
+    rows: np.ndarray
+    files: Sequence[Path]
+    file: np.ndarray
+    place: np.ndarray
 
 
-def span(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """First and last time of the block's events, as ISO text; empty when it has none."""
-    ends = ", ".join(f"strftime({end}(occurred_at), '%Y-%m-%dT%H:%M:%S.%gZ')" for end in ("min", "max"))
-    [times] = connection.execute(f"SELECT {ends} FROM decided WHERE fate = 'event'").fetchall()
-    return [text for text in times if text is not None]
+@dataclass
+class Fates:
+    """For each record: whether it is a duplicate, of which line, whether its bytes need not be kept, its identity and
+    which event it contradicts."""
+
+    duplicate: np.ndarray
+    first: list[tuple[int, str, int] | None]
+    dropped: np.ndarray
+    uid: list[str] | None = None  # only where conflicts changed it
+    conflicts: dict[int, str] = field(default_factory=dict)
+
+    @staticmethod
+    def all_new(records: int) -> Fates:
+        return Fates(np.zeros(records, bool), [None] * records, np.zeros(records, bool))
 
 
-_CONFLICT_UID = "left(sha256(event_uid || chr(31) || record_sha256), 32)"
+@dataclass(frozen=True)
+class Records:
+    """A block's records as they are compared: identity, raw text (null when it is no text), the hash of what a record
+    says where that is not what its line says, and the number of the line in its file."""
 
-# What the store already has of the identities in this block, their possible conflicts included.
-_RECALL = f"""INSERT INTO known
-  SELECT event_uid, record_sha256, line_sha256, commit_no, file_sha256, line FROM earlier_lines
-  WHERE fate = 'event'
-    AND event_uid IN (SELECT event_uid FROM normalized UNION ALL SELECT {_CONFLICT_UID} FROM normalized)
-    AND event_uid NOT IN (SELECT event_uid FROM known)"""
+    uid: pa.Array
+    raw: pa.Array
+    content: Mapping[int, str]
+    record: pa.Array
+    line: np.ndarray
+    file_sha256: Sequence[str]
+    commit_no: int
 
-# An identity that comes again with other content gets an identity of its own.
-_IDENTIFY = f"""CREATE OR REPLACE TEMP TABLE identified AS
-  SELECT n.* REPLACE (
-      CASE WHEN n.record_sha256 = first_record THEN event_uid ELSE {_CONFLICT_UID} END AS event_uid,
-      CASE WHEN n.record_sha256 <> first_record THEN event_uid END AS conflicts_with)
-  FROM (SELECT n.*, coalesce(k.record_sha256,
-          first_value(n.record_sha256) OVER (PARTITION BY n.event_uid ORDER BY n.line)) AS first_record
-        FROM (SELECT * FROM normalized WHERE reject_reason IS NULL) n LEFT JOIN known k USING (event_uid)) n"""
 
-_DECIDE = """CREATE OR REPLACE TEMP TABLE decided AS
-  SELECT i.*, k.event_uid IS NULL AND row_number() OVER same = 1 AS is_first,
-    CASE WHEN k.event_uid IS NULL AND row_number() OVER same = 1 THEN 'event' ELSE 'duplicate' END AS fate,
-    coalesce(k.commit_no, $commit_no) AS first_commit,
-    coalesce(k.file_sha256, $file_sha256) AS first_file_sha256,
-    coalesce(k.line, first_value(i.line) OVER same) AS first_line,
-    coalesce(k.line_sha256, first_value(i.line_sha256) OVER same) AS first_line_sha256
-  FROM identified i LEFT JOIN known k ON k.event_uid = i.event_uid
-  WINDOW same AS (PARTITION BY i.event_uid ORDER BY i.line)"""
+@dataclass
+class _First:
+    """The first line of an identity."""
 
-_REMEMBER = """INSERT INTO known SELECT event_uid, record_sha256, line_sha256, $commit_no, $file_sha256, line
-  FROM decided WHERE fate = 'event'"""
+    raw: str | None
+    content: str | None
+    where: tuple[int, str, int]
 
-_NOTHING_DECIDED = """CREATE OR REPLACE TEMP TABLE decided (line BIGINT, fate VARCHAR, event_uid VARCHAR,
-  first_commit BIGINT, first_file_sha256 VARCHAR, first_line BIGINT, first_line_sha256 VARCHAR);
-  CREATE OR REPLACE TEMP TABLE normalized (line BIGINT, reject_reason VARCHAR, reject_message VARCHAR)"""
 
-_LINES = """SELECT $file AS file, $file_sha256 AS file_sha256, b.line, b.byte_offset,
-    CASE WHEN n.reject_reason IS NOT NULL THEN 'reject' ELSE coalesce(d.fate, b.fate) END AS fate,
-    coalesce(n.reject_reason, b.reason) AS reason, coalesce(n.reject_message, b.message) AS message,
-    CASE WHEN NOT same_bytes THEN b.raw END AS raw, b.raw_bytes, b.newline,
-    CASE WHEN NOT same_bytes THEN b.line_sha256 END AS line_sha256,
-    CASE WHEN d.fate = 'event' THEN b.record_sha256 END AS record_sha256,
-    CASE WHEN d.fate = 'event' THEN d.event_uid END AS event_uid,
-    $commit_no::BIGINT AS commit_no, CASE WHEN d.fate = 'duplicate' THEN d.first_commit END AS same_commit,
-    CASE WHEN d.fate = 'duplicate' THEN d.first_file_sha256 END AS same_file_sha256,
-    CASE WHEN d.fate = 'duplicate' THEN d.first_line END AS same_line
-  FROM (SELECT b.*, (d.fate = 'duplicate' AND d.first_line_sha256 = b.line_sha256) IS TRUE AS same_bytes
-        FROM block b LEFT JOIN decided d USING (line)) b
-  LEFT JOIN decided d USING (line)
-  LEFT JOIN (SELECT line, reject_reason, reject_message FROM normalized) n USING (line)
-  ORDER BY b.line"""
+def fates(records: Records, hits: Hits) -> Fates:
+    """What is new of records of which some are known, in the store or from earlier in the block; conflicts are
+    named, and still to be looked up under the identity that they get."""
+    found = Fates.all_new(len(records.uid))
+    found.uid = uids = records.uid.to_pylist()
+    firsts = _read(uids, hits)
+    seen: dict[str, _First] = {uids[row]: first for row, first in firsts.items()}
+    suspects = _suspects(uids, firsts)
+    for row in suspects:
+        own = records.raw[row].as_py()
+        first = seen.get(uids[row])
+        if first is None:
+            seen[uids[row]] = _own(records, row, own)
+        elif first.raw is not None and first.raw == own:
+            found.duplicate[row] = found.dropped[row] = True
+            found.first[row] = first.where
+        elif _content(records, row) == _content_of(first):
+            found.duplicate[row] = True
+            found.first[row] = first.where
+        else:
+            found.conflicts[row] = uids[row]
+    for row, uid in found.conflicts.items():
+        uids[row] = _conflict_uid(uid, _content(records, row))
+    return found
 
-_EVENTS = "SELECT {} FROM decided WHERE fate = 'event' ORDER BY line".format(
-    ", ".join(
-        f'${name}::VARCHAR AS "{name}"' if name in ("file", "file_sha256") else f'"{name}"'
-        for name in EVENT_COLUMNS
-    )
-)
+
+def settle(found: Fates, records: Records, hits: Hits) -> None:
+    """The conflicts, once it is known which of them were met before: the same contradiction twice is a duplicate."""
+    uids = found.uid or []
+    seen = {uids[row]: first for row, first in _read(uids, hits).items()}
+    for row in sorted(found.conflicts):
+        own = records.raw[row].as_py()
+        first = seen.get(uids[row])
+        if first is None:
+            seen[uids[row]] = _own(records, row, own)
+            continue
+        del found.conflicts[row]
+        found.duplicate[row] = True
+        found.dropped[row] = first.raw is not None and first.raw == own
+        found.first[row] = first.where
+
+
+def _suspects(uids: Sequence[str], firsts: Mapping[int, _First]) -> list[int]:
+    """The records whose identity is known or comes more than once."""
+    known = {uids[row] for row in firsts}
+    once: set[str] = set()
+    twice: set[str] = set()
+    for uid in uids:
+        (twice if uid in once else once).add(uid)
+    wanted = known | twice
+    return [row for row, uid in enumerate(uids) if uid in wanted]
+
+
+def _own(records: Records, row: int, raw: str | None) -> _First:
+    where = (records.commit_no, records.file_sha256[row], int(records.line[row]))
+    return _First(raw, _content(records, row), where)
+
+
+def _read(uids: Sequence[str], hits: Hits) -> dict[int, _First]:
+    found: dict[int, _First] = {}
+    for number in np.unique(hits.file):
+        rows = np.flatnonzero(hits.file == number)
+        table = pq.ParquetFile(hits.files[number]).read(columns=COLUMNS).take(pa.array(hits.place[rows]))
+        columns = [table.column(name).to_pylist() for name in COLUMNS]
+        wanted = [uids[row] for row in hits.rows[rows].tolist()]
+        for row, uid, own, *rest in zip(hits.rows[rows], wanted, *columns, strict=True):
+            if uid != own:
+                raise AuditbookError(
+                    "does not have the event that was looked for: the index is of another store.",
+                    path=hits.files[number], hint="`auditbook rebuild` makes it again.",
+                )  # fmt: skip
+            raw, content, *where = rest
+            found[int(row)] = _First(raw, content, (where[0], where[1], where[2]))
+    return found
+
+
+def _content(records: Records, row: int) -> str:
+    if row in records.content:
+        return records.content[row]
+    return _hash(records.record[row].as_py())
+
+
+def _content_of(first: _First) -> str:
+    if first.content is None:
+        first.content = _hash(first.raw or "")
+    return first.content
+
+
+def _hash(text: str) -> str:
+    return content_hash(jiter.from_json(text.removeprefix("\ufeff").encode(), allow_inf_nan=False))
+
+
+def _conflict_uid(uid: str, content: str) -> str:
+    return hashlib.sha256(f"{uid}\x1f{content}".encode()).hexdigest()[:32]

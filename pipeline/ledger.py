@@ -63,6 +63,7 @@ class LoadResult:
     messages: tuple[str, ...]
     commit: Commit | None
     head: str
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by what was done, added up over processes
 
     @property
     def counts(self) -> Counts:

@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pipeline import catalog, changes, drift, fates, inputs, mapping, normalize
+from pipeline import catalog, conduct, ids, inputs, mapping
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
-from pipeline.errors import AuditbookError, UsageError
-from pipeline.inputs import Input, Reader, UnreadableError
-from pipeline.ledger import Counts, LoadedFile, LoadResult
-from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.errors import UsageError
+from pipeline.inputs import Input, UnreadableError
+from pipeline.ledger import LoadedFile, LoadResult
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
+from pipeline.normalize import Settings
 from pipeline.recognise import source_of
 
 Progress = Callable[[str], None]
-FATES = ("event", "duplicate", "reject", "blank")
-
-
-@dataclass
-class _Writers:
-    """The two growing files of a commit."""
-
-    folder: Path
-    commit_no: int
-    open: dict[str, pq.ParquetWriter] = field(default_factory=dict)
-    rows: Counter[str] = field(default_factory=Counter)
-
-    def add(self, name: str, table: pa.Table) -> None:
-        if name not in self.open:
-            self.open[name] = pq.ParquetWriter(self.folder / name, table.schema, compression="zstd")
-        if table.num_rows:
-            self.open[name].write_table(table)
-        self.rows[name] += table.num_rows
-
-    def close(self) -> dict[str, int]:
-        for writer in self.open.values():
-            writer.close()
-        return dict(self.rows)
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """A file, and as what it will be loaded; `why` it will not, if so."""
 
     file: Input
@@ -114,23 +86,31 @@ def load_found(
         return told
     loaded: list[LoadedFile] = []
     content: dict[str, Any] = {"config": to_dict(config), "inputs": []}
+    seconds: dict[str, float] = {}
 
     def write(folder: Path) -> dict[str, int]:
-        writers = _Writers(folder, chain[-1].number + 1 if chain else 1)
-        with duckdb.connect() as connection:
-            prepare(connection, chain)
-            for item in fresh:
-                progress(f"loading {item.file.name}")
-                loaded.append(_load_file(connection, writers, item, config))
+        number = chain[-1].number + 1 if chain else 1
+        files = [_file(item, config) for item in fresh]
+        made = conduct.conduct(files, ids.known(store, chain), folder, number, progress)
+        loaded.extend(made.loaded)
+        seconds.update(made.seconds)
         content["inputs"] = [one.as_json() for one in loaded]
-        return writers.close()
+        return made.rows
 
     run = {"interrupted": interrupted} if interrupted else {}
     done = stores.commit(store, "load", content, write, run)
-    return replace(told, loaded=tuple(loaded), messages=tuple(_messages(loaded)), commit=done, head=done.head)
+    messages = tuple(_messages(loaded))
+    return replace(
+        told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds
+    )
 
 
-def _sorted_out(judged: Sequence[_Judged], chain: Sequence[stores.Commit]) -> tuple[list[_Judged], list[str]]:
+def _file(item: Judged, config: Config) -> conduct.File:
+    settings = settings_of(config, item.chosen, item.tenant) if item.chosen else Settings()
+    return conduct.File(item.file, item.digest, item.chosen, settings, item.tenant, item.why)
+
+
+def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tuple[list[Judged], list[str]]:
     """What is new, and the names of what was loaded before, in an earlier run or a moment ago."""
     known: set[tuple[str, str, str | None, str | None]] = {
         (one["file"], one["sha256"], one["source"], one["instance"])
@@ -147,14 +127,7 @@ def _sorted_out(judged: Sequence[_Judged], chain: Sequence[stores.Commit]) -> tu
     return fresh, already
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit]) -> None:
-    """A connection on which blocks of this store's new files can be judged."""
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(changes.LEAVES_MACRO)
-    fates.prepare(connection, [str(path) for link in chain if (path := link.file("lines.parquet"))])
-
-
-def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> _Judged:
+def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
     try:
         digest = one.sha256() if one.readable else ""
@@ -162,59 +135,18 @@ def _judged(one: Input, source: str | None, instance: str | None, config: Config
     except UnreadableError as error:
         if not one.in_folder:
             raise
-        return _Judged(one, "", None, instance, error.message.rstrip("."))
+        return Judged(one, "", None, instance, error.message.rstrip("."))
     settings = config.sources.get(chosen.source) if chosen else None
-    return _Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
+    return Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
 
 
-def _load_file(
-    connection: duckdb.DuckDBPyConnection, writers: _Writers, item: _Judged, config: Config
-) -> LoadedFile:
-    one, digest, chosen, tenant, why = item.file, item.digest, item.chosen, item.tenant, item.why
-    if why is not None:
-        return LoadedFile(one.name, digest, one.size, None, tenant, None, Counts(), None, None, why)
-    splitter = Splitter(chosen.repeated if chosen else ())
-    plan = normalize.compile_mapping(chosen, settings_of(config, chosen, tenant)) if chosen else None
-    counted: Counter[str] = Counter()
-    times: list[str] = []
-    unknown: Counter[tuple[str, str]] = Counter()
-    with one.open() as stream:
-        for block in splitter.blocks(stream, BLOCK_BYTES):
-            lines, events = fates.decide(connection, plan, block, one.name, digest, writers.commit_no)
-            writers.add("lines.parquet", lines)
-            if plan is not None and events is not None:
-                unknown.update(drift.unknown_values(connection, plan.watched))
-                writers.add("events.parquet", events)
-                times += fates.span(connection)
-            counted.update(lines.column("fate").to_pylist())
-    _must_add_up(one, splitter, counted, stream, digest)
-    return LoadedFile(
-        one.name, digest, splitter.offset, chosen.source if chosen else None, tenant,
-        chosen.version if chosen else None, Counts(splitter.line, *(counted[fate] for fate in FATES)),
-        min(times, default=None), max(times, default=None), None, drift.by_column(unknown),
-    )  # fmt: skip
-
-
-def _must_add_up(one: Input, splitter: Splitter, counted: Counter[str], stream: Reader, digest: str) -> None:
-    if stream.sha256() != digest:
-        raise AuditbookError(
-            "changed while it was being read.", path=one.path, hint="Load it again when it is complete."
-        )
-    if sum(counted.values()) != splitter.line or splitter.offset != stream.bytes:
-        raise AuditbookError(
-            f"{splitter.line} lines were read and {sum(counted.values())} accounted for; nothing was committed.",
-            path=one.path,
-            hint="This is a fault of auditbook: please report it.",
-        )
-
-
-def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> normalize.Settings:
+def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings:
     """How one source is read: its zone is the configured one, else what its product documents, else everybody's."""
     own = config.sources.get(chosen.source)
     known = (own.timezone if own else None) or chosen.rules["time"].get("timezone")
     zone = known or config.organization.timezone
     configured = bool(known) or config.organization.timezone_configured
-    return normalize.Settings(tenant, zone, configured, own.day_first if own else None)
+    return Settings(tenant, zone, configured, own.day_first if own else None)
 
 
 def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:

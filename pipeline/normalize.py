@@ -1,31 +1,36 @@
-"""Judged lines + a mapping -> events, in columns. Knows no store: a block of lines in, a table of events out.
+"""Judged records + a mapping -> events, in columns. Knows no store: a block of records in, a table of events out.
 
-A mapping is compiled once to one SELECT that DuckDB runs over each block.
+A mapping is compiled once to the paths that it reads and to SQL over what stands there; `distinct` makes the values.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline import changes, drift, nested, times
+from pipeline import changes, drift, extract, nested, times
 from pipeline.columns import EVENT_COLUMNS
+from pipeline.distinct import Values, whole
 from pipeline.expressions import Expressions, column_name
+from pipeline.leftover import leftover, leftover_of_record, partly_read
 from pipeline.mapping import Mapping
 from pipeline.mapping_check import referred
-from pipeline.modifiers import blank_null, quote
-from pipeline.paths import is_position, segments
+from pipeline.modifiers import quote
 from pipeline.places import read_addresses
-from pipeline.records import KEYS_SQL, spelled_sql, unwrapped_sql, without
+from pipeline.records import KEYS_SQL, spelled_sql, unwrapped_sql
 
 SCHEMA_VERSION = "1"
 SEPARATOR = "chr(31)"
 LIST_COLUMNS = [name for name, kind in EVENT_COLUMNS.items() if kind == "VARCHAR[]"]
+# What the load knows and normalization does not.
+OF_THE_LOAD = ("file", "file_sha256", "line", "conflicts_with")
 
 
 @dataclass(frozen=True)
@@ -40,20 +45,24 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """One compiled mapping: `opened` is SQL over a relation `block` (lines.BLOCK_SCHEMA) of one file that finds the
-    records, `sql` over a relation `records` makes the events. `keys`, if any, are spelled as the mapping has them."""
+    """One compiled mapping. `opened` is the record inside what was exported, as SQL over `record`, if it is inside;
+    `places` say what is read of it, `parents` which value is a member that is read in part; `keys`, if any, are spelled
+    as the mapping has them; `watched` are extra values -> the column they watch."""
 
     mapping: Mapping
-    opened: str
-    sql: str
-    keys: frozenset[str] = frozenset()
-    watched: Dictionary[str, str] = field(
-        default_factory=dict
-    )  # extra columns of `picked` -> the column they watch
+    values: Values
+    outputs: tuple[str, ...]
+    clock: times.Clock
+    opened: str | None
+    places: extract.Places
+    parents: Dictionary[str, str]
+    read: tuple[str, ...]
+    keys: frozenset[str]
+    watched: Dictionary[str, str]
 
 
 def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
-    """The SELECT that makes events of a block's good lines, in the order of EVENT_COLUMNS (plus the line's hashes)."""
+    """What makes events of a mapping's records, in the order of EVENT_COLUMNS."""
     rules, record = mapping.rules, mapping.rules.get("record", {})
     build = Expressions(rules["columns"])
     clock = times.columns(
@@ -70,7 +79,6 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
             for name, expression in rules["columns"].items()
             if name != "instance"
         },
-        **clock.columns,
         "changes": changes.column(build, rules.get("changes", [])),
         "related_entities": nested.related(build, rules.get("related", [])),
         "communications": nested.messages(build, rules.get("messages", [])),
@@ -78,87 +86,113 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         "mapping_version": quote(mapping.version),
         "schema_version": quote(SCHEMA_VERSION),
     }
-    layers = [{column_name(name): build.text(rules["columns"][name]) for name in level} for level in levels]
+    made["event_uid"] = _uid(made)
+    layers = {column_name(name): build.text(rules["columns"][name]) for level in levels for name in level}
     watched = drift.columns(build, rules["columns"])
-    made["unmapped"] = _unmapped(build, record)
-    opened = f"""SELECT line, line_sha256, record_sha256, ordinal,
-  {unwrapped_sql("record", record.get("unwrap", []))} AS record FROM block WHERE fate = 'event'"""
-    keys = frozenset(build.keys) if record.get("fold_keys") else frozenset()
-    sql = _select(build, made, clock, layers, {name: text for name, (_, text) in watched.items()})
-    return Plan(mapping, opened, sql, keys, {name: column for name, (column, _) in watched.items()})
-
-
-def events(connection: duckdb.DuckDBPyConnection, plan: Plan, block: pa.Table) -> None:
-    """Run the plan over a block: leaves the temporary table `normalized`, lines without a time included."""
-    connection.register("block", block)
-    records = f"({plan.opened})"
-    if plan.keys:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE opened AS {plan.opened}")
-        found = connection.execute(KEYS_SQL).fetchall()
-        records = spelled_sql("opened", plan.keys, (key for [key] in found))
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE picked AS WITH records AS (SELECT * FROM {records}) {plan.sql}"
-    )
-    found = connection.execute("SELECT DISTINCT source_ip FROM picked WHERE source_ip IS NOT NULL").fetchall()
-    connection.register("addresses", read_addresses(sorted(row[0] for row in found)))
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE normalized AS
-        SELECT picked.* {f"EXCLUDE ({', '.join(plan.watched)})" if plan.watched else ""} REPLACE (
-            addresses.address AS source_ip, addresses.key AS ip_key,
-            list_concat(parse_warnings, CASE WHEN picked.source_ip IS NOT NULL AND addresses.address IS NULL
-                        THEN ['bad_ip'] ELSE [] END) AS parse_warnings)
-        FROM picked LEFT JOIN addresses ON picked.source_ip = addresses.text"""
-    )
-    connection.unregister("block")
-    connection.unregister("addresses")
-
-
-def _select(
-    build: Expressions,
-    made: Dictionary[str, str],
-    clock: times.Clock,
-    layers: list[dict[str, str]],
-    watched: Dictionary[str, str],
-) -> str:
-    """Each value that is used more than once is a column of a layer below, so that it is made once."""
-    known = {**_defaults(), **{k: v for k, v in made.items() if v != "NULL"}}
-    columns = ",\n  ".join(
-        [f'({known[name]})::{kind} AS "{name}"' for name, kind in EVENT_COLUMNS.items()]
-        + [f"{sql} AS {name}" for name, sql in watched.items()]
-    )
-    source = f"(SELECT line, line_sha256, record_sha256, ordinal, record{_extracted(build)} FROM records)"
-    values = [f"{blank_null(f't[{n}]')} AS t{n}" for n in range(1, len(build.texts) + 1)]
-    values += [f"j[{n}] AS j{n}" for n in range(1, len(build.jsons) + 1)]
-    lower = [
-        {"event_uid": _uid(made), "zoned": clock.zoned},
-        {"local": clock.local},
-        {"instant": clock.instant},
-        *layers,
+    once = {f"once_{n}": sql for n, sql in enumerate(build.made_once, 1)}
+    tests = {f"test_{n}": sql for n, sql in enumerate(build.tests, 1)}
+    named = {**_defaults(), **{name: sql for name, sql in made.items() if sql != "NULL"}}
+    outputs = [
+        name for name in EVENT_COLUMNS if name not in (*OF_THE_LOAD, *clock.columns, "unmapped", "ip_key")
     ]
-    source = f"(SELECT * EXCLUDE (t, j), {', '.join(values)} FROM {source})"
-    lower[:0] = [{f"once_{n}": value} for n, value in enumerate(build.made_once, 1)]
-    for layer in lower:
-        source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {source})"
-    return f"""SELECT line_sha256, record_sha256,
-  {clock.reason} AS reject_reason, {clock.message} AS reject_message,
-  {columns}
-FROM {source}"""
-
-
-def _extracted(build: Expressions) -> str:
-    lists = {"t": ("json_extract_string", build.texts), "j": ("json_extract", build.jsons)}
-    return "".join(
-        f", {function}(record, [{', '.join(map(quote, places))}]) AS {name}"
-        for name, (function, places) in lists.items()
+    sql = {
+        **once, **tests, **layers,
+        **{f"{name}__": f"({named[name]})::{EVENT_COLUMNS[name]}" for name in outputs},
+        **{name: text for name, (_, text) in watched.items()},
+    }  # fmt: skip
+    secret = [*record.get("secret", []), *record.get("ignore", [])]
+    read = (*build.paths, *secret)
+    places = extract.places(build.texts, build.jsons, build.exact)
+    unwrap = record.get("unwrap", [])
+    return Plan(
+        mapping=mapping,
+        values=Values.of({**places.values, **sql, "raw_time": clock.raw}, places.columns, tests),
+        outputs=tuple(outputs),
+        clock=clock,
+        opened=unwrapped_sql("record", unwrap) if unwrap else None,
+        places=places,
+        parents=_parents(places, read),
+        read=read,
+        keys=frozenset(build.keys) if record.get("fold_keys") else frozenset(),
+        watched={name: column for name, (column, _) in watched.items()},
     )
+
+
+def _parents(places: extract.Places, read: Iterable[str]) -> dict[str, str]:
+    partly = partly_read(read)
+    names = {member: f"k{n}" for n, member in enumerate(places.top, 1)}
+    return {member: name for member, name in names.items() if member in partly and name in places.json}
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """Events as columns, with why a record is none (`reject_reason`, `reject_message`); texts no map had a word for."""
+
+    events: pa.Table
+    watched: Dictionary[str, pa.Array]
+    watched_columns: Dictionary[str, str]
+
+
+def events(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array, keys: Iterable[str] | None = None
+) -> Normalized:
+    """An event for each record (the JSON text of an object); `keys`, when known, are all that they have at the top."""
+    if plan.opened or plan.keys:
+        records, keys = _opened(connection, plan, records), None
+    rows = extract.rows(connection, plan.places, records)
+    made = rows.make(plan.values, [f"{name}__" for name in plan.outputs] + ["raw_time", *plan.watched])
+    columns = {name: made[f"{name}__"] for name in plan.outputs}
+    columns |= times.read(connection, plan.clock, made["raw_time"], records)
+    columns |= _addresses(columns)
+    if keys is None:
+        columns["unmapped"] = leftover_of_record(connection, plan.read, records)
+    else:
+        known = {member: rows.columns[name] for member, name in plan.parents.items()}
+        columns["unmapped"] = leftover(connection, plan.read, keys, records, known)
+    columns = {
+        name: columns[name] for name in (*EVENT_COLUMNS, "reject_reason", "reject_message") if name in columns
+    }
+    return Normalized(pa.table(columns), {name: made[name] for name in plan.watched}, plan.watched)
+
+
+def _opened(connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array) -> pa.Array:
+    """The records inside their envelopes, their keys in the mapping's spelling."""
+    relation = "(SELECT row_number, record FROM block)"
+    connection.register(
+        "block", pa.table({"record": records, "row_number": np.arange(len(records), dtype=np.int32)})
+    )
+    if plan.opened:
+        relation = f"(SELECT row_number, {plan.opened} AS record FROM block)"
+    if plan.keys:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE opened AS FROM {relation}")
+        found = connection.execute(KEYS_SQL).fetchall()
+        relation = spelled_sql("opened", plan.keys, (key for [key] in found))
+    table = connection.sql(f"SELECT record FROM {relation} ORDER BY row_number").to_arrow_table()
+    connection.unregister("block")
+    return whole(table.column("record"))
+
+
+def _addresses(columns: Dictionary[str, pa.Array]) -> dict[str, pa.Array]:
+    """The addresses as they are written canonically, their keys, and a warning where there is none."""
+    texts = columns["source_ip"]
+    coded = texts if isinstance(texts, pa.DictionaryArray) else texts.dictionary_encode()
+    read = read_addresses(coded.dictionary.to_pylist())
+    address, key = (whole(read.column(name)).take(coded.indices) for name in ("address", "key"))
+    wrong = pc.and_(pc.is_valid(texts), pc.is_null(address))
+    warnings = columns["parse_warnings"]
+    if pc.any(wrong).as_py():
+        told = [
+            [*(w or []), "bad_ip"] if bad else w
+            for w, bad in zip(warnings.to_pylist(), wrong.to_pylist(), strict=True)
+        ]
+        warnings = pa.array(told, warnings.type)
+    return {"source_ip": address, "ip_key": key, "parse_warnings": warnings}
 
 
 def _defaults() -> dict[str, str]:
     defaults = dict.fromkeys(EVENT_COLUMNS, "NULL")
     defaults |= {name: "[]" for name in EVENT_COLUMNS if EVENT_COLUMNS[name].endswith("[]")}
     return defaults | {
-        "event_uid": "event_uid",
-        "line": "line",
         "actor_type": "'unknown'",
         "actor_anonymous": "false",
         "is_bulk": "false",
@@ -167,14 +201,17 @@ def _defaults() -> dict[str, str]:
 
 
 def _uid(made: Dictionary[str, str]) -> str:
-    """Source, tenant and the source's own id; without an id the line itself and its place among equal lines."""
-    own = f"'id' || {SEPARATOR} || {made['source_event_id']}"
-    without = f"'line' || {SEPARATOR} || line_sha256 || {SEPARATOR} || ordinal"
-    identity = f"coalesce({own}, {without})" if made["source_event_id"] != "NULL" else without
-    parts = (
-        f"{made['source']} || {SEPARATOR} || coalesce({made['instance']}, '') || {SEPARATOR} || {identity}"
-    )
-    return f"left(sha256({parts}), 32)"
+    """Source, tenant and the source's own id; null without an id, when only the load knows who is who."""
+    parts = f"{made['source']} || {SEPARATOR} || coalesce({made['instance']}, '') || {SEPARATOR}"
+    return f"left(sha256({parts} || 'id' || {SEPARATOR} || {made['source_event_id']}), 32)"
+
+
+def uid_of_line(source: str, instance: str | None, line_sha256: str, ordinal: int) -> str:
+    """The identity of a record without an id: its line, and its place among equal lines of its file."""
+    from hashlib import sha256
+
+    parts = (source, instance or "", "line", line_sha256, str(ordinal))
+    return sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def _instance(build: Expressions, rules: Dictionary[str, Any], settings: Settings) -> str:
@@ -198,34 +235,3 @@ def _column(build: Expressions, name: str, expression: Any) -> str:
         return f"coalesce(TRY_CAST({build.text(expression)} AS BOOLEAN), {fallback})"
     fallback = _defaults()[name]
     return build.text(expression) if fallback == "NULL" else f"coalesce({build.text(expression)}, {fallback})"
-
-
-def _unmapped(build: Expressions, record: Dictionary[str, Any]) -> str:
-    """The record without the fields that were read: a merge patch of nulls, then without the objects it emptied."""
-    read = [place for place in build.paths if not _counts(place)]
-    patch = without([*read, *record.get("secret", []), *record.get("ignore", [])])
-    rest = f"json_merge_patch(record, {quote(json.dumps(patch))})"
-    parents = [key for key, inner in patch.items() if isinstance(inner, dict)]
-    if parents:
-        odd = [_when_not_object(place) for place in parents]
-        put_back = ", ".join(f"CASE WHEN {test} THEN {member} ELSE '{{}}' END" for test, member in odd)
-        any_odd = " OR ".join(test for test, _ in odd)
-        rest = f"CASE WHEN {any_odd} THEN json_merge_patch({rest}, {put_back}) ELSE {rest} END"
-    rest = f"({rest})::VARCHAR"
-    # Objects emptied three deep; the patterns match only where a key can start, never inside a text.
-    for _ in range(3):
-        rest = f"""regexp_replace({rest}, ',"[^"\\\\]*":\\{{\\}}', '', 'g')"""
-        rest = f"""regexp_replace({rest}, '\\{{"[^"\\\\]*":\\{{\\}},?', '{{', 'g')"""
-    return f"nullif({rest}, '{{}}')"
-
-
-def _when_not_object(key: str) -> tuple[str, str]:
-    """A value where the mapping expects an object to read from: when, and what is put back, for nothing was read."""
-    place = quote("/" + key.replace("~", "~0").replace("/", "~1"))
-    odd = f"coalesce(json_type(record, {place}) NOT IN ('OBJECT', 'NULL'), false)"
-    return odd, f"json_object({quote(key)}, json_extract(record, {place}))"
-
-
-def _counts(place: str) -> bool:
-    """A path that reads one member of a list; the others are still to be told."""
-    return place.startswith("$") or any(map(is_position, segments(place)))

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import sys
@@ -53,6 +54,47 @@ class Commit:
     def file(self, name: str) -> Path | None:
         """The path of one of the commit's files, if it has it."""
         return self.folder / name if name in self.record["content"]["files"] else None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Lines of one commit and the events among them, in two Parquet files; `events` is None when there are none."""
+
+    commit_no: int
+    lines: Path
+    events: Path | None
+
+    @property
+    def name(self) -> str:
+        """How the chain names it: the commit's folder and the file of lines."""
+        return f"{self.lines.parent.name}/{self.lines.name}"
+
+
+def part_names(number: int) -> tuple[str, str]:
+    """What the files of a commit's n-th part are called, counted from 1."""
+    ending = ".parquet" if number == 1 else f"-{number:04d}.parquet"
+    return f"lines{ending}", f"events{ending}"
+
+
+def parts(chain: Sequence[Commit]) -> list[Part]:
+    """Every part that is in force, in the order in which they were loaded; a later commit may have replaced some."""
+    replaced = {name for link in chain for name in link.content.get("replaces", [])}
+    found = [part for link in chain for part in _parts_of(link)]
+    return [part for part in found if part.name not in replaced]
+
+
+def _parts_of(link: Commit) -> list[Part]:
+    files = link.content["files"]
+    numbers = sorted(_part_number(name) for name in files if name.startswith("lines"))
+    made = []
+    for lines, events in map(part_names, numbers):
+        made.append(Part(link.number, link.folder / lines, link.folder / events if events in files else None))
+    return made
+
+
+def _part_number(name: str) -> int:
+    found = re.fullmatch(r"lines(?:-(\d+))?\.parquet", name)
+    return int(found[1] or 1) if found else 1
 
 
 def canonical(value: object) -> str:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import iso
+from pipeline.distinct import whole
 from pipeline.expressions import Expressions
 from pipeline.modifiers import quote
 from pipeline.paths import pointer, segments
@@ -30,15 +37,15 @@ MICROSECONDS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 
 @dataclass(frozen=True)
 class Clock:
-    """SQL for a record's time. `zoned` (an instant) and `local` (a clock's face) are made first, as columns of those
-    names; the instant, why there is none (code and words), and the columns about it are made of them."""
+    """SQL for a record's time. `raw` is made of the record's texts; all else is made of the column `raw`: `zoned` (an
+    instant) and `local` (a clock's face) first, then the instant, why there is none, and the columns about it.
+    `message` says it in words, of `raw` and the column `record`."""
 
-    zoned: str
-    local: str
-    instant: str
-    reason: str
-    message: str
+    raw: str
+    layers: Sequence[Dictionary[str, str]]
     columns: Dictionary[str, str]
+    message: str
+    iso: bool
 
 
 def columns(
@@ -46,37 +53,75 @@ def columns(
 ) -> Clock:
     """The compiled [time] table of a mapping under the settings of one load."""
     paths = [rules["path"]] if isinstance(rules["path"], str) else rules["path"]
-    raw = f"coalesce({', '.join(map(build.text, paths))})" if len(paths) > 1 else build.text(paths[0])
+    texts = ", ".join(map(build.text, paths))
     values = ", ".join(
         f"nullif(json_extract(record, {quote(pointer(path))}), 'null'::JSON)" for path in paths
     )
-    shown = f"CAST(coalesce({values}) AS VARCHAR)"
     forms = [rules["format"]] if isinstance(rules["format"], str) else list(rules["format"])
     written_day_first = rules.get("day_first", True)
     patterns = [form for form in forms if "%" in form]
     if day_first not in (None, written_day_first):
         patterns = [_swapped(form) for form in patterns]
     faces = [form for form in patterns if "%z" not in form.lower()]
-    instant = f"coalesce(zoned, {_in_zone('local', zone)})"
     named = " or ".join("$." + ".".join(segments(path)) for path in paths)
     expected = f" is not a time. Expected {_expected(forms, patterns)}."
     return Clock(
-        zoned=_zoned(raw, forms, [form for form in patterns if form not in faces]),
-        local=_local(raw, forms, faces),
-        instant=instant,
-        reason=f"""CASE WHEN instant IS NULL
-          THEN CASE WHEN {raw} IS NULL THEN 'missing_required' ELSE 'bad_time' END END""",
-        message=f"""CASE WHEN instant IS NULL THEN CASE WHEN {raw} IS NULL
-          THEN {quote(named + " is missing: an event needs a time.")}
-          ELSE {quote(named + ": ")} || {shown} || {quote(expected)} END END""",
+        raw=f"coalesce({texts})" if len(paths) > 1 else texts,
+        layers=(
+            {"zoned": _zoned("raw", forms, [form for form in patterns if form not in faces])},
+            {"local": _local("raw", forms, faces)},
+            {"instant": f"coalesce(zoned, {_in_zone('local', zone)})"},
+        ),
         columns={
             "occurred_at": "instant",
-            "occurred_at_raw": raw,
-            "time_precision": _precision(raw, forms),
-            "tz_source": _zone_source(raw, forms, zone_configured),
-            "parse_warnings": _warnings(raw, zone, faces if day_first is None else []),
+            "time_precision": _precision("raw", forms),
+            "tz_source": _zone_source("raw", forms, zone_configured),
+            "parse_warnings": _warnings("raw", zone, faces if day_first is None else []),
+            "reject_reason": """CASE WHEN instant IS NULL
+              THEN CASE WHEN raw IS NULL THEN 'missing_required' ELSE 'bad_time' END END""",
         },
+        message=f"""CASE WHEN raw IS NULL THEN {quote(named + " is missing: an event needs a time.")}
+          ELSE {quote(named + ": ")} || CAST(coalesce({values}) AS VARCHAR) || {quote(expected)} END""",
+        iso="iso" in forms,
     )
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, clock: Clock, raw: pa.Array, records: pa.Array
+) -> dict[str, pa.Array]:
+    """The columns about time, and why a record has none."""
+    if clock.iso and (usual := iso.usual(raw)) is not None:
+        return {**usual, "occurred_at_raw": raw, **_no_rejects(len(raw))}
+    coded = raw if isinstance(raw, pa.DictionaryArray) else raw.dictionary_encode(null_encoding="encode")
+    source = "texts"
+    for layer in clock.layers:
+        source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {source})"
+    wanted = ", ".join(f"{sql} AS {name}" for name, sql in clock.columns.items())
+    texts = pa.concat_arrays([coded.dictionary.cast(pa.string()), pa.array([None], pa.string())])
+    connection.register("texts", pa.table({"raw": texts}))
+    made = connection.sql(f"SELECT {wanted} FROM {source}").to_arrow_table()
+    connection.unregister("texts")
+    places = pc.fill_null(coded.indices, len(coded.dictionary))
+    columns = {name: whole(made.column(name)).take(places) for name in made.column_names}
+    columns["occurred_at_raw"] = raw
+    columns["reject_message"] = _messages(connection, clock, columns, records)
+    return columns
+
+
+def _no_rejects(length: int) -> dict[str, pa.Array]:
+    return {name: pa.nulls(length, pa.string()) for name in ("reject_reason", "reject_message")}
+
+
+def _messages(
+    connection: duckdb.DuckDBPyConnection, clock: Clock, columns: Dictionary[str, pa.Array], records: pa.Array
+) -> pa.Array:
+    """Words for the records without a time; they are few."""
+    rejected = pc.is_valid(columns["reject_reason"])
+    few = {"raw": columns["occurred_at_raw"].filter(rejected), "record": records.filter(rejected)}
+    connection.register("few", pa.table(few))
+    made = connection.sql(f"SELECT {clock.message} AS words FROM few").to_arrow_table()
+    connection.unregister("few")
+    return pc.replace_with_mask(pa.nulls(len(records), pa.string()), rejected, whole(made.column("words")))
 
 
 def instant_of_iso(raw: str) -> str:

@@ -20,7 +20,6 @@ LINE_COLUMNS: dict[str, str] = {
     "raw": "VARCHAR",
     "raw_bytes": "BLOB",
     "newline": "BOOLEAN",
-    "line_sha256": "VARCHAR",
     "record_sha256": "VARCHAR",
     "event_uid": "VARCHAR",
     "commit_no": "BIGINT",
@@ -56,7 +55,9 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
         "stored_lines": f"SELECT * FROM {kept}",
         "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message,
             coalesce(l.raw, first.raw) AS raw,
-            l.raw_bytes, l.newline, coalesce(l.line_sha256, first.line_sha256) AS line_sha256,
+            l.raw_bytes, l.newline,
+            CASE WHEN l.raw_bytes IS NULL THEN sha256(coalesce(l.raw, first.raw))
+              ELSE sha256(l.raw_bytes) END AS line_sha256,
             coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.commit_no,
             l.same_commit, l.same_file_sha256, l.same_line
           FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
@@ -69,7 +70,8 @@ DERIVED: dict[str, str] = {
     "rejects": """SELECT file, line, byte_offset, reason, message,
           coalesce(raw, raw_bytes::VARCHAR) AS text, file_sha256
         FROM stored_lines WHERE fate = 'reject'""",
-    "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset, l.line_sha256, l.raw, e.file_sha256
+    "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
+          sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
         FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
     "event_changes": """SELECT event_uid, source, occurred_at, c.field, c.old::JSON AS old, c.new::JSON AS new,
           c.old_present, c.new_present, c.redacted

@@ -489,7 +489,7 @@ def test_a_line_too_long_is_a_reject_whose_bytes_are_kept(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.lines.MAX_LINE_BYTES", 1000)
-    monkeypatch.setattr("pipeline.load.BLOCK_BYTES", 64)
+    monkeypatch.setattr("pipeline.packing.BLOCK_BYTES", 64)
     content = line(1) + line(2, metadata="x" * 2000) + line(3)
 
     result = loaded(store, put(tmp_path / "x.jsonl", content))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from pipeline import load, mapping, normalize
+from pipeline import mapping
+from pipeline.draft import events as made_of
 from pipeline.draft import sparse
-from pipeline.export import canonical
-from pipeline.lines import Splitter
 
 PAGE = Path(__file__).parent.parent / "docs" / "mappings.md"
 EXAMPLES = re.findall(
@@ -62,15 +59,9 @@ def whole(rules: str) -> str:
 def events(rules: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The records as events, in columns as people compare them."""
     made = mapping.read("example", rules, where="docs/mappings.md", base=mapping.shipped().get)
-    plan = normalize.compile_mapping(made, normalize.Settings())
     timed = [
         record if "at" not in str(made.rules["time"]["path"]) else {"at": AT, **record} for record in records
     ]
-    data = "".join(json.dumps(record) + "\n" for record in timed).encode()
-    with duckdb.connect() as connection:
-        load.prepare(connection, [])
-        [block] = Splitter(made.repeated).blocks(io.BytesIO(data))
-        normalize.events(connection, plan, block)
-        rows = connection.sql("SELECT * FROM normalized ORDER BY line").pl().to_dicts()
+    rows = made_of(made, "".join(json.dumps(record) + "\n" for record in timed).encode())
     assert [row["reject_message"] for row in rows] == [None] * len(rows)
-    return [{**canonical(row), **{n: sparse(canonical(row)).get(n, []) for n in NESTED}} for row in rows]
+    return [{**row, **{n: sparse(row).get(n, []) for n in NESTED}} for row in rows]

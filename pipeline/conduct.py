@@ -1,0 +1,256 @@
+"""Conducts a load: files into blocks, blocks to workers, and to each block what is known by then. The middle of load.
+
+Blocks are decided in their order, so that of two equal lines the first is the event, however many processes work.
+What is cut where depends on the input alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import ids, normalize
+from pipeline.crew import BLOCK_BYTES, Other, Own, cores, crew
+from pipeline.drift import by_column
+from pipeline.errors import AuditbookError
+from pipeline.fates import Hits
+from pipeline.inputs import Input
+from pipeline.ledger import Counts, LoadedFile
+from pipeline.mapping import Mapping
+from pipeline.normalize import Settings
+from pipeline.packing import Packed, Packing
+from pipeline.store import part_names
+from pipeline.work import Finished, Job, PieceCounts, Prepared, Told
+
+Hand = Own | Other
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to load, and as what; `why` there are no lines of it, if so."""
+
+    input: Input
+    sha256: str
+    mapping: Mapping | None
+    settings: Settings
+    tenant: str | None
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a load wrote: the ledger's rows in the order of the files, rows by written file, time by what was done."""
+
+    loaded: list[LoadedFile]
+    rows: dict[str, int]
+    seconds: dict[str, float]
+
+
+@dataclass
+class _Tally:
+    """A file's counts, as its pieces come in."""
+
+    read: int = 0
+    fates: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    first: int | None = None
+    last: int | None = None
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    keys: set[str] = field(default_factory=set)
+
+
+class _Load:
+    """The state of one load: what came so far, by identity and by file."""
+
+    def __init__(self, files: Sequence[File], known: ids.Known, folder: Path, commit_no: int) -> None:
+        self._files, self._known, self._folder, self._commit_no = files, known, folder, commit_no
+        self._fresh = ids.Runs()
+        self._equals: tuple[int, ids.Runs] = (-1, ids.Runs())
+        self.lines: Counter[int] = Counter()
+        self.tallies = [_Tally() for _ in files]
+        self.rows: dict[str, int] = {}
+        self.seconds: Counter[str] = Counter()
+        self._written: set[int] = set()
+
+    def job(self, number: int, packed: Packed) -> Job:
+        file = self._files[packed.pieces[0].file]
+        lines, events = part_names(number)
+        return Job(
+            number, file.mapping, file.settings, packed.pieces, self._commit_no,
+            self._folder / lines, self._folder / events,
+        )  # fmt: skip
+
+    def decide(self, hand: Hand, job: Job, hands: Sequence[Hand]) -> None:
+        """Tell a worker what is known, and remember what is new."""
+        found = hand.prepared(job.number)
+        first = []
+        for piece, lines in zip(job.pieces, found.lines, strict=True):
+            first.append(self.lines[piece.file] + 1)
+            self.lines[piece.file] += lines
+        uids = self._told_apart(job, found)
+        high, low = found.high, found.low
+        if uids:
+            high, low = high.copy(), low.copy()
+            rows = list(uids)
+            high[rows], low[rows] = ids.halves(pa.array([uids[row] for row in rows], pa.string()))
+        hits = self._hits(high, low)
+        told = Told(first, uids, hits)
+        if hits is None and (found.alone or (uids and len(np.unique(high)) == len(high))):
+            self._remember(job.number, high, low, found.rows)
+            hand.finish(job.number, told)
+            return
+        told = replace(told, hits=hits or _NO_HITS)
+        self._until_written(told.hits, hands)
+        again = hand.fates(job.number, told)
+        met = self._hits(again[0], again[1])
+        if met is not None:
+            met = replace(met, rows=np.asarray(again[2])[met.rows])
+            self._until_written(met, hands)
+        self._remember(job.number, *hand.settle(job.number, met or _NO_HITS))
+        hand.finish(job.number, None)
+
+    def take(self, hands: Sequence[Hand]) -> None:
+        """What is written."""
+        for hand in hands:
+            for one in hand.finished():
+                self._count(one)
+
+    def _count(self, one: Finished) -> None:
+        self._written.add(one.number)
+        self.rows |= one.rows
+        self.seconds.update(one.seconds)
+        for piece in one.counts:
+            _add(self.tallies[piece.file], piece)
+
+    def _until_written(self, hits: Hits | None, hands: Sequence[Hand]) -> None:
+        """Lines of this load can be compared with once they are on disk."""
+        wanted = {_number_of(path) for path in (hits.files if hits else ()) if path.parent == self._folder}
+        for hand in hands:
+            if not wanted <= self._written:
+                hand.wait()
+                self.take([hand])
+
+    def _remember(self, number: int, high: np.ndarray, low: np.ndarray, rows: np.ndarray) -> None:
+        self._fresh.add(high, low, (np.int64(number) << 32) | rows.astype(np.int64))
+
+    def _hits(self, high: np.ndarray, low: np.ndarray) -> Hits | None:
+        earlier, now = self._known.find(high, low), self._fresh.find(high, low)
+        rows = np.flatnonzero((earlier >= 0) | (now >= 0))
+        if not len(rows):
+            return None
+        stored = earlier[rows] >= 0
+        where = np.where(stored, earlier[rows], now[rows])
+        keys = (where >> 32) * 2 + stored
+        numbers, file = np.unique(keys, return_inverse=True)
+        files = [self._known.parts[key // 2].lines if key % 2 else self._folder / part_names(int(key // 2))[0]
+                 for key in numbers.tolist()]  # fmt: skip
+        return Hits(rows, files, file, where & 0xFFFFFFFF)
+
+    def _told_apart(self, job: Job, found: Prepared) -> dict[int, str]:
+        """Equal lines without an id in one file are several events: those of earlier blocks of the file count too."""
+        if not found.by_line:
+            return {}
+        made: dict[int, str] = {}
+        for number in np.unique(found.piece[list(found.by_line)]):
+            piece = job.pieces[number]
+            if piece.offset == 0:
+                self._equals = (piece.file, ids.Runs())
+            made |= self._of_piece(job, found, int(number), self._equals[1])
+        return made
+
+    def _of_piece(self, job: Job, found: Prepared, number: int, runs: ids.Runs) -> dict[int, str]:
+        mapping = job.mapping
+        assert mapping is not None
+        rows = [row for row in found.by_line if found.piece[row] == number]
+        lines = pa.array([found.by_line[row][0][:32] for row in rows], pa.string())
+        high, low = ids.halves(lines)
+        before = np.maximum(runs.find(high, low), 0)
+        place = np.array([found.by_line[row][1] for row in rows])
+        last = {
+            pair: int(n)
+            for pair, n in zip(zip(high.tolist(), low.tolist(), strict=True), before + place + 1, strict=True)
+        }
+        pairs = np.array(list(last), np.uint64).reshape(-1, 2)
+        runs.add(pairs[:, 0], pairs[:, 1], np.array(list(last.values()), np.int64))
+        return {
+            row: normalize.uid_of_line(
+                mapping.source, found.by_line[row][2], found.by_line[row][0], int(earlier + n)
+            )
+            for row, earlier, n in zip(rows, before, place, strict=True)
+            if earlier
+        }
+
+
+def conduct(
+    files: Sequence[File], known: ids.Known, folder: Path, commit_no: int, progress: Callable[[str], None]
+) -> Made:
+    """Load files into the folder of a commit that is being made."""
+    state = _Load(files, known, folder, commit_no)
+    readable = [(n, file) for n, file in enumerate(files) if file.why is None]
+    large = sum(file.input.size for _, file in readable) > BLOCK_BYTES
+    packing = Packing(readable, progress)
+    with crew(cores() if large else 1) as hands:
+        waiting: list[tuple[Hand, Job]] = []
+        for number, packed in enumerate(packing.blocks(), start=1):
+            hand = hands[number % len(hands)]
+            if len(waiting) == len(hands):
+                state.decide(*waiting.pop(0), hands)
+                state.take(hands)
+            job = state.job(number, packed)
+            hand.begin(job, packed.data, packed.size)
+            waiting.append((hand, job))
+        for hand, job in waiting:
+            state.decide(hand, job, hands)
+        for hand in hands:
+            hand.wait()
+        state.take(hands)
+    loaded = [
+        _loaded(file, state.tallies[n], packing.bytes.get(n), state.lines[n]) for n, file in enumerate(files)
+    ]
+    return Made(loaded, state.rows, dict(state.seconds))
+
+
+_NO_HITS = Hits(np.array([], np.int64), [], np.array([], np.int64), np.array([], np.int64))
+
+
+def _number_of(path: Path) -> int:
+    digits = path.name.removeprefix("lines").removesuffix(".parquet")
+    return int(digits[1:]) if digits else 1
+
+
+def _add(into: _Tally, piece: PieceCounts) -> None:
+    into.read += piece.read
+    into.fates = [a + b for a, b in zip(into.fates, piece.fates, strict=True)]
+    into.first = min((t for t in (into.first, piece.first_event) if t is not None), default=None)
+    into.last = max((t for t in (into.last, piece.last_event) if t is not None), default=None)
+    into.unknown.update(piece.unknown)
+    into.keys.update(piece.keys)
+
+
+def _loaded(file: File, tally: _Tally, size: int | None, lines: int) -> LoadedFile:
+    """The ledger's row; nothing is committed unless it adds up."""
+    if sum(tally.fates) != lines:
+        raise AuditbookError(
+            f"{lines} lines were read and {sum(tally.fates)} accounted for; nothing was committed.",
+            path=file.input.path,
+            hint="This is a fault of auditbook: please report it.",
+        )
+    source, version = (
+        (file.mapping.source, file.mapping.version) if file.mapping and not file.why else (None, None)
+    )
+    return LoadedFile(
+        file.input.name, file.sha256, file.input.size if size is None else size, source, file.tenant, version,
+        Counts(lines, *tally.fates), _text(tally.first), _text(tally.last), file.why, by_column(tally.unknown),
+    )  # fmt: skip
+
+
+def _text(micros: int | None) -> str | None:
+    if micros is None:
+        return None
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

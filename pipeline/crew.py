@@ -1,0 +1,259 @@
+"""The processes that load blocks: this one, or, for large inputs, one for each core. Part of load.
+
+A worker is a process of its own that reads requests from a pipe and ends when the pipe does. A block's bytes are not
+sent: they lie in memory that both see. Requests to one worker are answered in their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from pipeline.block import Block
+from pipeline.errors import AuditbookError
+from pipeline.fates import Hits
+from pipeline.work import Finished, Job, Prepared, Told, Worker
+
+BLOCK_BYTES = 32 * 1024 * 1024
+MOST_WORKERS = 8
+_PR_SET_PDEATHSIG = 1
+
+
+class Own:
+    """This process."""
+
+    def __init__(self) -> None:
+        self._worker = Worker()
+        self._prepared: dict[int, Prepared] = {}
+        self._finished: list[Finished] = []
+
+    def begin(self, job: Job, data: bytearray | Sequence[Block], size: int) -> None:
+        block = memoryview(data)[:size] if isinstance(data, bytearray) else data
+        self._prepared[job.number] = self._worker.prepare(job, block)
+
+    def prepared(self, number: int) -> Prepared:
+        return self._prepared.pop(number)
+
+    def fates(self, number: int, told: Told) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        return self._worker.fates(number, told)
+
+    def settle(self, number: int, hits: Hits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._worker.settle(number, hits)
+
+    def finish(self, number: int, told: Told | None) -> None:
+        if told is not None:
+            self._worker.fates(number, told)
+        self._finished.append(self._worker.finish(number))
+
+    def finished(self) -> list[Finished]:
+        done, self._finished = self._finished, []
+        return done
+
+    def wait(self) -> None:
+        """Nothing is ever under way here."""
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+class Other:
+    """A process that was started for this load."""
+
+    def __init__(self) -> None:
+        self._memory = _shared(BLOCK_BYTES)
+        self._map = mmap.mmap(self._memory, BLOCK_BYTES)
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            "from pipeline.crew import serve; serve()",
+            str(self._memory),
+            str(os.getpid()),
+        ]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[self._memory],
+            env=_environment(),
+        )
+        self._asked: deque[str] = deque()
+        self._answers: dict[str, list[Any]] = {}
+
+    def begin(self, job: Job, data: bytearray | Sequence[Block], size: int) -> None:
+        if isinstance(data, bytearray):
+            self._map[:size] = memoryview(data)[:size]
+            self._ask("prepare", job, size)
+        else:
+            self._ask("prepare", job, data)
+
+    def prepared(self, number: int) -> Prepared:  # noqa: ARG002 - there is no other under way
+        return self._answer("prepare")  # type: ignore[no-any-return]
+
+    def fates(self, number: int, told: Told) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        self._ask("fates", number, told)
+        return self._answer("fates")  # type: ignore[no-any-return]
+
+    def settle(self, number: int, hits: Hits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self._ask("settle", number, hits)
+        return self._answer("settle")  # type: ignore[no-any-return]
+
+    def finish(self, number: int, told: Told | None) -> None:
+        self._ask("finish", number, told)
+
+    def finished(self) -> list[Finished]:
+        return self._answers.pop("finish", [])
+
+    def wait(self) -> None:
+        """Until what was asked is answered."""
+        while self._asked:
+            self._receive()
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        self._process.kill()
+        self._process.wait()
+        self._stdout.close()
+        self._map.close()
+        os.close(self._memory)
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
+    def _stdout(self) -> IO[bytes]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def _ask(self, what: str, *arguments: Any) -> None:
+        try:
+            pickle.dump((what, arguments), self._stdin, pickle.HIGHEST_PROTOCOL)
+            self._stdin.flush()
+        except OSError as error:
+            raise self._lost() from error
+        self._asked.append(what)
+
+    def _answer(self, what: str) -> Any:
+        while what not in self._answers:
+            self._receive()
+        answers = self._answers[what]
+        found = answers.pop(0)
+        if not answers:
+            del self._answers[what]
+        return found
+
+    def _receive(self) -> None:
+        try:
+            outcome, value = pickle.load(self._stdout)
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise self._lost() from error
+        if outcome == "error":
+            raise value
+        self._answers.setdefault(self._asked.popleft(), []).append(value)
+
+    def _lost(self) -> AuditbookError:
+        code = self._process.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+        hint = "Nothing was committed. Signal 9 is mostly the system being out of memory: see --memory-limit."
+        return AuditbookError(f"a process that loads {how}.", hint=hint)
+
+
+@contextlib.contextmanager
+def crew(workers: int) -> Iterator[list[Own | Other]]:
+    """So many workers; one is this process. They are gone when the load is."""
+    hands: list[Own | Other] = []
+    try:
+        for _ in range(workers if workers > 1 else 0):
+            hands.append(Other())
+        if not hands:
+            hands.append(Own())
+        yield hands
+    finally:
+        for hand in hands:
+            hand.close()
+
+
+def cores() -> int:
+    """How many workers are worth while here."""
+    try:
+        found = len(os.sched_getaffinity(0))
+    except AttributeError:
+        found = os.cpu_count() or 1
+    return max(1, min(found, MOST_WORKERS))
+
+
+def serve() -> None:
+    """What a worker does: answer until nobody asks. It dies with whoever started it."""
+    memory, parent = int(sys.argv[1]), int(sys.argv[2])
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr
+    data = mmap.mmap(memory, BLOCK_BYTES)
+    worker = Worker()
+    while True:
+        try:
+            what, arguments = pickle.load(requests)
+        except EOFError:
+            return
+        try:
+            answer = ("done", _answered(worker, data, what, arguments))
+        except (AuditbookError, OSError, MemoryError) as error:
+            answer = ("error", error)
+        pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+def _answered(worker: Worker, data: mmap.mmap, what: str, arguments: Any) -> Any:
+    if what == "prepare":
+        job, block = arguments
+        return worker.prepare(job, memoryview(data)[:block] if isinstance(block, int) else block)
+    if what == "fates":
+        return worker.fates(*arguments)
+    if what == "settle":
+        return worker.settle(*arguments)
+    number, told = arguments
+    if told is not None:
+        worker.fates(number, told)
+    return worker.finish(number)
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _shared(size: int) -> int:
+    """Memory that a child can map: of no name, and gone with its last user."""
+    if hasattr(os, "memfd_create"):
+        memory = os.memfd_create("auditbook", 0)
+    else:
+        with tempfile.TemporaryFile() as file:
+            memory = os.dup(file.fileno())
+    os.ftruncate(memory, size)
+    return memory
+
+
+def _environment() -> dict[str, str]:
+    """The child imports what this process imports, wherever it was started."""
+    paths = [path or str(Path.cwd()) for path in sys.path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,170 @@
+"""Which places of a record a mapping reads -> columns of what stands there. The parsing half of normalize.
+
+A record is parsed once, for all members that are read at its top; what lies deeper is read from those, where many
+records say the same. Text n of a mapping is the value `tn` (blank is null), JSON n is `jn`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.distinct import Rows, whole
+from pipeline.modifiers import blank_null, quote
+
+
+@dataclass(frozen=True)
+class Places:
+    """`top` is member -> DuckDB type, in the order of the columns k1, k2 …; `exact` are read on their own, as x1, x2 …,
+    where it matters whether a null is written or nothing; `values` make the texts and JSON values of them."""
+
+    top: Mapping[str, str]
+    exact: Sequence[str]
+    values: Mapping[str, str]
+
+    @property
+    def columns(self) -> list[str]:
+        return [f"k{n}" for n in range(1, len(self.top) + 1)] + [
+            f"x{n}" for n in range(1, len(self.exact) + 1)
+        ]
+
+    @property
+    def json(self) -> frozenset[str]:
+        """The columns whose texts are JSON."""
+        tops = [f"k{n}" for n, kind in enumerate(self.top.values(), 1) if kind == "JSON"]
+        return frozenset([*tops, *(f"x{n}" for n in range(1, len(self.exact) + 1))])
+
+
+@dataclass
+class _Below:
+    """What is read inside one member, as texts and as JSON."""
+
+    texts: list[str] = field(default_factory=list)
+    jsons: list[str] = field(default_factory=list)
+
+
+def places(texts: Sequence[str], jsons: Sequence[str], exact: Iterable[str]) -> Places:
+    """How to come to the texts and JSON values at these pointers."""
+    alone = [place for place in jsons if place in exact or not place.startswith("/")]
+    alone += [place for place in texts if not place.startswith("/") and place not in alone]
+    below: dict[str, _Below] = {}
+    for place in [*texts, *jsons]:
+        if place not in alone:
+            below.setdefault(place[1:].partition("/")[0], _Below())
+    folded: dict[str, str] = {}
+    for member in below:
+        folded.setdefault(member.lower(), member)
+    for place in [*texts, *jsons]:  # two members that differ in case only cannot be two columns
+        if place not in alone and folded[(member := place[1:].partition("/")[0]).lower()] != member:
+            alone.append(place)
+            below.pop(member, None)
+    kinds = {_unescaped(m): _kind(m, texts, jsons) for m in below}
+    names = {member: f"k{n}" for n, member in enumerate(below, 1)}
+    own = {place: f"x{n}" for n, place in enumerate(alone, 1)}
+    values: dict[str, str] = {}
+    inside = {member: _inside(member, names[member], texts, jsons, alone, values) for member in below}
+    for n, place in enumerate(texts, 1):
+        values[f"t{n}"] = _text(place, own, names, inside, kinds)
+    for n, place in enumerate(jsons, 1):
+        values[f"j{n}"] = _json(place, own, names, inside)
+    return Places(kinds, alone, values)
+
+
+def _kind(member: str, texts: Sequence[str], jsons: Sequence[str]) -> str:
+    only_text = f"/{member}" in texts and not any(
+        place == f"/{member}" or place.startswith(f"/{member}/") for place in jsons
+    )
+    deeper = any(place.startswith(f"/{member}/") for place in texts)
+    return "VARCHAR" if only_text and not deeper else "JSON"
+
+
+def _inside(
+    member: str,
+    name: str,
+    texts: Sequence[str],
+    jsons: Sequence[str],
+    alone: Sequence[str],
+    values: dict[str, str],
+) -> _Below:
+    """Everything below a member is read by one value for texts and one for JSON."""
+    found = _Below(
+        [p for p in texts if p.startswith(f"/{member}/") and p not in alone],
+        [p for p in jsons if p.startswith(f"/{member}/") and p not in alone],
+    )
+    for kind, function, wanted in (
+        ("s", "json_extract_string", found.texts),
+        ("v", "json_extract", found.jsons),
+    ):
+        if wanted:
+            pointers = ", ".join(quote(place[len(member) + 1 :]) for place in wanted)
+            values[f"{kind}{name}"] = f"{function}({name}, [{pointers}])"
+    return found
+
+
+def _text(
+    place: str,
+    own: Mapping[str, str],
+    names: Mapping[str, str],
+    inside: Mapping[str, _Below],
+    kinds: Mapping[str, str],
+) -> str:
+    if place in own:
+        return blank_null(f"json_extract_string({own[place]}, '$')")
+    member, _, rest = place[1:].partition("/")
+    if rest:
+        return blank_null(f"s{names[member]}[{inside[member].texts.index(place) + 1}]")
+    if kinds[_unescaped(member)] == "JSON":
+        return blank_null(f"json_extract_string({names[member]}, '$')")
+    return names[member]
+
+
+def _json(place: str, own: Mapping[str, str], names: Mapping[str, str], inside: Mapping[str, _Below]) -> str:
+    if place in own:
+        return own[place]
+    member, _, rest = place[1:].partition("/")
+    return f"v{names[member]}[{inside[member].jsons.index(place) + 1}]" if rest else names[member]
+
+
+def rows(connection: duckdb.DuckDBPyConnection, found: Places, records: pa.Array) -> Rows:
+    """The columns of a block of records."""
+    parts, columns = [], []
+    if found.top:
+        parts.append(f"from_json(record, {quote(json.dumps(found.top))}) AS k")
+        columns += [f'k."{_quoted(member)}" AS k{n}' for n, member in enumerate(found.top, 1)]
+    if found.exact:
+        parts.append(f"json_extract(record, [{', '.join(map(quote, found.exact))}]) AS x")
+        columns += [f"x[{n}] AS x{n}" for n in range(1, len(found.exact) + 1)]
+    if not columns:
+        return Rows(connection, {}, len(records))
+    connection.register("block", pa.table({"record": records}))
+    made = connection.sql(
+        f"SELECT {', '.join(columns)} FROM (SELECT {', '.join(parts)} FROM block)"
+    ).to_arrow_table()
+    connection.unregister("block")
+    given = {name: whole(made.column(name)) for name in made.column_names}
+    given |= {name: not_blank(connection, array) for name, array in given.items() if name not in found.json}
+    return Rows(connection, given, len(records), found.json)
+
+
+def not_blank(connection: duckdb.DuckDBPyConnection, texts: pa.Array) -> pa.Array:
+    """A text of nothing but white space is no value; only what begins with a space or is empty can be one."""
+    suspects = pc.or_(pc.equal(pc.binary_length(texts), 0), pc.starts_with(texts, " "))
+    if not pc.any(suspects).as_py():
+        return texts
+    connection.register("texts", pa.table({"x": texts}))
+    made = connection.sql(f"SELECT {blank_null('x')} AS x FROM texts").to_arrow_table()
+    connection.unregister("texts")
+    return whole(made.column("x"))
+
+
+def _unescaped(member: str) -> str:
+    return member.replace("~1", "/").replace("~0", "~")
+
+
+def _quoted(member: str) -> str:
+    return member.replace('"', '""')

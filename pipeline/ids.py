@@ -1,0 +1,232 @@
+"""Which identities are known, and where each was first: sorted runs of numbers, found by binary search. Part of load.
+
+An identity is 128 bits of a hash. The store's runs lie beside the commits in `ids/`, one file for one or more commits;
+they are a cache, made again from the commits when they do not belong to them. What a load finds new makes its own runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import store as stores
+from pipeline.distinct import whole
+from pipeline.store import Commit, Part
+
+FOLDER = "ids"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Identities (high and low half), sorted, and for each a number that says where it is."""
+
+    high: np.ndarray
+    low: np.ndarray
+    where: np.ndarray
+
+    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+        """For each identity its number, or -1."""
+        found = np.full(len(high), -1, np.int64)
+        if not len(self.high) or not len(high):
+            return found
+        order = np.argsort(high, kind="stable")
+        at = np.searchsorted(self.high, high[order])
+        open_ = at < len(self.high)
+        while open_.any():  # more than one turn only where two identities share their high half
+            places, rows = at[open_], order[open_]
+            alike = self.high[places] == high[rows]
+            same = alike & (self.low[places] == low[rows])
+            found[rows[same]] = self.where[places[same]]
+            going = np.flatnonzero(open_)
+            open_[going[~alike | same]] = False
+            at[open_] += 1
+            open_ &= at < len(self.high)
+        return found
+
+
+def run_of(high: np.ndarray, low: np.ndarray, where: np.ndarray) -> Run:
+    order = np.argsort(high, kind="stable")  # two that share their high half need no order between them
+    return Run(high[order], low[order], where[order])
+
+
+@dataclass
+class Runs:
+    """Runs, the newest last; small ones are put together, so that there are few."""
+
+    runs: list[Run] = field(default_factory=list)
+
+    def add(self, high: np.ndarray, low: np.ndarray, where: np.ndarray) -> None:
+        self.runs.append(run_of(high, low, where))
+        while len(self.runs) > 1 and len(self.runs[-2].high) < 2 * len(self.runs[-1].high):
+            last, before = self.runs.pop(), self.runs.pop()
+            self.runs.append(_merged([before, last]))
+
+    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+        """For each identity the number it was added with, the newest one, or -1."""
+        found = np.full(len(high), -1, np.int64)
+        for run in self.runs:
+            theirs = run.find(high, low)
+            found = np.where(theirs >= 0, theirs, found)
+        return found
+
+
+def _merged(runs: Sequence[Run]) -> Run:
+    """Of an identity in several, the last number stays."""
+    high, low, where = (
+        np.concatenate([getattr(run, name) for run in runs]) for name in ("high", "low", "where")
+    )
+    order = np.argsort(high, kind="stable")
+    high, low, where = high[order], low[order], where[order]
+    alike = np.flatnonzero(high[1:] == high[:-1])
+    if not len(alike):
+        return Run(high, low, where)
+    order = np.lexsort((np.arange(len(high)), low, high))  # they still stand in the order of the runs
+    high, low, where = high[order], low[order], where[order]
+    last = np.ones(len(high), bool)
+    last[:-1] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    return Run(high[last], low[last], where[last])
+
+
+def halves(uids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Identities as they are written, 32 hexadecimal digits each, as two numbers."""
+    text = b"".join(uids.cast(pa.binary()).to_pylist()) if uids.offset else _data(uids)
+    pairs = np.frombuffer(bytes.fromhex(text.decode("ascii")), ">u8").reshape(-1, 2).astype(np.uint64)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+def _data(uids: pa.Array) -> bytes:
+    offsets = np.frombuffer(uids.buffers()[1], np.int32)
+    return bytes(uids.buffers()[2][offsets[0] : offsets[len(uids)]]) if len(uids) else b""
+
+
+class Known:
+    """What a store knows, by identity."""
+
+    def __init__(self, parts: Sequence[Part], runs: Sequence[tuple[Run, Sequence[int]]]) -> None:
+        self.parts = list(parts)
+        self._runs = runs
+
+    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+        """For each identity the number of its part (its upper 32 bits) and the row there, or -1."""
+        found = np.full(len(high), -1, np.int64)
+        for run, numbers in self._runs:
+            theirs = run.find(high, low)
+            hit = theirs >= 0
+            part = np.asarray(numbers, np.int64)[theirs[hit] >> 32]
+            found[hit] = (part << 32) | (theirs[hit] & 0xFFFFFFFF)
+        return found
+
+
+def known(store: Path, chain: Sequence[Commit]) -> Known:
+    """Everything that the commits' parts have; runs that do not belong to them are made again."""
+    wanted = {part.name: part for part in stores.parts(chain)}
+    heads = {f"{link.number:06d}": link.head for link in chain}
+    parts = list(wanted.values())
+    numbers = {name: n for n, name in enumerate(wanted)}
+    runs, covered = [], set[str]()
+    for path in sorted((store / FOLDER).glob("*.ids")):
+        names = _belongs(path, heads, wanted.keys() - covered)
+        if names is not None:
+            runs.append((_opened(path), [numbers[name] for name in names]))
+            covered |= set(names)
+    missing = [name for name in wanted if name not in covered]
+    if missing:
+        runs.append((_run_of_parts([wanted[name].lines for name in missing]), [numbers[n] for n in missing]))
+    return Known(parts, runs)
+
+
+def publish(store: Path, chain: Sequence[Commit]) -> None:
+    """Bring the files in `ids/` up to date: what is new becomes a file, small ones are put together."""
+    folder = store / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    wanted = {part.name: part.lines for part in stores.parts(chain)}
+    heads = {f"{link.number:06d}": link.head for link in chain}
+    files: list[tuple[Path | None, Sequence[str], Run]] = []
+    covered: set[str] = set()
+    for path in sorted(folder.glob("*.ids")):
+        names = _belongs(path, heads, wanted.keys() - covered)
+        if names is None:
+            path.unlink()
+        else:
+            files.append((path, names, _opened(path)))
+            covered |= set(names)
+    missing = [name for name in wanted if name not in covered]
+    if missing:
+        files.append((None, missing, _run_of_parts([wanted[name] for name in missing])))
+    while len(files) > 1 and len(files[-2][2].high) < 2 * len(files[-1][2].high):
+        last, before = files.pop(), files.pop()
+        files.append((None, [*before[1], *last[1]], _merged([before[2], _shifted(last[2], len(before[1]))])))
+    kept = {path for path, _, _ in files}
+    for path in folder.glob("*.ids"):
+        if path not in kept:
+            path.unlink()
+    for place, covers, run in files:
+        if place is None:
+            _write(folder, covers, heads[covers[-1].partition("/")[0]], run)
+
+
+def _shifted(run: Run, by: int) -> Run:
+    return Run(run.high, run.low, run.where + (np.int64(by) << 32))
+
+
+def _belongs(path: Path, heads: dict[str, str], wanted: Iterable[str]) -> list[str] | None:
+    """The parts that a file covers; None when it is of other commits, or another file covers them already."""
+    head = _head(path)
+    names = head.get("parts")
+    free = set(wanted)
+    if not names or not free.issuperset(names) or heads.get(names[-1].partition("/")[0]) != head["head"]:
+        return None
+    return list(names)
+
+
+def _head(path: Path) -> dict[str, Any]:
+    """What a file's numbers belong to, which is written behind them; nothing when it is not whole."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(-8, 2)
+            length = int.from_bytes(stream.read())
+            numbers = stream.seek(-8 - length, 2)
+            found = json.loads(stream.read(length))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and numbers == 24 * found.get("rows", -1) else {}
+
+
+def _opened(path: Path) -> Run:
+    rows = _head(path)["rows"]
+    if not rows:
+        nothing = np.array([], np.uint64)
+        return Run(nothing, nothing, nothing.astype(np.int64))
+    whole = np.memmap(path, np.uint64, "r", 0, (3, rows))
+    return Run(whole[0], whole[1], whole[2].view(np.int64))
+
+
+def _write(folder: Path, names: Sequence[str], head: str, run: Run) -> None:
+    text = json.dumps({"parts": list(names), "head": head, "rows": len(run.high)}).encode()
+    temporary = folder / ".new"
+    with temporary.open("wb") as stream:
+        temporary.chmod(0o600)
+        for column in (run.high, run.low, run.where):
+            stream.write(np.ascontiguousarray(column).tobytes())
+        stream.write(text + len(text).to_bytes(8))
+    stores.fsync(temporary)
+    temporary.rename(folder / f"{names[0].partition('/')[0]}-{names[-1].partition('/')[0]}.ids")
+
+
+def _run_of_parts(paths: Sequence[Path]) -> Run:
+    """Read from the lines themselves."""
+    runs = []
+    for n, path in enumerate(paths):
+        uids = whole(pq.ParquetFile(path).read(columns=["event_uid"]).column("event_uid"))
+        rows = np.flatnonzero(np.asarray(pc.is_valid(uids)))  # of the events; no other line has one
+        high, low = halves(uids.drop_null())
+        runs.append(run_of(high, low, (np.int64(n) << 32) | rows.astype(np.int64)))
+    return _merged(runs)

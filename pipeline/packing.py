@@ -1,0 +1,148 @@
+"""Files -> blocks of about the same size, each of one source: small files together, large ones cut. Part of load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+
+from pipeline.block import Block, of_table
+from pipeline.crew import BLOCK_BYTES
+from pipeline.errors import AuditbookError
+from pipeline.lines import BLOCK_BYTES as TABLE_BYTES
+from pipeline.lines import Readable, Splitter
+from pipeline.work import Piece
+
+if TYPE_CHECKING:
+    from pipeline.conduct import File
+
+LEAST_ROOM = 64 * 1024  # a block with less than this left is full
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A block: the first `size` bytes of `data`, which is used again for the next one, or what was judged already."""
+
+    data: bytearray | Sequence[Block]
+    size: int
+    pieces: Sequence[Piece]
+
+
+class Packing:
+    """Packs files, and counts their bytes."""
+
+    def __init__(self, files: Sequence[tuple[int, File]], progress: Callable[[str], None]) -> None:
+        self._files, self._progress = _by_source(files), progress
+        self._data, self._filled, self._pieces = bytearray(BLOCK_BYTES), 0, list[Piece]()
+        self._key: object = None
+        self.bytes: dict[int, int] = {}
+
+    def blocks(self) -> Iterator[Packed]:
+        for number, file in self._files:
+            self._progress(f"loading {file.input.name}")
+            if _kind(file) != self._key:
+                yield from self._full()
+                self._key = _kind(file)
+            with file.input.open() as stream:
+                yield from self._lines(number, file, stream)
+                self._check(file, stream.sha256())
+            self.bytes[number] = stream.bytes
+        yield from self._full()
+
+    def _lines(self, number: int, file: File, stream: Readable) -> Iterator[Packed]:
+        """A file of JSON lines; what is not ended by the block's end goes into the next block."""
+        offset, carried = 0, 0  # of the file's bytes in the block, how many were read before
+        while True:
+            if BLOCK_BYTES - self._filled < LEAST_ROOM:
+                yield from self._full()
+            start = self._filled
+            end = self._fill(stream, start + carried)
+            if end < BLOCK_BYTES:  # all that there is
+                self._add(number, file, offset, start, end)
+                return
+            cut = self._data.rfind(b"\n", start, end) + 1
+            if not cut and not start:
+                yield from self._long_line(number, file, offset, stream)
+                return
+            cut = max(cut, start)
+            if cut > start:
+                self._add(number, file, offset, start, cut)
+            offset += cut - start
+            rest = bytes(memoryview(self._data)[cut:end])
+            yield from self._full()
+            self._data[: len(rest)] = rest
+            carried = len(rest)
+
+    def _fill(self, stream: Readable, at: int) -> int:
+        """Read until the block is full or there is no more; returns where it ends."""
+        while at < BLOCK_BYTES:
+            chunk = stream.read(min(BLOCK_BYTES - at, 1 << 22))
+            if not chunk:
+                break
+            self._data[at : at + len(chunk)] = chunk
+            at += len(chunk)
+        return at
+
+    def _add(self, number: int, file: File, offset: int, start: int, stop: int) -> None:
+        self._pieces.append(Piece(number, file.input.name, file.sha256, offset, start, stop))
+        self._filled = stop
+
+    def _full(self) -> Iterator[Packed]:
+        if self._pieces:
+            yield Packed(self._data, self._filled, self._pieces)
+        self._pieces, self._filled = [], 0
+
+    def _long_line(self, number: int, file: File, offset: int, stream: Readable) -> Iterator[Packed]:
+        """From a line on that is longer than a block, the file is judged here, a table at a time."""
+        splitter = Splitter(tuple(file.mapping.repeated) if file.mapping else ())
+        splitter.line = 1 if offset else 0  # only the very first line of a file can have a byte order mark
+        begun = _Joined(bytes(self._data), stream)
+        yield from judged(splitter.blocks(begun, TABLE_BYTES), number, file, offset)
+
+    def _check(self, file: File, digest: str) -> None:
+        if digest != file.sha256:
+            raise AuditbookError(
+                "changed while it was being read.",
+                path=file.input.path,
+                hint="Load it again when it is complete.",
+            )
+
+
+def judged(tables: Iterator[pa.Table], number: int, file: File, offset: int = 0) -> Iterator[Packed]:
+    """Tables of judged lines as blocks."""
+    for table in tables:
+        keys = frozenset[str]().union(
+            *(msgspec.json.decode(text) for text in table.column("record").to_pylist() if text is not None)
+        )
+        begins = table.column("byte_offset")[0].as_py()
+        block = of_table(table, keys)
+        yield Packed([block], 0, [Piece(number, file.input.name, file.sha256, offset + begins)])
+
+
+@dataclass
+class _Joined:
+    """Bytes that were read already, and then the rest of the stream."""
+
+    begun: bytes
+    stream: Readable
+
+    def read(self, size: int, /) -> bytes:
+        if self.begun:
+            chunk, self.begun = self.begun[:size], self.begun[size:]
+            return chunk
+        return self.stream.read(size)
+
+
+def _by_source(files: Sequence[tuple[int, File]]) -> list[tuple[int, File]]:
+    """Files of one source one after another, each where the first of its source stands; else in their order."""
+    order: dict[object, int] = {}
+    for _, file in files:
+        order.setdefault(_kind(file), len(order))
+    return sorted(files, key=lambda item: order[_kind(item[1])])
+
+
+def _kind(file: File) -> object:
+    return file.mapping.source if file.mapping else None, file.settings

@@ -1,0 +1,360 @@
+"""One block's way from bytes to Parquet, in steps between which the load says what is known. Part of load.
+
+`prepare` judges and normalizes; `fates` and `settle` find duplicates and conflicts among what the load says is known
+already; `finish` writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from pipeline import changes, drift, ids, normalize, parts
+from pipeline import fates as deciding
+from pipeline.block import EVENT, REJECT, Block, joined
+from pipeline.distinct import whole
+from pipeline.fates import Fates, Hits, Records
+from pipeline.lines import Verdict
+from pipeline.mapping import Mapping
+from pipeline.normalize import Normalized, Plan, Settings
+from pipeline.scan import Scanner
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file in a block: bytes `start` to `stop` of the block's data, which stand at `offset` in the file."""
+
+    file: int
+    name: str
+    sha256: str
+    offset: int
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A block to load: as what, and where its files go. Without a mapping there are no records, only blank lines."""
+
+    number: int
+    mapping: Mapping | None
+    settings: Settings
+    pieces: Sequence[Piece]
+    commit_no: int
+    lines: Path
+    events: Path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the load must know of a block to say what of it is new: how many lines each piece has, the identities of
+    its records, and, of those that have no id of their own, the hash of their line, their place among equals in the
+    block, and their tenant."""
+
+    number: int
+    lines: list[int]
+    high: np.ndarray
+    low: np.ndarray
+    rows: np.ndarray
+    piece: np.ndarray
+    by_line: dict[int, tuple[str, int, str | None]]
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the load knows: each piece's first line number, identities that it had to change, and what it met."""
+
+    first_line: list[int]
+    uids: dict[int, str] = field(default_factory=dict)
+    hits: Hits | None = None
+
+
+@dataclass(frozen=True)
+class PieceCounts:
+    """What became of a piece."""
+
+    file: int
+    read: int
+    fates: tuple[int, int, int, int]  # events, duplicates, rejects, blank
+    first_event: int | None
+    last_event: int | None
+    unknown: dict[tuple[str, str], int]
+    keys: list[str]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A block that is written."""
+
+    number: int
+    counts: list[PieceCounts]
+    rows: dict[str, int]
+    seconds: dict[str, float]
+
+
+@dataclass
+class _Open:
+    """A block under way."""
+
+    job: Job
+    block: Block
+    piece: np.ndarray  # of each line
+    keys: list[list[str]]
+    made: Normalized | None
+    rows: np.ndarray  # the lines whose records became events so far
+    uids: pa.Array
+    by_line: dict[int, tuple[str, int, str | None]] = field(default_factory=dict)
+    first_line: list[int] = field(default_factory=list)
+    records: Records | None = None
+    fates: Fates | None = None
+
+
+class Worker:
+    """What a process keeps between blocks: a connection, compiled mappings, the shapes of records."""
+
+    def __init__(self) -> None:
+        self._connection = connect()
+        self._plans: dict[tuple[str, str, Settings], Plan] = {}
+        self._scanners: dict[tuple[str, str], Scanner] = {}
+        self._open: dict[int, _Open] = {}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def prepare(self, job: Job, data: memoryview | Sequence[Block]) -> Prepared:
+        """Judge the lines and make events of the records; `data` are bytes, or blocks that were judged already."""
+        began = time.perf_counter()
+        blocks = (
+            [self._scanned(job, piece, data) for piece in job.pieces]
+            if isinstance(data, memoryview)
+            else data
+        )
+        sizes = [one.lines for one in blocks]
+        piece = np.repeat(np.arange(len(blocks)), sizes)
+        block = joined(list(blocks))
+        began = self._took("judge", began)
+        under_way = self._normalized(job, block, piece, [sorted(one.keys) for one in blocks])
+        self._took("normalize", began)
+        self._open[job.number] = under_way
+        high, low = ids.halves(under_way.uids)
+        alone = len(np.unique(high)) == len(high)
+        return Prepared(
+            job.number, sizes, high, low, under_way.rows, piece[under_way.rows], under_way.by_line, alone
+        )
+
+    def fates(self, number: int, told: Told) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        """Find what is known among the records; returns the conflicts' identities, to be looked up, and their rows."""
+        began = time.perf_counter()
+        one = self._open[number]
+        one.first_line = told.first_line
+        if told.uids:
+            texts = one.uids.to_pylist()
+            one.uids = pa.array([told.uids.get(row, text) for row, text in enumerate(texts)], pa.string())
+        if told.hits is None:
+            self._took("compare", began)
+            return np.array([], np.uint64), np.array([], np.uint64), []
+        one.records = self._records(one)
+        one.fates = deciding.fates(one.records, told.hits)
+        rows = sorted(one.fates.conflicts)
+        assert one.fates.uid is not None
+        high, low = ids.halves(pa.array([one.fates.uid[row] for row in rows], pa.string()))
+        self._took("compare", began)
+        return high, low, rows
+
+    def settle(self, number: int, hits: Hits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Once it is known which conflicts were met before: the identities of the new events, and their lines' rows."""
+        one = self._open[number]
+        if one.fates is None or one.records is None:
+            high, low = ids.halves(one.uids)
+            return high, low, one.rows
+        deciding.settle(one.fates, one.records, hits)
+        new = np.flatnonzero(~one.fates.duplicate)
+        uids = one.fates.uid or []
+        high, low = ids.halves(pa.array([uids[row] for row in new], pa.string()))
+        return high, low, one.rows[new]
+
+    def finish(self, number: int) -> Finished:
+        """Write the block's two files."""
+        began = time.perf_counter()
+        one = self._open.pop(number)
+        found = one.fates or Fates.all_new(len(one.rows))
+        uids = one.uids if found.uid is None else pa.array(found.uid, pa.string())
+        made = parts.codes(one.block, found, one.rows)
+        piece_line, piece_offset = self._places(one)
+        files = [(piece.name, piece.sha256) for piece in one.job.pieces]
+        table = parts.lines(
+            one.block,
+            made,
+            one.rows,
+            found,
+            uids,
+            files,
+            one.piece,
+            piece_line,
+            piece_offset,
+            one.job.commit_no,
+        )
+        parts.write(one.job.lines, table)
+        rows = {one.job.lines.name: table.num_rows}
+        times = None
+        if one.made is not None:
+            events = self._events(one, found, uids, files, piece_line)
+            if events.num_rows:
+                parts.write(one.job.events, events)
+                rows[one.job.events.name] = events.num_rows
+            times = events.column("occurred_at")
+        counts = _counts(one, made, times)
+        self._took("write", began)
+        seconds, self._seconds = dict(self._seconds), defaultdict(float)
+        return Finished(number, counts, rows, seconds)
+
+    def _scanned(self, job: Job, piece: Piece, data: memoryview) -> Block:
+        repeated = tuple(job.mapping.repeated) if job.mapping else ()
+        key = (job.mapping.source if job.mapping else "", "|".join(repeated))
+        scanner = self._scanners.setdefault(key, Scanner(repeated))
+        return scanner.scan(bytes(data[piece.start : piece.stop]), piece.offset == 0)
+
+    def _normalized(self, job: Job, block: Block, piece: np.ndarray, keys: list[list[str]]) -> _Open:
+        rows = block.rows
+        if job.mapping is None or not len(rows):
+            return _Open(job, block, piece, keys, None, rows[:0], pa.array([], pa.string()))
+        made = normalize.events(self._connection, self._plan(job), block.records, block.keys)
+        reasons = made.events.column("reject_reason")
+        if reasons.null_count < len(rows):
+            block, made, rows = _without_rejects(block, made, rows)
+        uids = whole(made.events.column("event_uid")).cast(pa.string())
+        one = _Open(job, block, piece, keys, made, rows, uids)
+        return _with_line_uids(one) if uids.null_count else one
+
+    def _plan(self, job: Job) -> Plan:
+        assert job.mapping is not None
+        key = (job.mapping.source, job.mapping.version, job.settings)
+        if key not in self._plans:
+            self._plans[key] = normalize.compile_mapping(job.mapping, job.settings)
+        return self._plans[key]
+
+    def _records(self, one: _Open) -> Records:
+        place = np.flatnonzero(np.isin(one.block.rows, one.rows))
+        content = {n: one.block.content[int(p)] for n, p in enumerate(place) if int(p) in one.block.content}
+        line, _ = self._places(one)
+        rows = pa.array(one.rows)
+        return Records(
+            one.uids, one.block.raw.take(rows), content, one.block.records.take(pa.array(place)), line[one.rows],
+            [one.job.pieces[n].sha256 for n in one.piece[one.rows]], one.job.commit_no,
+        )  # fmt: skip
+
+    def _places(self, one: _Open) -> tuple[np.ndarray, np.ndarray]:
+        """Line number and byte offset of each line in its file."""
+        sizes = np.bincount(one.piece, minlength=len(one.job.pieces))
+        begins = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+        line = np.arange(one.block.lines) - begins[one.piece] + np.array(one.first_line, np.int64)[one.piece]
+        offset = one.block.offset + np.array([piece.offset for piece in one.job.pieces], np.int64)[one.piece]
+        return line, offset
+
+    def _events(
+        self, one: _Open, found: Fates, uids: pa.Array, files: list[tuple[str, str]], line: np.ndarray
+    ) -> pa.Table:
+        assert one.made is not None
+        table, rows = one.made.events, one.rows
+        conflicts = pa.array([found.conflicts.get(n) for n in range(len(rows))], pa.string()) if found.conflicts \
+            else pa.nulls(len(rows), pa.string())  # fmt: skip
+        numbers = pa.array(one.piece[rows].astype(np.int32))
+        extra = {
+            "event_uid": uids,
+            "file": parts.coded(numbers, [name for name, _ in files]),
+            "file_sha256": parts.coded(numbers, [digest for _, digest in files]),
+            "line": pa.array(line[rows]),
+            "conflicts_with": conflicts,
+        }
+        made = parts.events(table, extra)
+        return made.filter(pa.array(~found.duplicate)) if found.duplicate.any() else made
+
+    def _took(self, stage: str, began: float) -> float:
+        now = time.perf_counter()
+        self._seconds[stage] += now - began
+        return now
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A connection on which records become events."""
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(changes.LEAVES_MACRO)
+    return connection
+
+
+def _with_line_uids(one: _Open) -> _Open:
+    """The identities of records without an id: their line, and its place among equal lines of the piece."""
+    assert one.made is not None
+    uids = one.uids.to_pylist()
+    source, instance = (one.made.events.column(name).to_pylist() for name in ("source", "instance"))
+    seen: Counter[tuple[int, str]] = Counter()
+    by_line: dict[int, tuple[str, int, str | None]] = {}
+    for record, row in enumerate(one.rows.tolist()):
+        if uids[record] is None:
+            digest = _line_sha256(one.block, row)
+            place = seen[int(one.piece[row]), digest]
+            seen[int(one.piece[row]), digest] += 1
+            by_line[record] = (digest, place, instance[record])
+            uids[record] = normalize.uid_of_line(source[record], instance[record], digest, place)
+    return replace(one, uids=pa.array(uids, pa.string()), by_line=by_line)
+
+
+def _line_sha256(block: Block, row: int) -> str:
+    text = block.raw[row].as_py()
+    return hashlib.sha256(block.raw_bytes[row].as_py() if text is None else text.encode()).hexdigest()
+
+
+def _without_rejects(
+    block: Block, made: Normalized, rows: np.ndarray
+) -> tuple[Block, Normalized, np.ndarray]:
+    """Records that are no events after all, for want of a time, join the rejects."""
+    reasons, messages = (made.events.column(name).to_pylist() for name in ("reject_reason", "reject_message"))
+    fate, told = block.fate.copy(), dict(block.told)
+    for record, row in enumerate(rows.tolist()):
+        if reasons[record] is not None:
+            fate[row] = REJECT
+            told[row] = Verdict("reject", reasons[record], messages[record])
+    good = np.array([reason is None for reason in reasons])
+    mask = pa.array(good)
+    content = {
+        int(n): block.content[int(p)] for n, p in enumerate(np.flatnonzero(good)) if int(p) in block.content
+    }
+    block = replace(block, fate=fate, told=told, records=block.records.filter(mask), content=content)
+    watched = {name: array.filter(mask) for name, array in made.watched.items()}
+    return block, replace(made, events=made.events.filter(mask), watched=watched), rows[good]
+
+
+def _counts(one: _Open, made: np.ndarray, times: pa.ChunkedArray | None) -> list[PieceCounts]:
+    pieces = len(one.job.pieces)
+    table = np.bincount(one.piece * 4 + made, minlength=pieces * 4).reshape(pieces, 4)
+    moments = np.asarray(whole(times).cast(pa.int64())) if times is not None else np.array([], np.int64)
+    of = one.piece[made == EVENT]
+    unknown = drift.unknown_values(one.made, one.piece[one.rows]) if one.made is not None else {}
+    counts = []
+    for n, piece in enumerate(one.job.pieces):
+        event, reject, blank, duplicate = (int(x) for x in table[n])
+        own = moments[of == n] if pieces > 1 else moments
+        first, last = (int(own.min()), int(own.max())) if len(own) else (None, None)
+        counts.append(
+            PieceCounts(
+                piece.file,
+                event + reject + blank + duplicate,
+                (event, duplicate, reject, blank),
+                first,
+                last,
+                unknown.get(n, {}),
+                one.keys[n],
+            )
+        )
+    return counts
