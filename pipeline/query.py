@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -71,11 +71,20 @@ class Log:
 
     def events(self, **filters: object) -> Rows:
         """The events that match; keywords as on the command line, lists mean OR. Newest first."""
+        asked = {name: value for name, value in filters.items() if several(value)}
+        uids = filters.pop("uids", None)
         where, values = conditions(self.con, self.config.organization.timezone, filters)
+        if uids is not None:
+            where, values = (
+                f"{where} AND event_uid IN (SELECT unnest(?::VARCHAR[]))",
+                [*values, several(uids)],
+            )
         return Rows(
             self.con,
-            f"SELECT * FROM events WHERE {where} ORDER BY occurred_at DESC, file DESC, line DESC",
+            f"SELECT * FROM events WHERE {where}",
             values,
+            order=(("occurred_at", "DESC"), ("file", "DESC"), ("line", "DESC")),
+            asked=asked,
         ).limit(filters.get("limit"))
 
     def event(self, uid: str) -> dict[str, Any]:
@@ -142,6 +151,10 @@ class Rows:
     values: Sequence[object] | Mapping[str, object] = ()
     most: int | None = None
     whole: bool = False  # somebody's own query, which may have a LIMIT already
+    order: tuple[
+        tuple[str, str], ...
+    ] = ()  # columns and directions; kept apart, for lines are sorted when made
+    asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -150,9 +163,11 @@ class Rows:
     @property
     def sql(self) -> str:
         """The SQL as it will be run."""
+        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+        query = f"{self.query} ORDER BY {terms}" if terms else self.query
         if self.most is None:
-            return self.query
-        query = f"SELECT * FROM ({self.query.rstrip().rstrip(';')}\n)" if self.whole else self.query
+            return query
+        query = f"SELECT * FROM ({query.rstrip().rstrip(';')}\n)" if self.whole else query
         return f"{query} LIMIT {self.most}"
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
@@ -193,13 +208,36 @@ class Rows:
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
-        return list(self._relation().columns)
+        return self.shape()[0]
+
+    def shape(self) -> tuple[list[str], list[Any]]:
+        """The names of the columns and their DuckDB types; no row is read."""
+        nothing = f"SELECT * FROM ({self.sql.rstrip().rstrip(';')}\n) LIMIT 0"
+        relation = self.con.sql(nothing, params=self.values or None)
+        return list(relation.columns), list(relation.types)
+
+    def unsorted(self) -> tuple[str, list[str], list[Any], tuple[tuple[str, str], ...]]:
+        """The query, its columns and types, and how its rows are still to be sorted."""
+        query, order = (self.query, self.order) if self.most is None else (self.sql, ())
+        return query.rstrip().rstrip(";"), *self.shape(), order
+
+    def select(self, *columns: str) -> Rows:
+        """Only these columns, in this order."""
+        for column in columns:
+            known({column: None}, set(self.columns), "column")
+        names = ", ".join(f'"{column}"' for column in columns)
+        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None)
 
     def write(self, path: Path | str) -> Path:
-        """Write the rows to a .csv, .jsonl or .parquet file; CSV cells are made safe against formulas."""
+        """Write the rows to a file by its ending, with a manifest beside it.
+
+        Endings: .csv .json .jsonl .ocsf.jsonl .parquet .xlsx .pdf. In CSV, cells that a spreadsheet would run as a
+        formula get an apostrophe before them.
+        """
         from pipeline import export
 
-        return export.write(self, Path(path))
+        export.write(self, Path(path))
+        return Path(path)
 
     def __len__(self) -> int:
         return self.count()
