@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pipeline import outfile, rowtext
 from pipeline.errors import UsageError
-from pipeline.formats import WRITERS, Choice
+from pipeline.formats import WRITERS, Choice, Stream
 
 if TYPE_CHECKING:
     from pipeline.query import Rows
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 ENDINGS = {".ocsf.jsonl": "ocsf", ".ndjson": "jsonl", **{f".{kind}": kind for kind in WRITERS}}
 NEED_A_FILE = frozenset({"parquet", "xlsx", "pdf"})  # no terminal can show them
 MANIFEST = ".manifest.json"
+PART = 1 << 20
 
 
 def format_of(path: Path) -> str:
@@ -53,14 +53,15 @@ def write(rows: Rows, path: Path, kind: str | None = None, choice: Choice | None
     return told
 
 
-def stream(rows: Rows, into: IO[bytes], kind: str, choice: Choice | None = None) -> int:
+def stream(rows: Rows, into: Stream, kind: str, choice: Choice | None = None) -> int:
     """Write rows to a stream; gives how many."""
     if kind not in NEED_A_FILE:
         return int(WRITERS[kind](rows, into, choice or Choice())["rows"])
     with tempfile.TemporaryFile() as whole:
         told = WRITERS[kind](rows, outfile.Counted(whole), choice or Choice())
         whole.seek(0)
-        shutil.copyfileobj(whole, into)
+        for part in iter(lambda: whole.read(PART), b""):
+            into.write(part)
     return int(told["rows"])
 
 

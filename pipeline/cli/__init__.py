@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.cli import detectors, events, export, findings, lines, machine, nightly, sources, store
+from pipeline.cli import detectors, events, export, findings, lines, machine, nightly, sources, sql, store
 from pipeline.cli.group import Root
 
 EPILOG = """\b
@@ -39,7 +39,7 @@ for command in (
     detectors.detectors,
     store.verify,
     store.rebuild,
-    store.sql,
+    sql.sql,
     nightly.demo,
     machine.init,
     machine.doctor,
