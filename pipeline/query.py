@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+
+    from pipeline.rulefile import Value
+    from pipeline.trial import Trial
+    from reports.notebook import Plot
 
 
 def open(store: Path | str = "store", config: Config | None = None) -> Log:
@@ -59,6 +64,11 @@ class Log:
     ) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        from pipeline import shown
+
+        return shown.store(self)
+
     def __repr__(self) -> str:
         [(events, sources)] = self.con.execute(
             "SELECT count(*), count(DISTINCT source) FROM events"
@@ -87,7 +97,7 @@ class Log:
             asked=asked,
         ).limit(filters.get("limit"))
 
-    def event(self, uid: str) -> dict[str, Any]:
+    def event(self, uid: str) -> Event:
         """One event in full, by its uid or the beginning of it, with its raw line and where that stands."""
         found = self.sql(
             """SELECT e.*, l.raw, l.byte_offset, l.line_sha256 FROM events e LEFT JOIN event_lines l USING (event_uid)
@@ -99,7 +109,7 @@ class Log:
             raise UsageError(
                 f'"{uid}" {problem} of this store.', hint="`auditbook events` lists them with their uids."
             )
-        return found.to_dicts()[0]
+        return Event(found.to_dicts()[0])
 
     def findings(self, **filters: object) -> Rows:
         """Findings, most severe first; filter by severity, detector or state."""
@@ -116,6 +126,12 @@ class Log:
             f"SELECT * FROM findings WHERE {' AND '.join(where)} ORDER BY {order}, window_start, finding_id"
         )
         return Rows(self.con, query, values).limit(filters.get("limit"))
+
+    def evaluate(self, detector: str, **parameters: Value) -> Trial:
+        """What a detector would find with other parameters (`auditbook detectors show` has them); nothing is written."""
+        from pipeline import trial
+
+        return trial.evaluate(self, detector, parameters)
 
     def ledger(self) -> Rows:
         """One row for each file that was loaded: what became of its lines."""
@@ -142,9 +158,22 @@ class Log:
         )
 
 
+class Event(dict[str, Any]):
+    """One event in full: a dictionary of its columns that shows itself in a notebook."""
+
+    def _repr_html_(self) -> str:
+        from pipeline import shown
+
+        return shown.event(self)
+
+
 @dataclass(frozen=True)
 class Rows:
-    """A question not yet asked. Every method makes a new one or an answer; nothing changes the question."""
+    """A question not yet asked. Every method makes a new one or an answer; nothing changes the question.
+
+    .pl() .df() .arrow() fetch it · .count() .by() .select() .limit() ask further · .timeline() .heatmap() .matrix()
+    .shared_ips() draw it · .write("x.csv") keeps it · .sql is what will be asked · .actor_email is one column.
+    """
 
     con: duckdb.DuckDBPyConnection
     query: str
@@ -221,6 +250,27 @@ class Rows:
         query, order = (self.query, self.order) if self.most is None else (self.sql, ())
         return query.rstrip().rstrip(";"), *self.shape(), order
 
+    def timeline(self, by: str = "source") -> Plot:
+        """When: one lane of bars for each value of a column, in the organization's time; `actor` is the person."""
+        return self._drawn("timeline", by)
+
+    def heatmap(self) -> Plot:
+        """At which hour of which weekday, in the organization's time, its working hours outlined."""
+        return self._drawn("heatmap")
+
+    def matrix(self, down: str = "actor", across: str = "action") -> Plot:
+        """How many of each pair of two columns' values; `actor` is the person."""
+        return self._drawn("matrix", down, across)
+
+    def shared_ips(self) -> Plot:
+        """Which addresses several people came from."""
+        return self._drawn("shared_ips")
+
+    def _drawn(self, kind: str, *columns: str) -> Plot:
+        from pipeline import shown
+
+        return shown.plot(self, kind, *columns)
+
     def select(self, *columns: str) -> Rows:
         """Only these columns, in this order."""
         for column in columns:
@@ -246,26 +296,24 @@ class Rows:
         return repr(self.limit(self.most or 20).pl())
 
     def _repr_html_(self) -> str:
-        shown = self.limit(min(self.most or 50, 50)).pl()
-        wanted = (
-            [name for name in SHOWN if name in shown.columns]
-            if set(SHOWN) <= set(shown.columns)
-            else shown.columns
-        )
-        import polars
+        from pipeline import shown
 
-        with polars.Config(fmt_str_lengths=160, tbl_rows=-1, tbl_cols=-1):
-            return str(shown.select(wanted)._repr_html_())
+        return shown.table(self)
 
+    def __getitem__(self, columns: str | Sequence[str]) -> Rows:
+        return self.select(*([columns] if isinstance(columns, str) else columns))
 
-SHOWN = (
-    "occurred_at",
-    "source",
-    "actor_name",
-    "actor_email",
-    "action",
-    "action_detail",
-    "entity_type",
-    "entity_id",
-    "outcome",
-)
+    def __getattr__(self, name: str) -> Rows:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self.columns:
+            return self.select(name)
+        near = difflib.get_close_matches(name, dir(self), n=1)
+        hint = f"Did you mean .{near[0]}?" if near else "Press Tab after the dot."
+        raise AttributeError(f"these rows have no column and no method {name!r}. {hint}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.columns})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.columns

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.formats import Stream
-    from pipeline.query import Rows
+    from pipeline.query import Log, Rows
+    from pipeline.trial import Trial
+    from reports.notebook import Plot
 
 
 def pdf(rows: Rows, stream: Stream) -> dict[str, Any]:
@@ -19,3 +21,38 @@ def pdf(rows: Rows, stream: Stream) -> dict[str, Any]:
     made, count = selection.pdf(rows)
     stream.write(made)
     return {"rows": count}
+
+
+def table(rows: Rows) -> str:
+    """Rows as a table in a notebook."""
+    from reports import notebook
+
+    return notebook.table(rows)
+
+
+def plot(rows: Rows, kind: str, *columns: str) -> Plot:
+    """A picture of what a question answers."""
+    from reports import notebook
+
+    return notebook.plot(rows, kind, *columns)
+
+
+def event(row: dict[str, Any]) -> str:
+    """One event in full."""
+    from reports import notebook
+
+    return notebook.event(row)
+
+
+def store(log: Log) -> str:
+    """What is in a store."""
+    from reports import notebook
+
+    return notebook.store(log)
+
+
+def trial(one: Trial) -> str:
+    """What a rule would have found."""
+    from reports import notebook
+
+    return notebook.trial(one)
