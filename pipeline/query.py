@@ -128,7 +128,7 @@ class Log:
         return Rows(self.con, query, values).limit(filters.get("limit"))
 
     def evaluate(self, detector: str, **parameters: Value) -> Trial:
-        """What a detector would find with other parameters (`auditbook detectors show` has them); nothing is written."""
+        """What a detector would find with other parameters; nothing is written. `auditbook detectors show` has them."""
         from pipeline import trial
 
         return trial.evaluate(self, detector, parameters)

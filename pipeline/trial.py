@@ -49,7 +49,7 @@ class Trial:
         looked = [
             f"{one.in_scope:,} events of {one.source}" for one in self.coverage if one.status == "evaluated"
         ]
-        blind = [f"{one.source}: {one.why}" for one in self.coverage if one.why]
+        blind = [f"{one.source}: {one.why.rstrip('.')}" for one in self.coverage if one.why]
         return "; ".join([f"looked at {', '.join(looked) or 'nothing'}", *blind])
 
     def __repr__(self) -> str:
