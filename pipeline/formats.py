@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, TYPE_CHECKING, Any
 
 import duckdb
@@ -128,7 +129,17 @@ def batches(rows: Rows, query: str, size: int = BATCH) -> Iterator[pyarrow.Recor
             reader.close()
             del reader
     finally:
-        rows.con.execute(f"SET memory_limit = '{before}'")
+        # What the engine tells is rounded; set again and again it would shrink.
+        rows.con.execute(
+            "RESET memory_limit" if before == _default_memory() else f"SET memory_limit = '{before}'"
+        )
+
+
+@cache
+def _default_memory() -> str:
+    with duckdb.connect() as other:
+        [(limit,)] = other.execute("SELECT current_setting('memory_limit')").fetchall()
+    return str(limit)
 
 
 def _reader(rows: Rows, query: str, size: int) -> pyarrow.RecordBatchReader:

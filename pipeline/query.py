@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import Parameter, Signature
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -15,7 +16,7 @@ from pipeline import catalog, identity
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.errors import UsageError
-from pipeline.filters import conditions, known, several
+from pipeline.filters import FILTERS, conditions, known, several
 
 if TYPE_CHECKING:
     import pandas
@@ -27,9 +28,24 @@ if TYPE_CHECKING:
     from reports.notebook import Plot
 
 
+Asking = TypeVar("Asking", bound=Callable[..., "Rows"])
+
+
 def open(store: Path | str = "store", config: Config | None = None) -> Log:
     """Open a store for reading; blocks nobody and is blocked by nobody."""
     return Log(Path(store), config)
+
+
+def _completed(*names: str) -> Callable[[Asking], Asking]:
+    """Name the keywords of a method, so that Tab offers them and help() lists them."""
+
+    def named(method: Asking) -> Asking:
+        keywords = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in names]
+        first = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        vars(method)["__signature__"] = Signature([first, *keywords], return_annotation="Rows")
+        return method
+
+    return named
 
 
 class Log:
@@ -54,6 +70,7 @@ class Log:
         return self
 
     def close(self) -> None:
+        """Let go of the store."""
         self.con.close()
 
     def __enter__(self) -> Log:
@@ -79,6 +96,7 @@ class Log:
         """Any SELECT over the tables of the store."""
         return Rows(self.con, query, parameters if parameters is not None else (), whole=True)
 
+    @_completed(*FILTERS, "entity", "since", "until", "uids", "as_of", "limit")
     def events(self, **filters: object) -> Rows:
         """The events that match; keywords as on the command line, lists mean OR. Newest first."""
         asked = {name: value for name, value in filters.items() if several(value)}
@@ -111,6 +129,7 @@ class Log:
             )
         return Event(found.to_dicts()[0])
 
+    @_completed("severity", "detector", "state", "limit")
     def findings(self, **filters: object) -> Rows:
         """Findings, most severe first; filter by severity, detector or state."""
         allowed = {"severity", "detector", "state", "limit"}
