@@ -74,10 +74,10 @@ def manifest(
     [(head, commits)] = rows.con.execute("SELECT max_by(head, commit_no), count(*) FROM commits").fetchall()
     names, _ = rows.shape()
     columns = [name for name in names if kind == "parquet" or name not in rowtext.NOT_FOR_PEOPLE]
-    by_source = rows.by("source").pl().rows() if "source" in names else []
+    by_source = rows.by("source").arrow().to_pylist() if "source" in names else []
     return {
         "file": path.name, "format": kind, **written, "bytes": counted.size, "sha256": counted.sha256,
-        "columns": columns, "by_source": dict(by_source),
+        "columns": columns, "by_source": {row["source"]: row["n"] for row in by_source},
         "filter": {name: _plain(value) for name, value in rows.asked.items()},
         "query": rows.sql, "values": _plain(rows.values),
         "formulas": "made safe" if kind == "csv" and choice.guarded else "as stored",
