@@ -61,9 +61,9 @@ def render(selection: Selection) -> bytes:
 
 def select(rows: Any) -> Selection:
     """Read the entries, oldest first; what no reader would turn the pages of is refused."""
-    if missing := EVENT_COLUMNS.keys() - set(rows.columns):
+    if missing := [name for name in EVENT_COLUMNS if name not in rows.columns]:
         raise UsageError(
-            f"these rows are no events: {', '.join(sorted(missing))} missing.",
+            f"these rows are no events: they have no {missing[0]}.",
             hint="A PDF is made of whole events; csv and xlsx take any columns.",
         )
     total = rows.count()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -31,7 +33,7 @@ from pipeline.query import Log
 from pipeline.rowtext import NOT_FOR_PEOPLE
 from reports import selection
 from tests.conftest import COMMAND, ROOT, Auditbook
-from tests.exports import CONFIG, lines, put
+from tests.exports import CONFIG, line, lines, put
 from tests.test_sources import SOURCES
 
 Invoke = Callable[..., Result]
@@ -301,6 +303,40 @@ def test_an_id_that_means_nothing_is_named(auditbook: Auditbook, small_store: Pa
     assert "ids.txt holds no id. One uid or source id a line." in auditbook(
         "export", "--store", small_store, "--ids-file", "ids.txt").stderr  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ids.txt"]
+
+
+# --- on a terminal
+
+
+def on_a_terminal(arguments: list[object], cwd: Path, code: int = 0) -> str:
+    """What a terminal receives, standard output and error together."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [COMMAND, *map(str, arguments)], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    received = b""
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more ends in an error
+        while part := os.read(ours, 4096):
+            received += part
+    os.close(ours)
+    assert child.wait(timeout=60) == code
+    return received.decode()
+
+
+def test_a_terminal_shows_a_bar_and_obeys_nothing_that_is_stored(tmp_path: Path) -> None:
+    entry = line(1, reason="\x1b[2Jgone\x9b", actorEmail="=cmd()")
+    load([put(tmp_path / "in" / "a.jsonl", entry)], store=tmp_path / "store", config=CONFIG)
+
+    written = on_a_terminal(["export", "--output", "x.csv"], tmp_path)
+    assert f"[{'█' * 30}] 1 of 1 row" in written and "wrote x.csv: 1 row, " in written
+    for kind in ("csv", "json", "jsonl", "ocsf"):
+        shown = on_a_terminal(["export", "--format", kind, "-q"], tmp_path)
+        assert "\x1b" not in shown and "\x9b" not in shown
+        assert "u001b[2jgone" in shown.lower()
+    assert ",=cmd()," in on_a_terminal(["export", "--raw-csv", "-q"], tmp_path)
+    refused = on_a_terminal(["export", "--format", "xlsx"], tmp_path, code=2)
+    assert refused.strip() == "auditbook: a terminal cannot show xlsx. Give --output FILE."
 
 
 # --- what can go wrong

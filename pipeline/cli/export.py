@@ -90,9 +90,11 @@ def _rows(
     from pipeline import selection
 
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()}
+    if limit:
+        given["limit"] = limit
     if ids is not None:
         given["uids"] = selection.uids(log.con, selection.read(ids))
-    rows = log.events(**given).limit(limit)
+    rows = log.events(**given)
     return rows.select(*(name.strip() for name in columns.split(","))) if columns else rows
 
 
@@ -100,8 +102,8 @@ def _to_stdout(rows: Rows, kind: str, choice: Any, quiet: bool) -> None:
     from pipeline import export as exports
     from pipeline.errors import AuditbookError
 
-    if kind in ("csv", "json", "jsonl", "ocsf") and sys.stdout.isatty():
-        output.rows(rows, "jsonl" if kind == "ocsf" else kind, ())
+    if sys.stdout.isatty():
+        output.stream(rows, kind, choice)
         return
     try:
         count = exports.stream(rows, sys.stdout.buffer, kind, choice)

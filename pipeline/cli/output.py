@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.formats import Choice
     from pipeline.query import Rows
 
 Row = Mapping[str, Any]
@@ -38,8 +39,14 @@ def rows(found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = 
     if shape == "table":
         table(columns, export.rows_as_json(found), keys)
     else:
-        sys.stdout.flush()
-        export.stream(found, _Inert(_ACTING_IN_CSV if shape == "csv" else _ACTING_IN_JSON), shape)
+        stream(found, shape)
+
+
+def stream(found: Rows, shape: str, choice: Choice | None = None) -> None:
+    """Rows as csv, json, jsonl or ocsf, as they are read."""
+    from pipeline import export
+
+    export.stream(found, _Inert(_ACTING_IN_CSV if shape == "csv" else _ACTING_IN_JSON), shape, choice)
 
 
 class _Inert(io.RawIOBase):
