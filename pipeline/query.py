@@ -199,9 +199,8 @@ class Rows:
     values: Sequence[object] | Mapping[str, object] = ()
     most: int | None = None
     whole: bool = False  # somebody's own query, which may have a LIMIT already
-    order: tuple[
-        tuple[str, str], ...
-    ] = ()  # columns and directions; kept apart, for lines are sorted when made
+    # Columns and directions: kept apart from the query, for lines are sorted when they are made.
+    order: tuple[tuple[str, str], ...] = ()
     asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
 
     def limit(self, most: object) -> Rows:

@@ -80,6 +80,16 @@ def test_csv_and_json_say_the_same(everything: Log) -> None:
                 assert row[name].removeprefix("'") == ("" if value is None else str(value))
 
 
+def test_the_order_is_that_of_the_question(everything: Log) -> None:
+    rows = everything.events()
+    expected = rows.pl()["event_uid"].to_list()
+    for question in (rows.select("event_uid"), rows.select("source", "event_uid"), rows.limit(300)):
+        written = io.BytesIO()
+        export.stream(question, written, "jsonl")
+        uids = [json.loads(text)["event_uid"] for text in written.getvalue().splitlines()]
+        assert uids == expected[: len(uids)] and len(uids) >= 300
+
+
 HOSTILE = """SELECT * FROM (VALUES
     ('=1+1'), ('+1'), ('-1'), ('@SUM(A1)'), (chr(9) || 'x'), (chr(13) || 'x'), ('  =1'), ('"=1"'), ('''=1'),
     (chr(160) || '=1'), (chr(10) || '=1'), (chr(65309) || '1'), ('a=1'), ('a,"b"'), (''), (NULL), ('é'), ('1-1')

@@ -59,7 +59,7 @@ def export(
     _usable(chosen, target, raw_csv, as_json)
     with options.open_log(store, config) as log:
         rows = _rows(log, filters, limit, columns, ids_file)
-        say = _progress(rows, quiet)
+        say = _progress(rows, quiet or (target is None and sys.stdout.isatty()))
         choice = Choice(guarded=not raw_csv, done=say)
         if target is None:
             _to_stdout(rows, chosen, choice, quiet)
@@ -87,13 +87,13 @@ def _usable(kind: str, target: Path | None, raw_csv: bool, as_json: bool) -> Non
 def _rows(
     log: Log, filters: dict[str, Any], limit: int | None, columns: str | None, ids: Path | None
 ) -> Rows:
-    from pipeline import selection
+    from pipeline import picked
 
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()}
     if limit:
         given["limit"] = limit
     if ids is not None:
-        given["uids"] = selection.uids(log.con, selection.read(ids))
+        given["uids"] = picked.uids(log.con, picked.read(ids))
     rows = log.events(**given)
     return rows.select(*(name.strip() for name in columns.split(","))) if columns else rows
 
