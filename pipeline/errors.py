@@ -17,6 +17,10 @@ class AuditbookError(Exception):
         self.line = line
         self.hint = hint
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, and not where in our code it came up."""
+        return [str(self)]
+
     def __str__(self) -> str:
         where = "" if self.path is None else str(self.path)
         if self.line is not None:

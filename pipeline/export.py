@@ -1,37 +1,110 @@
-"""Rows -> json, jsonl, csv, parquet, ocsf. The canonical text of an event and a finding is made here alone."""
+"""Rows -> files and streams. The canonical text of an event and a finding is made here and in rowtext alone.
+
+A file appears whole, with a manifest beside it that says what is in it, by which question, and from which store.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
-import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from pipeline import outfile, rowtext
 from pipeline.errors import UsageError
+from pipeline.formats import WRITERS, Choice, Stream
 
 if TYPE_CHECKING:
     from pipeline.query import Rows
 
-JSON_TEXT = frozenset({"metadata", "unmapped", "content", "run", "parameters"})
-CHANGE_VALUES = ("old", "new")
-NOT_FOR_PEOPLE = frozenset({"ip_key", "raw_bytes"})
-FORMULA = re.compile(r"[\t\r]|\s*[=+\-@]")  # spreadsheets pass over white space before a formula
+ENDINGS = {".ocsf.jsonl": "ocsf", ".ndjson": "jsonl", **{f".{kind}": kind for kind in WRITERS}}
+NEED_A_FILE = frozenset({"parquet", "xlsx", "pdf"})  # no terminal can show them
+MANIFEST = ".manifest.json"
+PART = 1 << 20
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's ending means."""
+    for ending, kind in ENDINGS.items():  # what ends in another comes before it
+        if path.name.lower().endswith(ending):
+            return kind
+    raise UsageError(f'"{path.suffix}" is not a format.', path=path, hint=f"Use one of {', '.join(ENDINGS)}.")
+
+
+def write(rows: Rows, path: Path, kind: str | None = None, choice: Choice | None = None) -> dict[str, Any]:
+    """Write rows to a file, whole or not at all, readable by its owner only; gives the manifest put beside it."""
+    chosen = kind or format_of(path)
+    told: dict[str, Any] = {}
+
+    def fill(stream: IO[bytes]) -> None:
+        counted = outfile.Counted(stream)
+        written = WRITERS[chosen](rows, counted, choice or Choice())
+        told.update(manifest(rows, path, chosen, choice or Choice(), written, counted))
+
+    def say(stream: IO[bytes]) -> None:
+        stream.write(json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n")
+
+    outfile.replace({path: fill, path.with_name(path.name + MANIFEST): say})
+    return told
+
+
+def stream(rows: Rows, into: Stream, kind: str, choice: Choice | None = None) -> int:
+    """Write rows to a stream; gives how many."""
+    if kind not in NEED_A_FILE:
+        return int(WRITERS[kind](rows, into, choice or Choice())["rows"])
+    with tempfile.TemporaryFile() as whole:
+        told = WRITERS[kind](rows, outfile.Counted(whole), choice or Choice())
+        whole.seek(0)
+        for part in iter(lambda: whole.read(PART), b""):
+            into.write(part)
+    return int(told["rows"])
+
+
+def manifest(
+    rows: Rows, path: Path, kind: str, choice: Choice, written: Mapping[str, Any], counted: outfile.Counted
+) -> dict[str, Any]:
+    """What is in a file: by which question, how much, with which hash, from which store, made with what."""
+    from pipeline import store as stores
+
+    [(head, commits)] = rows.con.execute("SELECT max_by(head, commit_no), count(*) FROM commits").fetchall()
+    names, _ = rows.shape()
+    columns = [name for name in names if kind == "parquet" or name not in rowtext.NOT_FOR_PEOPLE]
+    by_source = rows.by("source").arrow().to_pylist() if "source" in names else []
+    return {
+        "file": path.name, "format": kind, **written, "bytes": counted.size, "sha256": counted.sha256,
+        "columns": columns, "by_source": {row["source"]: row["n"] for row in by_source},
+        "filter": {name: _plain(value) for name, value in rows.asked.items()},
+        "query": rows.sql, "values": _plain(rows.values),
+        "formulas": "made safe" if kind == "csv" and choice.guarded else "as stored",
+        "redaction": "none",
+        "store": {"head": head or stores.GENESIS, "commits": commits},
+        "versions": stores.versions(), "made": stores.now(),
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """A value that was bound, as JSON."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def rows_as_json(rows: Rows) -> Iterator[dict[str, Any]]:
     """Each row as JSON values: times as UTC text, JSON texts as what they say."""
-    for row in rows.pl().iter_rows(named=True):
-        yield canonical(row)
+    lines = replace(rows, query=rowtext.json_lines(*rows.unsorted()), order=(), most=None).arrow().column(0)
+    return (json.loads(line.as_py()) for line in lines)
 
 
 def canonical(row: Mapping[str, Any]) -> dict[str, Any]:
     """One row in the form that every output and every test compares."""
-    return {name: _value(name, value) for name, value in row.items() if name not in NOT_FOR_PEOPLE}
+    return {name: _value(name, value) for name, value in row.items() if name not in rowtext.NOT_FOR_PEOPLE}
 
 
 def instant(moment: datetime) -> str:
@@ -44,67 +117,16 @@ def to_csv(rows: Iterable[Mapping[str, Any]], columns: list[str], *, guarded: bo
     """CSV lines, header first; a cell that a spreadsheet would run as a formula gets an apostrophe before it."""
     for row in [dict(zip(columns, columns, strict=True)), *rows]:
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow([_cell(row[name], guarded) for name in columns])
-        yield line.getvalue()
-
-
-def write(rows: Rows, path: Path) -> Path:
-    """Write rows to a file by its ending, whole or not at all, readable by its owner only."""
-    makers = {
-        ".csv": _write_csv,
-        ".ocsf.jsonl": _write_ocsf,  # before what it ends in
-        ".jsonl": _write_jsonl,
-        ".json": _write_json,
-        ".parquet": _write_parquet,
-    }
-    write_rows = next((make for ending, make in makers.items() if path.name.endswith(ending)), None)
-    if write_rows is None:
-        raise UsageError(
-            f'"{path.suffix}" is not a format.', path=path, hint=f"Use one of {', '.join(makers)}."
-        )
-    temporary = path.with_name(f".{path.name}.tmp")
-    write_rows(rows, temporary)
-    temporary.chmod(0o600)
-    os.replace(temporary, path)  # noqa: PTH105 - atomic, over an earlier export of the same name
-    return path
-
-
-def _write_csv(rows: Rows, path: Path) -> None:
-    columns = [name for name in rows.columns if name not in NOT_FOR_PEOPLE]
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        stream.writelines(to_csv(rows_as_json(rows), columns))
-
-
-def _write_jsonl(rows: Rows, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_as_json(rows))
-
-
-def _write_ocsf(rows: Rows, path: Path) -> None:
-    from pipeline import ocsf
-
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ocsf.records(rows))
-
-
-def _write_json(rows: Rows, path: Path) -> None:
-    path.write_text(
-        json.dumps(list(rows_as_json(rows)), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
-
-
-def _write_parquet(rows: Rows, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    pq.write_table(rows.arrow(), path, compression="zstd")
+        csv.writer(line).writerow([_cell(row[name], guarded) for name in columns])
+        yield line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _value(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
-        return instant(value)
+        return instant(value) if value.tzinfo else value.isoformat(timespec="milliseconds")
     if isinstance(value, date):
         return value.isoformat()
-    if name in JSON_TEXT and isinstance(value, str):
+    if name in rowtext.JSON_TEXT and isinstance(value, str):
         return json.loads(value)
     if isinstance(value, dict):
         return {key: _value(key, inner) for key, inner in value.items()}
@@ -115,10 +137,10 @@ def _value(name: str, value: Any) -> Any:
 
 def _change(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change with its values as JSON; a side that the source did not give is absent, which is not null."""
-    told = {key: value for key, value in change.items() if key not in CHANGE_VALUES}
+    told = {key: value for key, value in change.items() if key not in rowtext.CHANGE_SIDES}
     sides = {
         side: json.loads(change[side]) if change[side] is not None else None
-        for side in CHANGE_VALUES
+        for side in rowtext.CHANGE_SIDES
         if change[f"{side}_present"]
     }
     return {**told, **sides}
@@ -127,5 +149,5 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
 def _cell(value: Any, guarded: bool) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "'" + text if guarded and isinstance(value, str) and FORMULA.match(text) else text
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return "'" + text if guarded and isinstance(value, str) and rowtext.FORMULA.match(text) else text

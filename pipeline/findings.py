@@ -96,7 +96,7 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
 
 
 _CURRENT_FINDINGS = """CREATE TABLE current_findings AS
-  SELECT last.* EXCLUDE (commit_no, change), first_commit, commit_no AS last_commit,
+  SELECT last.* EXCLUDE (commit_no, change), commit_no AS last_commit,
     CASE WHEN change = 'withdrawn' THEN 'withdrawn' WHEN commit_no < $newest THEN 'open'
          WHEN change = 'new' THEN 'new' ELSE 'changed' END AS base_state
   FROM (SELECT *, min(commit_no) OVER (PARTITION BY finding_id) AS first_commit FROM finding_versions

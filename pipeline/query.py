@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from inspect import Parameter, Signature
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -14,17 +16,36 @@ from pipeline import catalog, identity
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.errors import UsageError
-from pipeline.filters import conditions, known, several
+from pipeline.filters import FILTERS, conditions, known, several
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
 
+    from pipeline.rulefile import Value
+    from pipeline.trial import Trial
+    from reports.notebook import Plot
+
+
+Asking = TypeVar("Asking", bound=Callable[..., "Rows"])
+
 
 def open(store: Path | str = "store", config: Config | None = None) -> Log:
     """Open a store for reading; blocks nobody and is blocked by nobody."""
     return Log(Path(store), config)
+
+
+def _completed(*names: str) -> Callable[[Asking], Asking]:
+    """Name the keywords of a method, so that Tab offers them and help() lists them."""
+
+    def named(method: Asking) -> Asking:
+        keywords = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in names]
+        first = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        vars(method)["__signature__"] = Signature([first, *keywords], return_annotation="Rows")
+        return method
+
+    return named
 
 
 class Log:
@@ -49,6 +70,7 @@ class Log:
         return self
 
     def close(self) -> None:
+        """Let go of the store."""
         self.con.close()
 
     def __enter__(self) -> Log:
@@ -58,6 +80,11 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        from pipeline import shown
+
+        return shown.store(self)
 
     def __repr__(self) -> str:
         [(events, sources)] = self.con.execute(
@@ -69,16 +96,26 @@ class Log:
         """Any SELECT over the tables of the store."""
         return Rows(self.con, query, parameters if parameters is not None else (), whole=True)
 
+    @_completed(*FILTERS, "entity", "since", "until", "uids", "as_of", "limit")
     def events(self, **filters: object) -> Rows:
         """The events that match; keywords as on the command line, lists mean OR. Newest first."""
+        asked = {name: value for name, value in filters.items() if several(value)}
+        uids = filters.pop("uids", None)
         where, values = conditions(self.con, self.config.organization.timezone, filters)
+        if uids is not None:
+            where, values = (
+                f"{where} AND event_uid IN (SELECT unnest(?::VARCHAR[]))",
+                [*values, several(uids)],
+            )
         return Rows(
             self.con,
-            f"SELECT * FROM events WHERE {where} ORDER BY occurred_at DESC, file DESC, line DESC",
+            f"SELECT * FROM events WHERE {where}",
             values,
+            order=(("occurred_at", "DESC"), ("file", "DESC"), ("line", "DESC")),
+            asked=asked,
         ).limit(filters.get("limit"))
 
-    def event(self, uid: str) -> dict[str, Any]:
+    def event(self, uid: str) -> Event:
         """One event in full, by its uid or the beginning of it, with its raw line and where that stands."""
         found = self.sql(
             """SELECT e.*, l.raw, l.byte_offset, l.line_sha256 FROM events e LEFT JOIN event_lines l USING (event_uid)
@@ -90,8 +127,9 @@ class Log:
             raise UsageError(
                 f'"{uid}" {problem} of this store.', hint="`auditbook events` lists them with their uids."
             )
-        return found.to_dicts()[0]
+        return Event(found.to_dicts()[0])
 
+    @_completed("severity", "detector", "state", "limit")
     def findings(self, **filters: object) -> Rows:
         """Findings, most severe first; filter by severity, detector or state."""
         allowed = {"severity", "detector", "state", "limit"}
@@ -107,6 +145,12 @@ class Log:
             f"SELECT * FROM findings WHERE {' AND '.join(where)} ORDER BY {order}, window_start, finding_id"
         )
         return Rows(self.con, query, values).limit(filters.get("limit"))
+
+    def evaluate(self, detector: str, **parameters: Value) -> Trial:
+        """What a detector would find with other parameters; nothing is written. `auditbook detectors show` has them."""
+        from pipeline import trial
+
+        return trial.evaluate(self, detector, parameters)
 
     def ledger(self) -> Rows:
         """One row for each file that was loaded: what became of its lines."""
@@ -133,15 +177,31 @@ class Log:
         )
 
 
+class Event(dict[str, Any]):
+    """One event in full: a dictionary of its columns that shows itself in a notebook."""
+
+    def _repr_html_(self) -> str:
+        from pipeline import shown
+
+        return shown.event(self)
+
+
 @dataclass(frozen=True)
 class Rows:
-    """A question not yet asked. Every method makes a new one or an answer; nothing changes the question."""
+    """A question not yet asked. Every method makes a new one or an answer; nothing changes the question.
+
+    .pl() .df() .arrow() fetch it · .count() .by() .select() .limit() ask further · .timeline() .heatmap() .matrix()
+    .shared_ips() draw it · .write("x.csv") keeps it · .sql is what will be asked · .actor_email is one column.
+    """
 
     con: duckdb.DuckDBPyConnection
     query: str
     values: Sequence[object] | Mapping[str, object] = ()
     most: int | None = None
     whole: bool = False  # somebody's own query, which may have a LIMIT already
+    # Columns and directions: kept apart from the query, for lines are sorted when they are made.
+    order: tuple[tuple[str, str], ...] = ()
+    asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -150,9 +210,11 @@ class Rows:
     @property
     def sql(self) -> str:
         """The SQL as it will be run."""
+        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+        query = f"{self.query} ORDER BY {terms}" if terms else self.query
         if self.most is None:
-            return self.query
-        query = f"SELECT * FROM ({self.query.rstrip().rstrip(';')}\n)" if self.whole else self.query
+            return query
+        query = f"SELECT * FROM ({query.rstrip().rstrip(';')}\n)" if self.whole else query
         return f"{query} LIMIT {self.most}"
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
@@ -193,13 +255,57 @@ class Rows:
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
-        return list(self._relation().columns)
+        return self.shape()[0]
+
+    def shape(self) -> tuple[list[str], list[Any]]:
+        """The names of the columns and their DuckDB types; no row is read."""
+        nothing = f"SELECT * FROM ({self.sql.rstrip().rstrip(';')}\n) LIMIT 0"
+        relation = self.con.sql(nothing, params=self.values or None)
+        return list(relation.columns), list(relation.types)
+
+    def unsorted(self) -> tuple[str, list[str], list[Any], tuple[tuple[str, str], ...]]:
+        """The query, its columns and types, and how its rows are still to be sorted."""
+        query, order = (self.query, self.order) if self.most is None else (self.sql, ())
+        return query.rstrip().rstrip(";"), *self.shape(), order
+
+    def timeline(self, by: str = "source") -> Plot:
+        """When: one lane of bars for each value of a column, in the organization's time; `actor` is the person."""
+        return self._drawn("timeline", by)
+
+    def heatmap(self) -> Plot:
+        """At which hour of which weekday, in the organization's time, its working hours outlined."""
+        return self._drawn("heatmap")
+
+    def matrix(self, down: str = "actor", across: str = "action") -> Plot:
+        """How many of each pair of two columns' values; `actor` is the person."""
+        return self._drawn("matrix", down, across)
+
+    def shared_ips(self) -> Plot:
+        """Which addresses several people came from."""
+        return self._drawn("shared_ips")
+
+    def _drawn(self, kind: str, *columns: str) -> Plot:
+        from pipeline import shown
+
+        return shown.plot(self, kind, *columns)
+
+    def select(self, *columns: str) -> Rows:
+        """Only these columns, in this order."""
+        for column in columns:
+            known({column: None}, set(self.columns), "column")
+        names = ", ".join(f'"{column}"' for column in columns)
+        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None)
 
     def write(self, path: Path | str) -> Path:
-        """Write the rows to a .csv, .jsonl or .parquet file; CSV cells are made safe against formulas."""
+        """Write the rows to a file by its ending, with a manifest beside it.
+
+        Endings: .csv .json .jsonl .ocsf.jsonl .parquet .xlsx .pdf. In CSV, cells that a spreadsheet would run as a
+        formula get an apostrophe before them.
+        """
         from pipeline import export
 
-        return export.write(self, Path(path))
+        export.write(self, Path(path))
+        return Path(path)
 
     def __len__(self) -> int:
         return self.count()
@@ -208,26 +314,24 @@ class Rows:
         return repr(self.limit(self.most or 20).pl())
 
     def _repr_html_(self) -> str:
-        shown = self.limit(min(self.most or 50, 50)).pl()
-        wanted = (
-            [name for name in SHOWN if name in shown.columns]
-            if set(SHOWN) <= set(shown.columns)
-            else shown.columns
-        )
-        import polars
+        from pipeline import shown
 
-        with polars.Config(fmt_str_lengths=160, tbl_rows=-1, tbl_cols=-1):
-            return str(shown.select(wanted)._repr_html_())
+        return shown.table(self)
 
+    def __getitem__(self, columns: str | Sequence[str]) -> Rows:
+        return self.select(*([columns] if isinstance(columns, str) else columns))
 
-SHOWN = (
-    "occurred_at",
-    "source",
-    "actor_name",
-    "actor_email",
-    "action",
-    "action_detail",
-    "entity_type",
-    "entity_id",
-    "outcome",
-)
+    def __getattr__(self, name: str) -> Rows:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self.columns:
+            return self.select(name)
+        near = difflib.get_close_matches(name, dir(self), n=1)
+        hint = f"Did you mean .{near[0]}?" if near else "Press Tab after the dot."
+        raise AttributeError(f"these rows have no column and no method {name!r}. {hint}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.columns})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.columns

@@ -70,7 +70,7 @@ def by_day(data: ByDay) -> Markup:
     lanes = tuple(_lane(data, n, slot) for n in range(len(data.series)))
     height = ROW * len(lanes)
     silent = sum(len(series.silent) for series in data.series)
-    return _drawn(
+    return drawn(
         "by_day.svg.j2",
         title=f"Events by {data.unit} and source",
         description="; ".join(f"{visible(s.source)}: {count(s.total, 'event')}" for s in data.series)
@@ -116,8 +116,8 @@ def _ticks(data: ByDay) -> list[int]:
     return list(range(0, len(data.buckets), max(1, len(data.buckets) // 8)))
 
 
-def by_hour(data: ByHour) -> Markup:
-    """People's entries by weekday and hour; the outline is the working hours."""
+def by_hour(data: ByHour, of: str = " of people") -> Markup:
+    """Entries by weekday and hour, by default people's; the outline is the working hours."""
     left, wide = 78, (WIDTH - 78 - 4) / 24
     most = max((entries for row in data.counts for entries in row), default=0)
     cells = [
@@ -134,10 +134,10 @@ def by_hour(data: ByHour) -> Markup:
         for hour, entries in enumerate(row)
         if entries
     ]
-    return _drawn(
+    return drawn(
         "by_hour.svg.j2",
-        title="Events of people by weekday and hour",
-        description=f"{count(data.total, 'event')} of people, {data.outside:,} of them outside working hours. "
+        title=f"Events{of} by weekday and hour",
+        description=f"{count(data.total, 'event')}{of}, {data.outside:,} of them outside working hours. "
         "The number stands in each cell; the outline is the working hours.",
         cells=cells,
         edges=_outline(data, left, wide),
@@ -165,7 +165,8 @@ def _outline(data: ByHour, left: float, wide: float) -> list[Edge]:
     return edges
 
 
-def _drawn(template: str, **parts: object) -> Markup:
+def drawn(template: str, **parts: object) -> Markup:
+    """One drawing of a template of charts/."""
     return Markup(
         _environment().get_template(template).render(width=WIDTH, left_=LEFT, color=Palette(), **parts)
     )

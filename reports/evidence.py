@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from reports.period import Instant, instant
 from reports.rows import Reader, Row
@@ -57,7 +58,7 @@ def entries(reader: Reader, wanted: list[str]) -> dict[str, list[Entry]]:
         return {}
     found: dict[str, list[Entry]] = {}
     for row in reader.rows(_ENTRIES, wanted=wanted, shown=ENTRIES_SHOWN):
-        found.setdefault(row["finding_id"], []).append(_entry(row, reader))
+        found.setdefault(row["finding_id"], []).append(entry(row, reader.period.since.zone))
     return found
 
 
@@ -72,9 +73,9 @@ _ENTRIES = """WITH wanted AS (
     ORDER BY finding_id, w.occurred_at, w.file, w.line"""
 
 
-def _entry(row: Row, reader: Reader) -> Entry:
+def entry(row: Row, where: ZoneInfo) -> Entry:
     """An event as a reader of the report sees it."""
-    at = instant(row["at_us"], reader.period.since.zone)
+    at = instant(row["at_us"], where)
     assert at is not None
     changes = [_change(change) for change in row["changes"] or []]
     return Entry(

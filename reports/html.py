@@ -52,7 +52,7 @@ def css(name: str) -> str:
 
 def _document(report: Report, style: str) -> bytes:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = _environment().get_template("review.html.j2")
+    template = environment().get_template("review.html.j2")
     page = template.render(
         report=report,
         style=Markup(style),
@@ -69,7 +69,8 @@ def _document(report: Report, style: str) -> bytes:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What every document is rendered with."""
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,

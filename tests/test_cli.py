@@ -400,7 +400,7 @@ def test_rebuild_makes_the_database_again(auditbook: Auditbook, small_store: Pat
 def test_sql_reads_and_never_writes(invoke: Invoke, small_store: Path, tmp_path: Path) -> None:
     asked = invoke("sql", "select source, count(*) > 0 as some from events group by all order by 1",
                    "--store", small_store, "--format", "jsonl")  # fmt: skip
-    assert asked.stdout == '{"source": "hoops", "some": true}\n{"source": "printago", "some": true}\n'
+    assert asked.stdout == '{"source":"hoops","some":true}\n{"source":"printago","some":true}\n'
     assert (
         invoke("sql", "--store", small_store, "--format", "csv", input="select 42 as x;").stdout == "x\n42\n"
     )

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
+import pipeline
+from pipeline import tables
 from pipeline.cli import cli
 from tests.conftest import Auditbook
 
@@ -45,6 +48,30 @@ def test_the_command_reference_is_the_help() -> None:
     if os.environ.get("AUDITBOOK_ACCEPT"):
         page.write_text(reference(), "utf-8")
     assert page.read_text("utf-8") == reference()
+
+
+def test_every_column_of_every_table_is_documented(small_store: Path) -> None:
+    with pipeline.open(small_store) as log:
+        found = tables.tables(log.con)
+        made = tables.page(log.con)
+    assert {"events", "lines", "rejects", "files", "commits", "calendar", "actors", "findings", "finding_events",
+            "dispositions", "detector_coverage", "event_changes", "event_entities", "event_messages",
+            "correlation_groups", "job_runs"} <= {table.name for table in found}  # fmt: skip
+    assert [table.name for table in found if not table.about] == []
+    assert [f"{table.name}.{one.name}" for table in found for one in table.columns if not one.meaning] == []
+    page = ROOT / "docs" / "tables.md"
+    if os.environ.get("AUDITBOOK_ACCEPT"):
+        page.write_text(made, "utf-8")
+    assert page.read_text("utf-8") == made
+
+
+def test_nothing_is_documented_that_is_not_there(small_store: Path) -> None:
+    written = tomllib.loads((ROOT / "schemas" / "tables.toml").read_text("utf-8"))
+    with pipeline.open(small_store) as log:
+        there = {table.name: {one.name for one in table.columns} for table in tables.tables(log.con)}
+    listed = {(name, column) for name, table in written.items() for column in table.get("columns", {})}
+    assert {(name, column) for name, column in listed if column not in there.get(name, set())} == set()
+    assert written.keys() - there.keys() == set()
 
 
 def transcripts() -> list[tuple[str, str]]:

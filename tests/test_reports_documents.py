@@ -85,7 +85,7 @@ def _with_subject(model: Report, subject: str) -> Report:
 
 def test_a_name_that_a_template_misses_is_an_error(review: reports.Review) -> None:
     with pytest.raises(UndefinedError):
-        html._environment().from_string("{{ report.cover.no_such_thing }}").render(report=review.model)
+        html.environment().from_string("{{ report.cover.no_such_thing }}").render(report=review.model)
 
 
 @pytest.fixture(scope="module")

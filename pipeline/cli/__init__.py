@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.cli import detectors, events, findings, lines, machine, nightly, sources, store
+from pipeline.cli import detectors, events, export, findings, lines, machine, nightly, sources, sql, store
 from pipeline.cli.group import Root
 
 EPILOG = """\b
@@ -31,6 +31,7 @@ for command in (
     nightly.report,
     events.events,
     events.show,
+    export.export,
     findings.findings,
     lines.rejects,
     lines.ledger,
@@ -38,7 +39,7 @@ for command in (
     detectors.detectors,
     store.verify,
     store.rebuild,
-    store.sql,
+    sql.sql,
     nightly.demo,
     machine.init,
     machine.doctor,

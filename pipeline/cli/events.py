@@ -44,12 +44,8 @@ def events(shape: str, limit: int | None, store: Path, config: Path | None, **fi
         found = log.events(**given)
         if shape == "table":
             _table(found, most)
-        elif shape == "ocsf":
-            from pipeline import ocsf
-
-            output.lines(ocsf.records(found.limit(most)))
         else:
-            output.rows(found.limit(most), shape, ())
+            output.stream(found.limit(most), shape)
 
 
 def _table(found: Any, most: int) -> None:

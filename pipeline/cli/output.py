@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.formats import Choice
     from pipeline.query import Rows
 
 Row = Mapping[str, Any]
@@ -32,12 +34,31 @@ def _shown(found: re.Match[str]) -> str:
 
 def rows(found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = ()) -> None:
     """Rows of the store in the format that was asked for; `columns` are what a table has room for."""
-    from pipeline.export import rows_as_json
+    from pipeline import export
 
     if shape == "table":
-        table(columns, rows_as_json(found), keys)
+        table(columns, export.rows_as_json(found), keys)
     else:
-        structured(list(rows_as_json(found)), shape)
+        stream(found, shape)
+
+
+def stream(found: Rows, shape: str, choice: Choice | None = None) -> None:
+    """Rows as csv, json, jsonl or ocsf, as they are read."""
+    from pipeline import export
+
+    export.stream(found, _Inert(_ACTING_IN_CSV if shape == "csv" else _ACTING_IN_JSON), shape, choice)
+
+
+class _Inert(io.RawIOBase):
+    """Standard output for whole lines, with every acting character shown instead of obeyed."""
+
+    def __init__(self, acting: re.Pattern[str]) -> None:
+        super().__init__()
+        self._acting = acting
+
+    def write(self, data: Any) -> int:
+        sys.stdout.write(self._acting.sub(_shown, bytes(data).decode()))
+        return len(data)
 
 
 def structured(records: Sequence[Row], shape: str) -> None:

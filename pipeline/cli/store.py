@@ -1,4 +1,4 @@
-"""verify, rebuild, sql: the store itself."""
+"""verify and rebuild: the store itself."""
 
 from __future__ import annotations
 
@@ -69,49 +69,3 @@ def rebuild(store: Path, quiet: bool) -> None:
     made = catalog.rebuild(store)
     if not quiet:
         print(f"rebuilt {made}")
-
-
-@click.command()
-@click.argument("query", required=False)
-@options.several(options.shape, options.store, options.config)
-def sql(query: str | None, shape: str, store: Path, config: Path | None) -> None:
-    """Ask the store in SQL, read-only. Without QUERY the question is read from stdin.
-
-    \b
-    Examples:
-      auditbook sql "select source, count(*) from events group by all"
-      auditbook sql --format csv < deletes_by_week.sql
-    """
-    import duckdb
-
-    from pipeline.errors import AuditbookError, UsageError
-
-    if query is None and sys.stdin.isatty():
-        raise UsageError("no question.", hint="Give it in quotes, or on stdin.")
-    asked = query if query is not None else sys.stdin.read()
-    with options.open_log(store, config) as log:
-        try:
-            _only_reads(asked)
-            found = log.sql(asked.strip().rstrip(";"))
-            columns = found.columns
-            output.rows(found, shape, columns)
-        except duckdb.Error as error:
-            first, _, rest = str(error).partition("\n")
-            raise AuditbookError(
-                f"the question cannot be answered: {first}", hint=rest.strip() or None
-            ) from error
-
-
-def _only_reads(asked: str) -> None:
-    import duckdb
-
-    from pipeline.errors import UsageError
-
-    statements = duckdb.extract_statements(asked)
-    if len(statements) != 1 or statements[0].type not in (
-        duckdb.StatementType.SELECT,
-        duckdb.StatementType.EXPLAIN,
-    ):
-        raise UsageError(
-            "only one question at a time, and nothing that writes.", hint="Begin with SELECT or FROM."
-        )

@@ -1,0 +1,58 @@
+"""How answers look to people, in Jupyter and on paper: the one door from questions to reports.
+
+Of pipeline only this, the command and the nightly run import reports, and each where it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.formats import Stream
+    from pipeline.query import Log, Rows
+    from pipeline.trial import Trial
+    from reports.notebook import Plot
+
+
+def pdf(rows: Rows, stream: Stream) -> dict[str, Any]:
+    """A selection of events as a document."""
+    from reports import selection
+
+    made, count = selection.pdf(rows)
+    stream.write(made)
+    return {"rows": count}
+
+
+def table(rows: Rows) -> str:
+    """Rows as a table in a notebook."""
+    from reports import notebook
+
+    return notebook.table(rows)
+
+
+def plot(rows: Rows, kind: str, *columns: str) -> Plot:
+    """A picture of what a question answers."""
+    from reports import notebook
+
+    return notebook.plot(rows, kind, *columns)
+
+
+def event(row: dict[str, Any]) -> str:
+    """One event in full."""
+    from reports import notebook
+
+    return notebook.event(row)
+
+
+def store(log: Log) -> str:
+    """What is in a store."""
+    from reports import notebook
+
+    return notebook.store(log)
+
+
+def trial(one: Trial) -> str:
+    """What a rule would have found."""
+    from reports import notebook
+
+    return notebook.trial(one)
