@@ -44,11 +44,13 @@ class LoadedFile:
     last_event: str | None
     skipped: str | None = None
     unknown_values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column -> text -> lines
+    stopped: str | None = None  # why it was not read to its end
 
     def as_json(self) -> dict[str, Any]:
         row = {key: value for key, value in vars(self).items() if key != "counts"}
-        if not self.unknown_values:
-            del row["unknown_values"]
+        for name in ("unknown_values", "stopped"):
+            if not row[name]:
+                del row[name]
         return {**row, **self.counts.as_json()}
 
 

@@ -12,19 +12,20 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import catalog, changes, drift, fates, inputs, mapping, normalize
+from pipeline import catalog, changes, drift, fates, forms, inputs, mapping, normalize
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.inputs import Input, Reader, UnreadableError
 from pipeline.ledger import Counts, LoadedFile, LoadResult
-from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.lines import BLOCK_BYTES, Stopped
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
 from pipeline.recognise import source_of
 
 Progress = Callable[[str], None]
 FATES = ("event", "duplicate", "reject", "blank")
+_Identity = tuple[str, str, str | None, str | None, str | None]
 
 
 @dataclass
@@ -58,11 +59,13 @@ class _Judged:
     chosen: Mapping | None
     tenant: str | None
     why: str | None
+    stopped: Stopped | None = None
 
     @property
-    def identity(self) -> tuple[str, str, str | None, str | None]:
-        """The same file as the same source of the same tenant is loaded once."""
-        return self.file.name, self.digest, self.chosen.source if self.chosen else None, self.tenant
+    def identity(self) -> _Identity:
+        """The same file as the same source of the same tenant is loaded once; a whole one is another than a cut one."""
+        stopped = self.stopped.message if self.stopped else None
+        return self.file.name, self.digest, self.chosen.source if self.chosen else None, self.tenant, stopped
 
 
 def load(
@@ -91,7 +94,7 @@ def check(exports: Sequence[str], source: str | None, config: Config) -> list[In
         mapping.named(source, config.mappings)
     if "-" in exports and source is None:
         raise UsageError("standard input has no name to recognise.", hint="Say what it is with --source.")
-    return inputs.find(exports)
+    return inputs.find(exports, config.load)
 
 
 def load_found(
@@ -132,8 +135,8 @@ def load_found(
 
 def _sorted_out(judged: Sequence[_Judged], chain: Sequence[stores.Commit]) -> tuple[list[_Judged], list[str]]:
     """What is new, and the names of what was loaded before, in an earlier run or a moment ago."""
-    known: set[tuple[str, str, str | None, str | None]] = {
-        (one["file"], one["sha256"], one["source"], one["instance"])
+    known: set[_Identity] = {
+        (one["file"], one["sha256"], one["source"], one["instance"], one.get("stopped"))
         for link in chain
         for one in link.content.get("inputs", [])
     }
@@ -157,14 +160,14 @@ def prepare(connection: duckdb.DuckDBPyConnection, chain: Sequence[stores.Commit
 def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> _Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
     try:
-        digest = one.sha256() if one.readable else ""
+        digest, stopped = one.digest() if one.readable else ("", None)
         chosen, why = source_of(one, source, config.mappings)
     except UnreadableError as error:
         if not one.in_folder:
             raise
         return _Judged(one, "", None, instance, error.message.rstrip("."))
     settings = config.sources.get(chosen.source) if chosen else None
-    return _Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
+    return _Judged(one, digest, chosen, instance or (settings.instance if settings else None), why, stopped)
 
 
 def _load_file(
@@ -173,7 +176,7 @@ def _load_file(
     one, digest, chosen, tenant, why = item.file, item.digest, item.chosen, item.tenant, item.why
     if why is not None:
         return LoadedFile(one.name, digest, one.size, None, tenant, None, Counts(), None, None, why)
-    splitter = Splitter(chosen.repeated if chosen else ())
+    splitter = forms.splitter(one, chosen)
     plan = normalize.compile_mapping(chosen, settings_of(config, chosen, tenant)) if chosen else None
     counted: Counter[str] = Counter()
     times: list[str] = []
@@ -192,10 +195,13 @@ def _load_file(
         one.name, digest, splitter.offset, chosen.source if chosen else None, tenant,
         chosen.version if chosen else None, Counts(splitter.line, *(counted[fate] for fate in FATES)),
         min(times, default=None), max(times, default=None), None, drift.by_column(unknown),
+        item.stopped.message if item.stopped else None,
     )  # fmt: skip
 
 
-def _must_add_up(one: Input, splitter: Splitter, counted: Counter[str], stream: Reader, digest: str) -> None:
+def _must_add_up(
+    one: Input, splitter: forms.Form, counted: Counter[str], stream: Reader, digest: str
+) -> None:
     if stream.sha256() != digest:
         raise AuditbookError(
             "changed while it was being read.", path=one.path, hint="Load it again when it is complete."
@@ -219,6 +225,8 @@ def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> normaliz
 
 def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:
     for one in loaded:
+        if one.stopped:
+            yield f"{one.file}: {one.stopped}"
         if one.counts.rejects:
             noun = "line" if one.counts.rejects == 1 else "lines"
             yield f"{one.file}: {one.counts.rejects} {noun} rejected; `auditbook rejects` shows them."
