@@ -235,7 +235,7 @@ def _judge_broken(text: str, error: str, repeated: Sequence[str]) -> Verdict:
         return _reject("too_deep", "nested more than 200 deep.")
     if "hex escape" in error and _SURROGATE.search(text):
         return _reject("lone_surrogate", f"half of a surrogate pair {at} is not text.")
-    if _NOT_FINITE.match(text.encode()[max(column - 2, 0) :].decode("utf-8", "replace").lstrip(":, [\t")):
+    if _NOT_FINITE.match(text.encode()[max(column - 2, 0) :].decode("utf-8", "replace").lstrip(":, [\t\r\n")):
         return _reject("not_finite_number", f"NaN and Infinity are not JSON numbers, {at}.")
     return _reject("not_json", f"{_COLUMN.sub('', error).strip()} {at}.")
 

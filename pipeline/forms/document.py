@@ -366,8 +366,8 @@ def where(value: dict[str, Any], mapping: Mapping | None, records: bool) -> Path
             return None
     if records:
         return None
-    if not of_objects and mapping is not None and score(value, mapping) == 0:
-        of_objects = lists
+    if not of_objects and mapping is not None and score(value, mapping) == 0 and not any(lists.values()):
+        return next(iter(lists), None)  # of an export of nothing
     return next(iter(of_objects)) if len(of_objects) == 1 else None
 
 
