@@ -80,6 +80,7 @@ class LoadResult:
             "files": self.files,
             "already_loaded": len(self.already_loaded),
             "unrecognised": list(self.unrecognised),
+            "stopped": [f"{one.file}: {one.stopped}" for one in self.loaded if one.stopped],
             "lines": self.counts.as_json(),
             "sources": {source: counts.as_json() for source, counts in sorted(by_source.items())},
             "events_from": min(times, default=None),
