@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.lines import judge
+from tests.oracle import agrees
 
 HERE = Path(__file__).parent / "json"
 
@@ -63,3 +66,21 @@ def test_what_is_none_never_loads(reason: str, raw: bytes) -> None:
 def test_white_space_is_no_record(raw: bytes) -> None:
     assert judge(raw) == judge(b"")
     assert (judge(raw).fate, judge(raw).reason) == ("blank", "empty")
+
+
+CASES = [case.values[0] for case in _valid()] + [case.values[1] for case in _invalid()]
+SHORT = st.sampled_from([raw for raw in CASES if len(raw) < 200])
+
+
+@pytest.mark.parametrize("raw", [raw for raw in CASES if len(raw) < 2000])
+def test_another_judge_agrees(raw: bytes) -> None:
+    agrees(raw)
+
+
+@settings(deadline=None, max_examples=300)
+@given(SHORT, SHORT, st.integers(0, 60), st.integers(0, 60), st.binary(max_size=2))
+def test_another_judge_agrees_on_pieces_of_cases(
+    one: bytes, other: bytes, cut: int, go_on: int, put: bytes
+) -> None:
+    agrees(one[:cut] + put + other[go_on:])
+    agrees(b'{"a":' + one + b',"b":' + other + b"}")
