@@ -45,10 +45,11 @@ class LoadedFile:
     skipped: str | None = None
     unknown_values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column -> text -> lines
     stopped: str | None = None  # why it was not read to its end
+    mangled: str | None = None  # what looks as if it had been read in a wrong code page
 
     def as_json(self) -> dict[str, Any]:
         row = {key: value for key, value in vars(self).items() if key != "counts"}
-        for name in ("unknown_values", "stopped"):
+        for name in ("unknown_values", "stopped", "mangled"):
             if not row[name]:
                 del row[name]
         return {**row, **self.counts.as_json()}

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import catalog, changes, drift, fates, forms, inputs, mapping, normalize
+from pipeline import catalog, changes, drift, fates, forms, inputs, mapping, mojibake, normalize
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import AuditbookError, UsageError
@@ -181,8 +181,10 @@ def _load_file(
     counted: Counter[str] = Counter()
     times: list[str] = []
     unknown: Counter[tuple[str, str]] = Counter()
+    mangled = mojibake.Seen()
     with one.open() as stream:
         for block in splitter.blocks(stream, BLOCK_BYTES):
+            mangled.look(block)
             lines, events = fates.decide(connection, plan, block, one.name, digest, writers.commit_no)
             writers.add("lines.parquet", lines)
             if plan is not None and events is not None:
@@ -196,6 +198,7 @@ def _load_file(
         chosen.version if chosen else None, Counts(splitter.line, *(counted[fate] for fate in FATES)),
         min(times, default=None), max(times, default=None), None, drift.by_column(unknown),
         item.stopped.message if item.stopped else None,
+        mangled.message(one.name),
     )  # fmt: skip
 
 
@@ -227,6 +230,8 @@ def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:
     for one in loaded:
         if one.stopped:
             yield f"{one.file}: {one.stopped}"
+        if one.mangled:
+            yield one.mangled
         if one.counts.rejects:
             noun = "line" if one.counts.rejects == 1 else "lines"
             yield f"{one.file}: {one.counts.rejects} {noun} rejected; `auditbook rejects` shows them."
