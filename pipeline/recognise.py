@@ -11,7 +11,7 @@ from pipeline import forms, mapping
 from pipeline.errors import UsageError
 from pipeline.inputs import FORMS, Input
 from pipeline.mapping import Mapping
-from pipeline.marks import score
+from pipeline.marks import fits, may_fit, score
 
 Known = Dictionary[str, Mapping]
 
@@ -42,7 +42,12 @@ def source_of(
 
 def recognise(records: Sequence[Dictionary[str, Any]], known: Known) -> Mapping | None:
     """The one source whose marks the records have; of several the one that asks for most, None when two ask alike."""
-    found = {source: _marks(known[source]) for source, score in _scores(records, known).items() if score >= 1}
+    keys = set[str]().union(*records)
+    found = {
+        source: _marks(one)
+        for source, one in known.items()
+        if may_fit(keys, one) and any(fits(record, one) for record in records)
+    }
     most = max(found.values(), default=0)
     winners = [source for source, marks in found.items() if marks == most]
     return known[winners[0]] if len(winners) == 1 else None

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import jiter
 import pyarrow as pa
 
 from pipeline.forms.csv import Csv
@@ -18,7 +19,7 @@ from pipeline.forms.window import partly
 from pipeline.inputs import Input
 from pipeline.lines import BLOCK_BYTES, BOM, Readable, Splitter
 from pipeline.mapping import Mapping
-from pipeline.marks import score
+from pipeline.marks import fits
 
 RECOGNISED_FROM = 64 * 1024
 RECORDS = 50
@@ -60,7 +61,7 @@ def form(one: Input, mapping: Mapping | None) -> str:
     names = [
         dict.fromkeys(splitter.names, "") for splitter in [Csv(mapping=mapping)] if _rows(splitter, begun)
     ]
-    return "csv" if mapping and any(score(record, mapping) >= 1 for record in names) else "lines"
+    return "csv" if mapping and any(fits(record, mapping) for record in names) else "lines"
 
 
 def first_records(one: Input) -> tuple[list[Record], bool]:
@@ -97,8 +98,8 @@ def _is_lines(begun: bytes, mapping: Mapping | None) -> bool:
 
 def _lists_records(record: Record, mapping: Mapping | None) -> bool:
     lists = [one for one in inside(record).values() if one and isinstance(one[0], dict)]
-    if mapping is not None and score(record, mapping) >= 1:
-        return any(score(one[0], mapping) >= 1 for one in lists)
+    if mapping is not None and fits(record, mapping):
+        return any(fits(one[0], mapping) for one in lists)
     return bool(lists)
 
 
@@ -125,5 +126,8 @@ def _rows(own: Csv, begun: bytes) -> list[Record]:
 
 
 def _object(line: bytes) -> Record | None:
-    value = partly(line.strip(SPACE)) if line.rstrip(SPACE).endswith(b"}") else None
+    try:
+        value = jiter.from_json(line)
+    except ValueError:
+        return None
     return value if isinstance(value, dict) else None

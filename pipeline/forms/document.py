@@ -29,7 +29,7 @@ from pipeline.lines import (
     too_long,
 )
 from pipeline.mapping import Mapping
-from pipeline.marks import score
+from pipeline.marks import fits, score
 
 HEAD = 1 << 20  # in so many bytes the list of an envelope begins
 ROWS = 2000
@@ -288,7 +288,7 @@ class Document(Pieces):
         """Whether an object is surely a record: it has the source's marks, or the keys of the last record."""
         if not isinstance(value, dict):
             return False
-        if self.mapping is not None and score(value, self.mapping) >= 1:
+        if self.mapping is not None and fits(value, self.mapping):
             return True
         last = partly((self._record or "").encode())
         return isinstance(last, dict) and last.keys() == value.keys()
@@ -360,9 +360,9 @@ def where(value: dict[str, Any], mapping: Mapping | None, records: bool) -> Path
     of_objects = {path: one for path, one in lists.items() if one and isinstance(one[0], dict)}
     if mapping is not None:
         for path, one in of_objects.items():
-            if score(one[0], mapping) >= 1:
+            if fits(one[0], mapping):
                 return path
-        if score(value, mapping) >= 1:
+        if fits(value, mapping):
             return None
     if records:
         return None
