@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from pipeline import compose, inputs, load, mapping, normalize
+from pipeline import compose, forms, inputs, load, mapping, normalize
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.export import canonical
@@ -101,7 +101,7 @@ def _says(value: Any) -> bool:
 
 def _records(one: inputs.Input) -> list[dict[str, Any]]:
     with one.open() as stream:
-        blocks = Splitter().blocks(stream, BLOCK_BYTES)
+        blocks = forms.splitter(one, None).blocks(stream, BLOCK_BYTES)
         texts = [text for block in blocks for text in block.column("record").to_pylist()[:READ] if text]
     return [json.loads(text) for text in texts[:READ]]
 

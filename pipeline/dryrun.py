@@ -12,14 +12,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import drift, fates, load, normalize
+from pipeline import drift, fates, forms, load, normalize
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.config import Config
 from pipeline.errors import UsageError
 from pipeline.export import canonical
 from pipeline.inputs import Input
 from pipeline.ledger import Counts
-from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.lines import BLOCK_BYTES
 from pipeline.mapping import Mapping
 from pipeline.recognise import source_of
 
@@ -98,7 +98,7 @@ def check(exports: Sequence[str], *, config: Config, source: str | None = None) 
 def _read(connection: duckdb.DuckDBPyConnection, one: Input, into: Check, config: Config) -> None:
     settings = load.settings_of(config, into.mapping, None)
     plan = normalize.compile_mapping(into.mapping, settings)
-    splitter, counted = Splitter(into.mapping.repeated), Counter[str]()
+    splitter, counted = forms.splitter(one, into.mapping), Counter[str]()
     with one.open() as stream:
         for block in splitter.blocks(stream, BLOCK_BYTES):
             lines, events = fates.decide(connection, plan, block, one.name, "", 1)

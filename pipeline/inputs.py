@@ -130,7 +130,10 @@ def find(exports: Sequence[str], limits: Limits = DEFAULT) -> list[Input]:
     """Every export that the arguments mean, each file once, in the order given and by name within a folder."""
     if not exports:
         raise UsageError("nothing to load.", hint="Name files, folders or globs.")
-    found = {item.path.resolve(): item for argument in exports for item in _expand(argument)}
+    found: dict[Path, Input] = {}
+    for argument in exports:
+        for item in _expand(argument):
+            found.setdefault(item.path.resolve(), item)
     return [replace(item, limits=limits) for item in found.values()]
 
 
