@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types accept bench clean
+.PHONY: help install demo test check format lint types accept bench fuzz clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -32,6 +32,10 @@ accept: .venv/installed-test  ## write the goldens again that are made from the 
 bench: .venv/installed-test  ## speed and memory as ratios, written to docs/benchmarks.md (BENCH_LINES=n)
 	$(BIN)/python -m bench
 
+fuzz: .venv/installed-test  ## the judge of lines against another, with what a fuzzer finds (FUZZ_SECONDS=n)
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz.judge .fuzz/judge -max_total_time=$(or $(FUZZ_SECONDS),300) -max_len=4096
+
 check: lint types test  ## formatting, lint, types and tests: what CI runs
 
 lint: .venv/installed-test  ## ruff: formatting and lint
@@ -47,4 +51,4 @@ format: .venv/installed-test  ## put the code in the house's format
 
 clean:  ## remove what was made here: .venv, the demo's store and reports, caches
 	chmod -R u+w store 2>/dev/null || true
-	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

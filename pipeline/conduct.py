@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import ids, normalize
+from pipeline import ids, mojibake, normalize
 from pipeline.crew import BLOCK_BYTES, Other, Own, cores, crew
 from pipeline.drift import by_column
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
 from pipeline.inputs import Input
 from pipeline.ledger import Counts, LoadedFile
+from pipeline.lines import Stopped
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
 from pipeline.packing import Packed, Packing
@@ -41,6 +42,7 @@ class File:
     settings: Settings
     tenant: str | None
     why: str | None
+    stopped: Stopped | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class _Tally:
     last: int | None = None
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
     keys: set[str] = field(default_factory=set)
+    mangled: mojibake.Seen = field(default_factory=mojibake.Seen)
 
 
 class _Load:
@@ -224,6 +227,8 @@ def _number_of(path: Path) -> int:
 
 
 def _add(into: _Tally, piece: PieceCounts) -> None:
+    if piece.mangled.first is not None:
+        into.mangled.add(piece.mangled, into.read)
     into.read += piece.read
     into.fates = [a + b for a, b in zip(into.fates, piece.fates, strict=True)]
     into.first = min((t for t in (into.first, piece.first_event) if t is not None), default=None)
@@ -246,6 +251,7 @@ def _loaded(file: File, tally: _Tally, size: int | None, lines: int) -> LoadedFi
     return LoadedFile(
         file.input.name, file.sha256, file.input.size if size is None else size, source, file.tenant, version,
         Counts(lines, *tally.fates), _text(tally.first), _text(tally.last), file.why, by_column(tally.unknown),
+        file.stopped.message if file.stopped else None, tally.mangled.message(file.input.name),
     )  # fmt: skip
 
 

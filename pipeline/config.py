@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.config_file import check, own_mappings, read_file
+from pipeline.limits import Limits
 
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_HOURS = "Mon-Fri 08:00-18:00"
@@ -103,6 +104,7 @@ class Config:
     suppressions: tuple[Suppression, ...] = ()
     actors: tuple[Person, ...] = ()
     teams: tuple[Team, ...] = ()
+    load: Limits = field(default_factory=Limits)
     mappings: Path | None = (
         None  # a folder of the user's own, which win over ours; a place, so not part of to_dict
     )
@@ -141,6 +143,7 @@ def to_dict(config: Config) -> dict[str, Any]:
         organization["business_hours"] = own.business_hours
     parts: dict[str, Any] = {
         "organization": organization,
+        "load": _set(config.load),
         "sources": {name: _set(settings) for name, settings in sorted(config.sources.items())},
         "detectors": {name: _detector(settings) for name, settings in sorted(config.detectors.items())},
         "suppressions": [_set(suppression) for suppression in config.suppressions],
@@ -159,6 +162,7 @@ def _config(values: dict[str, Any], path: Path | None = None) -> Config:
         detectors={name: _settings(given) for name, given in values.get("detectors", {}).items()},
         suppressions=tuple(_dated(Suppression, given, "until") for given in values.get("suppressions", [])),
         actors=tuple(_person(name, given) for name, given in values.get("actors", {}).items()),
+        load=Limits(**values.get("load", {})),
         teams=tuple(Team(id=name, **_hours(given)) for name, given in values.get("teams", {}).items()),
     )
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import compose, inputs, mapping, normalize, work
+from pipeline import compose, forms, inputs, mapping, normalize, work
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.export import canonical
 from pipeline.fields import EMAIL, ISO, Field, embedded, is_ip
-from pipeline.lines import BLOCK_BYTES, Splitter
+from pipeline.lines import BLOCK_BYTES
 from pipeline.mapping import Mapping
 from pipeline.scan import Scanner
 
@@ -101,7 +101,7 @@ def _says(value: Any) -> bool:
 
 def _records(one: inputs.Input) -> list[dict[str, Any]]:
     with one.open() as stream:
-        blocks = Splitter().blocks(stream, BLOCK_BYTES)
+        blocks = forms.splitter(one, None).blocks(stream, BLOCK_BYTES)
         texts = [text for block in blocks for text in block.column("record").to_pylist()[:READ] if text]
     return [json.loads(text) for text in texts[:READ]]
 

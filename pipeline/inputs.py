@@ -4,51 +4,56 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import io
-import lzma
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-import pyarrow as pa
-
-from pipeline import lines
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.limits import DEFAULT, Limits
+from pipeline.lines import Stopped
 from pipeline.store import as_utf8
-from pipeline.unpack import Xz
+from pipeline.unpack import CODECS, DAMAGED, Codec, Unpacked
 
-LINES = (".jsonl", ".ndjson")
-LOOKS_LIKE_ONE = (".jsonl", ".ndjson", ".json", ".csv")
-COMPRESSED = {"": None, ".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
-READABLE = tuple(form + packed for form in LINES for packed in COMPRESSED)
+KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv"}
+FORMS = ", ".join(KINDS)
+PACKED = " ".join(CODECS)
 OWN_FILES = (
     "manifest.jsonl",
     "reports.jsonl",
 )  # what a store has beside its commits and could be taken for one
-TROUBLE = (OSError, EOFError, lzma.LZMAError)
 
 
 class UnreadableError(AuditbookError):
-    """The file cannot be read to its end; inside a folder it is left out on record, and the rest loads."""
+    """The file cannot be read at all; inside a folder it is left out on record, and the rest loads."""
+
+
+class Stream(Protocol):
+    """Where bytes come from."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Reader:
-    """The decompressed bytes of one file, hashed and counted as they are read."""
+    """The decompressed bytes of one file, hashed and counted as they are read; `stopped` says why they ended early."""
 
-    def __init__(self, path: Path, stream: BinaryIO) -> None:
-        self._path, self._stream, self._digest, self.bytes = path, stream, hashlib.sha256(), 0
+    def __init__(self, path: Path, stream: Stream) -> None:
+        self._path, self._stream = path, stream
+        self._digest, self.bytes = hashlib.sha256(), 0
+        self.stopped: Stopped | None = None
 
     def read(self, size: int, /) -> bytes:
         try:
             chunk = self._stream.read(size)
-        except TROUBLE as error:
+        except DAMAGED as error:
             raise _unreadable(self._path, error) from error
+        if not chunk and isinstance(self._stream, Unpacked):
+            self.stopped = self._stream.stopped
         self._digest.update(chunk)
         self.bytes += len(chunk)
         return chunk
@@ -68,10 +73,23 @@ class Input:
     name: str
     path: Path
     in_folder: bool = False
+    limits: Limits = DEFAULT
+
+    @property
+    def kind(self) -> str | None:
+        """What its name says it holds: `lines` of JSON, `json` or `csv`; `any` for standard input, None if unknown."""
+        if self.path.name == "stdin":
+            return "any"
+        name = self.path.name.lower()
+        return KINDS.get(Path(name.removesuffix(self.path.suffix.lower()) if self.codec else name).suffix)
 
     @property
     def readable(self) -> bool:
-        return self.path.name.lower().endswith(READABLE) or self.path.name == "stdin"
+        return self.kind is not None
+
+    @property
+    def codec(self) -> Codec | None:
+        return CODECS.get(self.path.suffix.lower())
 
     @property
     def size(self) -> int:
@@ -82,43 +100,41 @@ class Input:
     def open(self) -> Iterator[Reader]:
         """The decompressed bytes as a stream."""
         try:
-            stream = self._unpacked()
-        except TROUBLE as error:
+            file = self._file()
+        except OSError as error:
             raise _unreadable(self.path, error) from error
-        with stream:
+        with file:
+            stream = Unpacked(file, self.codec, self.limits) if self.codec else file
             yield Reader(self.path, stream)
 
-    def sha256(self) -> str:
-        """The hash of the decompressed bytes: the same export is the same whatever it was packed with."""
-        begun = 0
+    def digest(self) -> tuple[str, Stopped | None]:
+        """The hash of the unpacked bytes, the same whatever they were packed with; and why they are not all."""
         with self.open() as stream:
-            while chunk := stream.read(1 << 20):
-                if (newline := chunk.rfind(b"\n")) >= 0:
-                    begun = stream.bytes - len(chunk) + newline + 1
-                if stream.bytes - begun > lines.LONGEST_KEPT:
-                    raise UnreadableError(
-                        f"has more than {lines.LONGEST_KEPT:,} bytes without an end of line after byte {begun:,}.",
-                        path=self.path,
-                    )
-            return stream.sha256()
+            while stream.read(1 << 20):
+                pass
+            if stream.stopped and not stream.bytes:
+                raise UnreadableError(f"cannot be read: {stream.stopped.message}", path=self.path)
+            return stream.sha256(), stream.stopped
 
-    def _unpacked(self) -> BinaryIO:
+    def sha256(self) -> str:
+        """The hash of the decompressed bytes."""
+        return self.digest()[0]
+
+    def _file(self) -> BinaryIO:
         if self.path.exists() and not self.path.is_file():
             raise OSError("it is no regular file")  # a pipe would be waited for, and can be read only once
-        codec = COMPRESSED.get(self.path.suffix.lower())
-        if codec is None:
-            return self.path.open("rb")
-        if codec == "xz":
-            return io.BufferedReader(Xz(self.path))
-        return io.BufferedReader(pa.input_stream(self.path.open("rb"), compression=codec))
+        return self.path.open("rb")
 
 
-def find(exports: Sequence[str]) -> list[Input]:
+def find(exports: Sequence[str], limits: Limits = DEFAULT) -> list[Input]:
     """Every export that the arguments mean, each file once, in the order given and by name within a folder."""
     if not exports:
         raise UsageError("nothing to load.", hint="Name files, folders or globs.")
-    found = {item.path.resolve(): item for argument in exports for item in _expand(argument)}
-    return list(found.values())
+    found: dict[Path, Input] = {}
+    for argument in exports:
+        for item in _expand(argument):
+            found.setdefault(item.path.resolve(), item)
+    return [replace(item, limits=limits) for item in found.values()]
 
 
 def _expand(argument: str) -> list[Input]:
@@ -141,14 +157,12 @@ def _in_folder(folder: Path) -> list[Input]:
         raise UsageError("is part of a store, there are no exports in it.", path=folder)
     files = sorted(path for path in _walk(folder) if _looks_like_an_export(path.name))
     if not files:
-        raise UsageError(
-            "has no exports in it.", path=folder, hint=f"Looked for {', '.join(LINES)}, also compressed."
-        )
+        raise UsageError("has no exports in it.", path=folder, hint=f"Looked for {FORMS}, also compressed.")
     return [Input(as_utf8(path.relative_to(folder).as_posix()), path, in_folder=True) for path in files]
 
 
 def _looks_like_an_export(name: str) -> bool:
-    return not name.startswith(".") and any(ending in name.lower() for ending in LOOKS_LIKE_ONE)
+    return not name.startswith(".") and any(ending in name.lower() for ending in KINDS)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -182,9 +196,7 @@ def _named(path: Path) -> Input:
     found = Input(as_utf8(path.name), path)
     if not found.readable:
         raise UsageError(
-            "is not a file of JSON lines.",
-            path=path,
-            hint=f"Readable are {', '.join(LINES)}, also .gz .zst .bz2 .xz.",
+            "is not a file of JSON or CSV.", path=path, hint=f"Readable are {FORMS}, also {PACKED}."
         )
     return found
 

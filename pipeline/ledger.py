@@ -44,11 +44,14 @@ class LoadedFile:
     last_event: str | None
     skipped: str | None = None
     unknown_values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column -> text -> lines
+    stopped: str | None = None  # why it was not read to its end
+    mangled: str | None = None  # what looks as if it had been read in a wrong code page
 
     def as_json(self) -> dict[str, Any]:
         row = {key: value for key, value in vars(self).items() if key != "counts"}
-        if not self.unknown_values:
-            del row["unknown_values"]
+        for name in ("unknown_values", "stopped", "mangled"):
+            if not row[name]:
+                del row[name]
         return {**row, **self.counts.as_json()}
 
 
@@ -79,6 +82,7 @@ class LoadResult:
             "files": self.files,
             "already_loaded": len(self.already_loaded),
             "unrecognised": list(self.unrecognised),
+            "stopped": [f"{one.file}: {one.stopped}" for one in self.loaded if one.stopped],
             "lines": self.counts.as_json(),
             "sources": {source: counts.as_json() for source, counts in sorted(by_source.items())},
             "events_from": min(times, default=None),

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,8 +19,6 @@ import msgspec.json
 import pyarrow as pa
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-# Of a line that is too long for a record the bytes are kept; what is longer than this is no file of lines.
-LONGEST_KEPT = 512 * 1024 * 1024
 BLOCK_BYTES = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 TOO_LARGE = "a number is too large to be kept exactly."
@@ -49,9 +47,17 @@ BLOCK_SCHEMA = pa.schema(
 
 
 class Readable(Protocol):
-    """What blocks are read from."""
+    """What blocks are read from; one that had to stop early says why in `stopped`, at the end."""
 
     def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Why a file was not read to its end: `truncated` or `bomb`, and the words for it."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -65,37 +71,34 @@ class Verdict:
     content: str | None = None
 
 
+CONTINUED = Verdict("blank", "continued")
+
+
 @dataclass
-class Splitter:
-    """Cuts a stream into blocks of judged lines; keeps count of where it is and of equal lines."""
+class Pieces:
+    """Makes the rows of a file's pieces, one after another; keeps count of where it is and of equal records.
+
+    `check` has the last word on a record: it may make a reject of it.
+    """
 
     repeated: Sequence[str] = ()
+    check: Callable[[Verdict], Verdict] = lambda verdict: verdict
     line: int = 0
     offset: int = 0
-    # By 8 bytes of the line's hash, for memory; two lines that share them would still get different ordinals.
-    equal_lines: Counter[int] = field(default_factory=Counter)
+    # By 8 bytes of the record's hash, for memory; two that share them would still get different ordinals.
+    equal: Counter[int] = field(default_factory=Counter)
+    long: bool = False  # the beginning of the present line was over the limit
 
-    def blocks(self, stream: Readable, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table]:
-        """Arrow tables of BLOCK_SCHEMA, in the order of the file; put together they are its bytes."""
-        parts: list[bytes] = []  # of a line whose end has not come yet
-        while chunk := stream.read(block_bytes):
-            whole, newline, tail = chunk.rpartition(b"\n")
-            if newline:
-                yield self._table(b"".join([*parts, whole]).split(b"\n"), ends_with_newline=True)
-                parts = []
-            parts += [tail] if tail else []
-        if parts:
-            yield self._table([b"".join(parts)], ends_with_newline=False)
+    def judged(self, raw: bytes) -> Verdict:
+        """The verdict on the text of one record."""
+        verdict = judge(raw, self.repeated)
+        return self.check(verdict) if verdict.fate == "event" else verdict
 
-    def _table(self, lines: list[bytes], ends_with_newline: bool) -> pa.Table:
-        return pa.Table.from_pylist([self._row(raw, ends_with_newline) for raw in lines], schema=BLOCK_SCHEMA)
-
-    def _row(self, raw: bytes, newline: bool) -> dict[str, Any]:
+    def row(self, raw: bytes, newline: bool, verdict: Verdict, own: bytes | None = None) -> dict[str, Any]:
+        """The next piece; `own` are the record's bytes, where they are not those of the line."""
         self.line += 1
-        marked = self.line == 1 and raw.startswith(BOM)  # blanked, so that places in messages are the file's
-        verdict = judge(b"   " + raw[3:] if marked else raw, self.repeated)
         text, undecodable = _as_text(raw)
-        digest = hashlib.sha256(raw)
+        digest = hashlib.sha256(raw if own is None else own)
         short = int.from_bytes(digest.digest()[:8])
         row = {
             "line": self.line,
@@ -108,12 +111,83 @@ class Splitter:
             "newline": newline,
             "line_sha256": digest.hexdigest(),
             "record_sha256": verdict.content,
-            "ordinal": self.equal_lines[short],
+            "ordinal": self.equal[short],
             "record": verdict.record,
         }
-        self.equal_lines[short] += 1
+        self.equal[short] += 1
         self.offset += len(raw) + newline
         return row
+
+    def over(self, raw: bytes) -> tuple[bytes, list[dict[str, Any]]]:
+        """What is over the limit of the line's beginning, as pieces, and the rest of it."""
+        rows = []
+        while len(raw) > MAX_LINE_BYTES:
+            cut = _between_characters(raw, MAX_LINE_BYTES)
+            rows.append(self.row(raw[:cut], False, CONTINUED if self.long else too_long()))
+            raw, self.long = raw[cut:], True
+        return raw, rows
+
+    def ended(self, rows: list[dict[str, Any]], stopped: Stopped | None) -> list[dict[str, Any]]:
+        """The last rows of a file; of one that was not read to its end the last row says so."""
+        if stopped is not None and rows and rows[-1]["fate"] == "reject":
+            rows[-1] |= {"reason": stopped.reason, "message": stopped.message}
+        elif stopped is not None:
+            rows.append(self.row(b"", False, _reject(stopped.reason, stopped.message)))
+        return rows
+
+
+@dataclass
+class Splitter(Pieces):
+    """Cuts a stream into blocks of judged lines; a line over the limit becomes several pieces."""
+
+    def blocks(self, stream: Readable, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table]:
+        """Arrow tables of BLOCK_SCHEMA, in the order of the file; put together they are its bytes."""
+        parts: list[bytes] = []  # of a line whose end has not come yet
+        size = 0
+        while chunk := stream.read(block_bytes):
+            rows: list[dict[str, Any]] = []
+            whole, newline, tail = chunk.rpartition(b"\n")
+            if newline:
+                for raw in b"".join([*parts, whole]).split(b"\n"):
+                    rows += self._line(raw, True)
+                parts, size = [], 0
+            if tail:
+                parts.append(tail)
+                size += len(tail)
+            if size > MAX_LINE_BYTES:
+                rest, pieces = self.over(b"".join(parts))
+                rows += pieces
+                parts, size = [rest], len(rest)
+            if rows:
+                yield table(rows)
+        rows = self.ended(
+            self._line(b"".join(parts), False) if parts else [], getattr(stream, "stopped", None)
+        )
+        if rows:
+            yield table(rows)
+
+    def _line(self, raw: bytes, newline: bool) -> list[dict[str, Any]]:
+        raw, rows = self.over(raw)
+        if self.long:
+            self.long = False
+            return [*rows, self.row(raw, newline, CONTINUED)]
+        marked = self.line == 0 and raw.startswith(BOM)  # blanked, so that places in messages are the file's
+        return [self.row(raw, newline, self.judged(b"   " + raw[3:] if marked else raw))]
+
+
+def table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Rows of pieces as a block."""
+    return pa.Table.from_pylist(rows, schema=BLOCK_SCHEMA)
+
+
+def too_long() -> Verdict:
+    """What is said of a record over the limit."""
+    return _reject("too_long", f"at most {MAX_LINE_BYTES:,} bytes are read as one record, this one has more.")
+
+
+def _between_characters(raw: bytes, at: int) -> int:
+    """At most this place, where no character of UTF-8 is cut in two."""
+    return next((cut for cut in range(at, at - 4, -1) if not 0x80 <= raw[cut] < 0xC0), at)
 
 
 def judge(raw: bytes, repeated: Sequence[str] = ()) -> Verdict:
@@ -121,7 +195,7 @@ def judge(raw: bytes, repeated: Sequence[str] = ()) -> Verdict:
     if not raw.strip():
         return Verdict("blank", "empty")
     if len(raw) > MAX_LINE_BYTES:
-        return _reject("too_long", f"{len(raw):,} bytes; at most {MAX_LINE_BYTES:,} are read as one record.")
+        return too_long()
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -161,7 +235,7 @@ def _judge_broken(text: str, error: str, repeated: Sequence[str]) -> Verdict:
         return _reject("too_deep", "nested more than 200 deep.")
     if "hex escape" in error and _SURROGATE.search(text):
         return _reject("lone_surrogate", f"half of a surrogate pair {at} is not text.")
-    if _NOT_FINITE.match(text.encode()[max(column - 2, 0) :].decode("utf-8", "replace").lstrip(":, [\t")):
+    if _NOT_FINITE.match(text.encode()[max(column - 2, 0) :].decode("utf-8", "replace").lstrip(":, [\t\r\n")):
         return _reject("not_finite_number", f"NaN and Infinity are not JSON numbers, {at}.")
     return _reject("not_json", f"{_COLUMN.sub('', error).strip()} {at}.")
 
@@ -177,7 +251,9 @@ def _number_repeated(text: str, repeated: Sequence[str]) -> dict[str, Any] | Non
         for key, value in found:
             seen[key] += 1
             nested_twice = nested_twice or (seen[key] > 1 and key not in repeated)
-            record[key if seen[key] == 1 else f"{key}__{seen[key]}"] = value
+            name = key if seen[key] == 1 else f"{key}__{seen[key]}"
+            nested_twice = nested_twice or name in record
+            record[name] = value
         return record
 
     try:

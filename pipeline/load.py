@@ -13,12 +13,14 @@ from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
 from pipeline.inputs import Input, UnreadableError
 from pipeline.ledger import LoadedFile, LoadResult
+from pipeline.lines import Stopped
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
 from pipeline.recognise import source_of
 
 Progress = Callable[[str], None]
+_Identity = tuple[str, str, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,13 @@ class Judged:
     chosen: Mapping | None
     tenant: str | None
     why: str | None
+    stopped: Stopped | None = None
 
     @property
-    def identity(self) -> tuple[str, str, str | None, str | None]:
-        """The same file as the same source of the same tenant is loaded once."""
-        return self.file.name, self.digest, self.chosen.source if self.chosen else None, self.tenant
+    def identity(self) -> _Identity:
+        """The same file as the same source of the same tenant is loaded once; a whole one is another than a cut one."""
+        stopped = self.stopped.message if self.stopped else None
+        return self.file.name, self.digest, self.chosen.source if self.chosen else None, self.tenant, stopped
 
 
 def load(
@@ -63,7 +67,7 @@ def check(exports: Sequence[str], source: str | None, config: Config) -> list[In
         mapping.named(source, config.mappings)
     if "-" in exports and source is None:
         raise UsageError("standard input has no name to recognise.", hint="Say what it is with --source.")
-    return inputs.find(exports)
+    return inputs.find(exports, config.load)
 
 
 def load_found(
@@ -107,13 +111,13 @@ def load_found(
 
 def _file(item: Judged, config: Config) -> conduct.File:
     settings = settings_of(config, item.chosen, item.tenant) if item.chosen else Settings()
-    return conduct.File(item.file, item.digest, item.chosen, settings, item.tenant, item.why)
+    return conduct.File(item.file, item.digest, item.chosen, settings, item.tenant, item.why, item.stopped)
 
 
 def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tuple[list[Judged], list[str]]:
     """What is new, and the names of what was loaded before, in an earlier run or a moment ago."""
-    known: set[tuple[str, str, str | None, str | None]] = {
-        (one["file"], one["sha256"], one["source"], one["instance"])
+    known: set[_Identity] = {
+        (one["file"], one["sha256"], one["source"], one["instance"], one.get("stopped"))
         for link in chain
         for one in link.content.get("inputs", [])
     }
@@ -130,14 +134,14 @@ def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tup
 def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
     try:
-        digest = one.sha256() if one.readable else ""
+        digest, stopped = one.digest() if one.readable else ("", None)
         chosen, why = source_of(one, source, config.mappings)
     except UnreadableError as error:
         if not one.in_folder:
             raise
         return Judged(one, "", None, instance, error.message.rstrip("."))
     settings = config.sources.get(chosen.source) if chosen else None
-    return Judged(one, digest, chosen, instance or (settings.instance if settings else None), why)
+    return Judged(one, digest, chosen, instance or (settings.instance if settings else None), why, stopped)
 
 
 def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings:
@@ -151,6 +155,10 @@ def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings
 
 def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:
     for one in loaded:
+        if one.stopped:
+            yield f"{one.file}: {one.stopped}"
+        if one.mangled:
+            yield one.mangled
         if one.counts.rejects:
             noun = "line" if one.counts.rejects == 1 else "lines"
             yield f"{one.file}: {one.counts.rejects} {noun} rejected; `auditbook rejects` shows them."

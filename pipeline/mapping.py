@@ -41,6 +41,11 @@ class Mapping:
     def repeated(self) -> list[str]:
         return list(self.rules.get("record", {}).get("repeated", []))
 
+    @property
+    def json_cells(self) -> list[str]:
+        """The columns of its CSV that hold JSON as text."""
+        return list(self.rules.get("record", {}).get("json_cells", []))
+
 
 def read(source: str, text: str, *, where: str, base: Base = lambda _: None, check: bool = True) -> Mapping:
     """Read and check one mapping's text; an error names the place in it and what is allowed there."""

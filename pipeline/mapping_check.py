@@ -43,6 +43,7 @@ def check(rules: Dictionary[str, Any], where: str) -> None:
     ):
         _check_node(node, rules["columns"], where)
     _check_patterns(rules, where)
+    _check_schema(rules, where)
     referred(rules, where)
 
 
@@ -153,6 +154,14 @@ def _check_patterns(rules: Dictionary[str, Any], where: str) -> None:
             for pattern in patterns:
                 _check_pattern(connection, pattern, where)
             raise AuditbookError(f"a pattern cannot be used: {error}", path=where) from error
+
+
+def _check_schema(rules: Dictionary[str, Any], where: str) -> None:
+    try:
+        jsonschema.Draft202012Validator.check_schema(rules.get("record", {}).get("schema", {}))
+    except jsonschema.SchemaError as error:
+        place = ".".join(["record.schema", *map(str, error.absolute_path)])
+        raise AuditbookError(f"{place}: {error.message}.", path=where) from error
 
 
 def _check_pattern(connection: duckdb.DuckDBPyConnection, pattern: str, where: str) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 
+from pipeline import forms
 from pipeline.block import Block, of_table
 from pipeline.crew import BLOCK_BYTES
 from pipeline.errors import AuditbookError
 from pipeline.lines import BLOCK_BYTES as TABLE_BYTES
-from pipeline.lines import Readable, Splitter
+from pipeline.lines import Readable, Splitter, Stopped
 from pipeline.work import Piece
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ class Packing:
                 yield from self._full()
                 self._key = _kind(file)
             with file.input.open() as stream:
-                yield from self._lines(number, file, stream)
+                if plain(file):
+                    yield from self._lines(number, file, stream)
+                else:
+                    yield from self._full()
+                    tables = forms.splitter(file.input, file.mapping).blocks(stream, TABLE_BYTES)
+                    yield from judged(tables, number, file)
                 self._check(file, stream.sha256())
             self.bytes[number] = stream.bytes
         yield from self._full()
@@ -60,12 +66,17 @@ class Packing:
                 yield from self._full()
             start = self._filled
             end = self._fill(stream, start + carried)
-            if end < BLOCK_BYTES:  # all that there is
+            cut = self._data.rfind(b"\n", start, end) + 1
+            ended = end < BLOCK_BYTES
+            if ended and not getattr(stream, "stopped", None):
                 self._add(number, file, offset, start, end)
                 return
-            cut = self._data.rfind(b"\n", start, end) + 1
-            if not cut and not start:
-                yield from self._long_line(number, file, offset, stream)
+            if ended or (not cut and not start):
+                cut = max(cut, start)
+                self._add(number, file, offset, start, cut)
+                rest = bytes(memoryview(self._data)[cut:end])
+                yield from self._full()
+                yield from self._slowly(number, file, offset + cut - start, _Joined(rest, stream))
                 return
             cut = max(cut, start)
             if cut > start:
@@ -87,6 +98,8 @@ class Packing:
         return at
 
     def _add(self, number: int, file: File, offset: int, start: int, stop: int) -> None:
+        if stop == start:
+            return
         self._pieces.append(Piece(number, file.input.name, file.sha256, offset, start, stop))
         self._filled = stop
 
@@ -95,12 +108,11 @@ class Packing:
             yield Packed(self._data, self._filled, self._pieces)
         self._pieces, self._filled = [], 0
 
-    def _long_line(self, number: int, file: File, offset: int, stream: Readable) -> Iterator[Packed]:
-        """From a line on that is longer than a block, the file is judged here, a table at a time."""
+    def _slowly(self, number: int, file: File, offset: int, rest: _Joined) -> Iterator[Packed]:
+        """The rest of a file of which a line is longer than a block, or that cannot be read to its end."""
         splitter = Splitter(tuple(file.mapping.repeated) if file.mapping else ())
         splitter.line = 1 if offset else 0  # only the very first line of a file can have a byte order mark
-        begun = _Joined(bytes(self._data), stream)
-        yield from judged(splitter.blocks(begun, TABLE_BYTES), number, file, offset)
+        yield from judged(splitter.blocks(rest, TABLE_BYTES), number, file, offset)
 
     def _check(self, file: File, digest: str) -> None:
         if digest != file.sha256:
@@ -109,6 +121,12 @@ class Packing:
                 path=file.input.path,
                 hint="Load it again when it is complete.",
             )
+
+
+def plain(file: File) -> bool:
+    """Whether a file is of JSON lines, about whose records its mapping asks no more than that they are JSON."""
+    asks = file.mapping is not None and "schema" in file.mapping.rules.get("record", {})
+    return not asks and forms.form(file.input, file.mapping) == "lines"
 
 
 def judged(tables: Iterator[pa.Table], number: int, file: File, offset: int = 0) -> Iterator[Packed]:
@@ -128,6 +146,10 @@ class _Joined:
 
     begun: bytes
     stream: Readable
+
+    @property
+    def stopped(self) -> Stopped | None:
+        return getattr(self.stream, "stopped", None)
 
     def read(self, size: int, /) -> bytes:
         if self.begun:

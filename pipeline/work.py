@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline import changes, drift, ids, normalize, parts
+from pipeline import changes, drift, ids, mojibake, normalize, parts
 from pipeline import fates as deciding
 from pipeline.block import EVENT, REJECT, Block, joined
 from pipeline.distinct import whole
@@ -89,6 +89,7 @@ class PieceCounts:
     last_event: int | None
     unknown: dict[tuple[str, str], int]
     keys: list[str]
+    mangled: mojibake.Seen
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class _Open:
     block: Block
     piece: np.ndarray  # of each line
     keys: list[list[str]]
+    mangled: list[mojibake.Seen]
     made: Normalized | None
     rows: np.ndarray  # the lines whose records became events so far
     uids: pa.Array
@@ -143,7 +145,8 @@ class Worker:
         piece = np.repeat(np.arange(len(blocks)), sizes)
         block = joined(list(blocks))
         began = self._took("judge", began)
-        under_way = self._normalized(job, block, piece, [sorted(one.keys) for one in blocks])
+        mangled = [_mangled(one) for one in blocks]
+        under_way = self._normalized(job, block, piece, [sorted(one.keys) for one in blocks], mangled)
         self._took("normalize", began)
         self._open[job.number] = under_way
         high, low = ids.halves(under_way.uids)
@@ -224,16 +227,23 @@ class Worker:
         scanner = self._scanners.setdefault(key, Scanner(repeated))
         return scanner.scan(bytes(data[piece.start : piece.stop]), piece.offset == 0)
 
-    def _normalized(self, job: Job, block: Block, piece: np.ndarray, keys: list[list[str]]) -> _Open:
+    def _normalized(
+        self,
+        job: Job,
+        block: Block,
+        piece: np.ndarray,
+        keys: list[list[str]],
+        mangled: list[mojibake.Seen],
+    ) -> _Open:
         rows = block.rows
         if job.mapping is None or not len(rows):
-            return _Open(job, block, piece, keys, None, rows[:0], pa.array([], pa.string()))
+            return _Open(job, block, piece, keys, mangled, None, rows[:0], pa.array([], pa.string()))
         made = normalize.events(self._connection, self._plan(job), block.records, block.keys)
         reasons = made.events.column("reject_reason")
         if reasons.null_count < len(rows):
             block, made, rows = _without_rejects(block, made, rows)
         uids = whole(made.events.column("event_uid")).cast(pa.string())
-        one = _Open(job, block, piece, keys, made, rows, uids)
+        one = _Open(job, block, piece, keys, mangled, made, rows, uids)
         return _with_line_uids(one) if uids.null_count else one
 
     def _plan(self, job: Job) -> Plan:
@@ -310,7 +320,15 @@ def _with_line_uids(one: _Open) -> _Open:
     return replace(one, uids=pa.array(uids, pa.string()), by_line=by_line)
 
 
+def _mangled(block: Block) -> mojibake.Seen:
+    seen = mojibake.Seen()
+    seen.look(block.raw)
+    return seen
+
+
 def _line_sha256(block: Block, row: int) -> str:
+    if row in block.digests:
+        return block.digests[row]
     text = block.raw[row].as_py()
     return hashlib.sha256(block.raw_bytes[row].as_py() if text is None else text.encode()).hexdigest()
 
@@ -355,6 +373,7 @@ def _counts(one: _Open, made: np.ndarray, times: pa.ChunkedArray | None) -> list
                 last,
                 unknown.get(n, {}),
                 one.keys[n],
+                one.mangled[n],
             )
         )
     return counts

@@ -91,7 +91,7 @@ def test_nothing_heavy_is_imported_for_help() -> None:
         (["events", "--frob"], "auditbook: No such option '--frob'. See `auditbook events --help`."),
         (["run"], "auditbook: Missing argument 'EXPORT…'. See `auditbook run --help`."),
         (["run", "nowhere.jsonl"], "auditbook: nowhere.jsonl does not exist."),
-        (["load", "empty"], "auditbook: empty has no exports in it. Looked for .jsonl, .ndjson, also compressed."),
+        (["load", "empty"], "auditbook: empty has no exports in it. Looked for .jsonl, .ndjson, .json, .csv, also "),
         (
             ["load", PRINTAGO, "--source", "printagoo"],
             f'auditbook: "printagoo" is not a known source. Known are: {KNOWN}.',

@@ -117,7 +117,7 @@ def test_a_line_over_the_limit_is_kept_but_not_read(monkeypatch: pytest.MonkeyPa
 
     assert (verdict.reason, verdict.message) == (
         "too_long",
-        "1,001 bytes; at most 1,000 are read as one record.",
+        "at most 1,000 bytes are read as one record, this one has more.",
     )
     assert put_together(split(longest + b" \n")) == longest + b" \n"
 

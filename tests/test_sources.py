@@ -37,19 +37,26 @@ def test_every_mapping_has_lines_and_expected_events() -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_lines_become_the_expected_events(source: str, store: Path) -> None:
-    result = load([str(HERE / f"{source}.jsonl")], store=store, config=CONFIG)
+    become(f"{source}.jsonl", source, f"{source}.expected.jsonl", store)
+
+
+@pytest.mark.parametrize("source", ["bswagic", "oncloudwine"])
+def test_what_a_product_exports_as_csv_becomes_the_expected_events(source: str, store: Path) -> None:
+    become(f"{source}.csv", source, f"{source}.csv.expected.jsonl", store)
+
+
+def become(export: str, source: str, expected: str, store: Path) -> None:
+    result = load([str(HERE / export)], store=store, config=CONFIG)
 
     assert result.loaded[0].source == source, "recognised from its content"
     assert result.counts.rejects == 0
-    assert result.counts.read == (HERE / f"{source}.jsonl").read_bytes().count(b"\n")
+    assert result.counts.read == (HERE / export).read_bytes().count(b"\n")
     with open_store(store) as log:
         got = [sparse(event) for event in rows_as_json(log.sql("SELECT * FROM events ORDER BY line"))]
-    wanted = [
-        json.loads(line) for line in (HERE / f"{source}.expected.jsonl").read_text("utf-8").splitlines()
-    ]
+    wanted = [json.loads(line) for line in (HERE / expected).read_text("utf-8").splitlines()]
     assert [event["line"] for event in got] == [event["line"] for event in wanted]
-    for event, expected in zip(got, wanted, strict=True):
-        assert event == expected
+    for event, other in zip(got, wanted, strict=True):
+        assert event == other
 
 
 def sparse(event: dict[str, Any]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def run(
 ) -> None:  # fmt: skip
     """Load, detect, report: the nightly job.
 
-    EXPORT is a file, a folder or a glob of .jsonl or .ndjson files, each also .gz .zst .bz2 .xz; `-` is stdin, with
-    --source. What was loaded before is not loaded again.
+    EXPORT is a file, a folder or a glob of .jsonl, .ndjson, .json or .csv files, each also .gz .zst .bz2 .xz; `-` is
+    stdin, with --source. What was loaded before is not loaded again.
 
     \b
     Examples:
@@ -178,7 +178,7 @@ def _code(
 ) -> int:
     """Incomplete goes before found: findings over half the input say little."""
     rejects = facts["lines"]["rejects"] if "lines" in facts else 0
-    if unrecognised or (max_rejects is not None and rejects > max_rejects):
+    if unrecognised or facts.get("stopped") or (max_rejects is not None and rejects > max_rejects):
         return INCOMPLETE
     bad = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
     return FINDINGS_FOUND if any(facts["findings"]["by_severity"][severity] for severity in bad) else 0

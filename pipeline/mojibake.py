@@ -1,0 +1,119 @@
+"""Text that was UTF-8 once and was read as another code page: found and told, never changed. Part of load.
+
+"ยท" is "·" read as CP874, "Ã©" is "é" read as CP1252. A line is told when all of its text beyond ASCII becomes UTF-8
+again by the way back; real Thai or French does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_UNLIKELY = re.compile("[\u07c0-\u07ff]")  # "Spaß«" would be a digit of N'Ko
+
+
+def _page(name: str) -> dict[str, int]:
+    """Which byte each character beyond ASCII stands for; what a page leaves undefined stands for itself."""
+    texts = (bytes([byte]).decode(name, "ignore") or chr(byte) for byte in range(0x80, 0x100))
+    return {text: byte for byte, text in enumerate(texts, start=0x80)}
+
+
+def _begins(page: dict[str, int]) -> str:
+    """A pattern for a character of two bytes or more, as it looks in a page."""
+    first, other = (
+        "".join(re.escape(text) for text, byte in page.items() if byte in span)
+        for span in (range(0xC2, 0xF5), range(0x80, 0xC0))
+    )
+    return f"[{first}][{other}]"
+
+
+_PAGES = {name: _page(name.lower()) for name in ("CP874", "CP1252")}
+_ANY = "|".join(_begins(page) for page in _PAGES.values())
+_RUNS = {name: re.compile(f"[{''.join(map(re.escape, page))}]+") for name, page in _PAGES.items()}
+
+
+@dataclass(frozen=True)
+class Mangled:
+    """One line that looks mangled: its row, the code page, a word of it and what that was."""
+
+    row: int
+    page: str
+    stands: str
+    meant: str
+
+
+def find(raw: pa.Array) -> list[Mangled]:
+    """The lines of a block that look mangled; `raw` are their texts."""
+    beyond = _rows(pc.invert(pc.string_is_ascii(raw)))  # few, as a rule: the slow search is only for them
+    mangled = beyond[_rows(pc.match_substring_regex(raw.take(pa.array(beyond)), _ANY))]
+    escaped = _rows(pc.match_substring_regex(raw, r"\\u(0e[2-5]|00[c-f])"))
+    return list(_found(np.union1d(mangled, escaped), raw))
+
+
+def _rows(mask: pa.Array) -> np.ndarray:
+    return np.flatnonzero(np.asarray(pc.fill_null(mask, False)))
+
+
+@dataclass
+class Seen:
+    """How many lines of a file look mangled, and the first of them."""
+
+    lines: int = 0
+    first: Mangled | None = None
+    line: int = 0
+
+    def look(self, raw: pa.Array) -> None:
+        """Count those of the next lines' texts."""
+        found = find(raw)
+        if found and self.first is None:
+            self.first, self.line = found[0], found[0].row + 1
+        self.lines += len(found)
+
+    def add(self, more: Seen, before: int) -> None:
+        """What was seen in the next lines, of which so many stand before."""
+        if self.first is None:
+            self.first, self.line = more.first, before + more.line
+        self.lines += more.lines
+
+    def message(self, file: str) -> str | None:
+        """What is said of a file, if anything."""
+        if self.first is None:
+            return None
+        lines = "1 line looks" if self.lines == 1 else f"{self.lines:,} lines look"
+        return (
+            f'{file}: {lines} like UTF-8 read as {self.first.page}: "{self.first.stands}" for "{self.first.meant}", '
+            f"first in line {self.line:,}. Nothing was changed; export it again as UTF-8."
+        )
+
+
+def _found(rows: np.ndarray, raw: pa.Array) -> Iterator[Mangled]:
+    for row in rows.tolist():
+        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), raw[row].as_py())
+        for page in _PAGES:
+            words = _words(text, page)
+            if words is not None:
+                yield Mangled(row, page, *words)
+                break
+
+
+def _words(text: str, page: str) -> tuple[str, str] | None:
+    """The first mangled word and what it was; None unless every word beyond ASCII goes back to UTF-8."""
+    words = []
+    rest = _RUNS[page].sub("", text)
+    if not rest.isascii():
+        return None
+    for run in _RUNS[page].findall(text):
+        try:
+            meant = bytes(_PAGES[page][character] for character in run).decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if _UNLIKELY.search(meant):
+            return None
+        words.append((run, meant))
+    return words[0] if words else None

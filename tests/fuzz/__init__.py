@@ -1,0 +1,1 @@
+"""Targets for a fuzzer: `make fuzz`."""
