@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
-import duckdb
-
 from pipeline import rowtext
-from pipeline.errors import AuditbookError
+from pipeline.batches import BATCH, batches, slices
 
 if TYPE_CHECKING:
     import pyarrow
 
     from pipeline.query import Rows
-
-BATCH = 2048
-MEMORY = "512MiB"  # what sorting may take before it spills; the engine's own limit is most of the machine
 
 
 @dataclass(frozen=True)
@@ -43,18 +37,20 @@ def csv(rows: Rows, stream: Stream, choice: Choice) -> Told:
 
     header = [name for name in rows.columns if name not in rowtext.NOT_FOR_PEOPLE]
     stream.writelines(line.encode() for line in to_csv([], header, guarded=choice.guarded))
-    return _lines(rows, rowtext.csv_lines(*rows.unsorted(), guarded=choice.guarded), stream, choice)
+    return _lines(
+        rows, lambda part: rowtext.csv_lines(*part.unsorted(), guarded=choice.guarded), stream, choice
+    )
 
 
 def jsonl(rows: Rows, stream: Stream, choice: Choice) -> Told:
     """One JSON object a line."""
-    return _lines(rows, rowtext.json_lines(*rows.unsorted()), stream, choice)
+    return _lines(rows, _json, stream, choice)
 
 
 def json_document(rows: Rows, stream: Stream, choice: Choice) -> Told:
     """One JSON array, an object a line."""
     stream.write(b"[\n")
-    told = _lines(rows, rowtext.json_lines(*rows.unsorted()), stream, choice, between=",\n")
+    told = _lines(rows, _json, stream, choice, between=",\n")
     stream.write(b"\n]\n")
     return told
 
@@ -64,8 +60,9 @@ def ocsf(rows: Rows, stream: Stream, choice: Choice) -> Told:
     from pipeline import ocsf as records
 
     count = 0
-    for count, record in enumerate(records.records(rows), 1):
+    for record in chain.from_iterable(map(records.records, slices(rows))):
         stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        count += 1
         if count % BATCH == 0:
             choice.done(count)
     return {"rows": count}
@@ -76,11 +73,9 @@ def parquet(rows: Rows, stream: Stream, choice: Choice) -> Told:
     import pyarrow.parquet as pq
 
     count = 0
-    with (
-        batches(rows, rows.sql, 50 * BATCH) as read,
-        pq.ParquetWriter(stream, read.schema, compression="zstd") as writer,
-    ):
-        for batch in each(read):
+    schema = replace(rows, query=f"SELECT * FROM ({rows.sql}) LIMIT 0", order=(), most=None).arrow().schema
+    with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for batch in batches(rows, lambda part: part.sql, 50 * BATCH):
             writer.write_batch(batch)
             count += batch.num_rows
             choice.done(count)
@@ -114,69 +109,23 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-@contextmanager
-def batches(rows: Rows, query: str, size: int = BATCH) -> Iterator[pyarrow.RecordBatchReader]:
-    """The rows of a query in parts, sorted within bounded memory; the connection is busy until they are read."""
-    asked = """SELECT set, least(parse_formatted_bytes(set), parse_formatted_bytes(?))
-      FROM (SELECT current_setting('memory_limit') AS set)"""
-    [(before, limit)] = rows.con.execute(asked, [MEMORY]).fetchall()
-    rows.con.execute(f"SET memory_limit = '{limit}B'")
-    try:
-        reader = _reader(rows, query, size)
-        try:
-            yield reader
-        finally:
-            reader.close()
-            del reader
-    finally:
-        # What the engine tells is rounded; set again and again it would shrink.
-        rows.con.execute(
-            "RESET memory_limit" if before == _default_memory() else f"SET memory_limit = '{before}'"
-        )
-
-
-@cache
-def _default_memory() -> str:
-    with duckdb.connect() as other:
-        [(limit,)] = other.execute("SELECT current_setting('memory_limit')").fetchall()
-    return str(limit)
-
-
-def _reader(rows: Rows, query: str, size: int) -> pyarrow.RecordBatchReader:
-    try:
-        return rows.con.sql(query, params=rows.values or None).to_arrow_reader(size)
-    except duckdb.Error as error:
-        raise _unreadable(error) from error
-
-
-def each(reader: pyarrow.RecordBatchReader) -> Iterator[pyarrow.RecordBatch]:
-    """The parts one by one; what the engine could not do is an error of its own, not one of the file."""
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (OSError, RuntimeError, ValueError) as error:  # as Arrow passes the engine's errors on
-            raise _unreadable(error) from error
-        yield batch
-
-
-def _unreadable(error: Exception) -> AuditbookError:
-    first = str(error).partition("\n")[0]
-    return AuditbookError(f"the rows could not be read: {first}")
-
-
-def _lines(rows: Rows, query: str, stream: Stream, choice: Choice, between: str | None = None) -> Told:
+def _lines(
+    rows: Rows, query_of: Callable[[Rows], str], stream: Stream, choice: Choice, between: str | None = None
+) -> Told:
     """Write rows of one text column; the text of a batch is one stretch of bytes already."""
     count = 0
     begin, end = (f"'{between}' || ", "") if between else ("", " || chr(10)")
-    with batches(rows, f"SELECT {begin}line{end} FROM ({query}) AS made(line)") as read:
-        for batch in each(read):
-            text = _bytes(batch.column(0))
-            stream.write(text[len(between) :] if between and not count else text)
-            count += batch.num_rows
-            choice.done(count)
+    made = lambda part: f"SELECT {begin}line{end} FROM ({query_of(part)}) AS made(line)"  # noqa: E731
+    for batch in batches(rows, made):
+        text = _bytes(batch.column(0))
+        stream.write(text[len(between) :] if between and not count else text)
+        count += batch.num_rows
+        choice.done(count)
     return {"rows": count}
+
+
+def _json(rows: Rows) -> str:
+    return rowtext.json_lines(*rows.unsorted())
 
 
 def _bytes(column: pyarrow.StringArray) -> memoryview:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import rowtext
+from pipeline.batches import batches
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
@@ -31,24 +32,20 @@ def write(rows: Rows, stream: Stream, done: Callable[[int], None], most: int = M
     """Write a workbook of as many sheets as it takes; says how many, and how many texts were too long for a cell."""
     import xlsxwriter
 
-    from pipeline import formats
-
     names, kinds = rows.shape()
-    query = rowtext.cells(rows.sql, names, kinds)
     kept = [name for name in names if name not in rowtext.NOT_FOR_PEOPLE]
     count = cut = 0
     with tempfile.TemporaryDirectory(prefix="auditbook-xlsx-") as folder:
         book = xlsxwriter.Workbook(stream, {**SETTINGS, "tmpdir": folder})
         book.set_properties({"created": MADE})
         sheet = _sheet(book, kept)
-        with formats.batches(rows, query) as read:
-            for batch in formats.each(read):
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    if count and count % (most - 1) == 0:
-                        sheet = _sheet(book, kept)
-                    cut += _row(sheet, 1 + count % (most - 1), row)
-                    count += 1
-                done(count)
+        for batch in batches(rows, lambda part: rowtext.cells(part.sql, names, kinds)):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                if count and count % (most - 1) == 0:
+                    sheet = _sheet(book, kept)
+                cut += _row(sheet, 1 + count % (most - 1), row)
+                count += 1
+            done(count)
         book.use_zip64()
         book.close()
         sheets = len(book.worksheets())

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,11 +26,11 @@ from click.testing import Result
 from python_calamine import load_workbook
 
 import pipeline
-from pipeline import export, formats, workbook
+from pipeline import batches, export, formats, workbook
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
-from pipeline.query import Log
+from pipeline.query import Log, Rows
 from pipeline.rowtext import NOT_FOR_PEOPLE
 from reports import selection
 from tests.conftest import COMMAND, ROOT, Auditbook
@@ -88,6 +89,26 @@ def test_the_order_is_that_of_the_question(everything: Log) -> None:
         export.stream(question, written, "jsonl")
         uids = [json.loads(text)["event_uid"] for text in written.getvalue().splitlines()]
         assert uids == expected[: len(uids)] and len(uids) >= 300
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "ocsf"])
+def test_slices_of_time_are_the_same_rows(
+    everything: Log, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Many events share a moment, and some slices are empty of others: none is lost, doubled or moved."""
+
+    def made(rows: Rows) -> bytes:
+        written = io.BytesIO()
+        export.stream(rows, written, kind)
+        return written.getvalue()
+
+    rows = everything.events(source=["printago", "hoops", "github"])
+    oldest_first = replace(rows, order=(("occurred_at", "ASC"), ("file", "ASC"), ("line", "ASC")))
+    whole = [made(rows), made(oldest_first)]
+    assert len(list(batches.slices(rows))) == 1
+    monkeypatch.setattr(batches, "SLICE", 7)
+    assert len(list(batches.slices(rows))) > 5
+    assert [made(rows), made(oldest_first)] == whole
 
 
 HOSTILE = """SELECT * FROM (VALUES
