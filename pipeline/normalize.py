@@ -167,9 +167,9 @@ def _defaults() -> dict[str, str]:
 
 
 def _uid(made: Dictionary[str, str]) -> str:
-    """Source, tenant and the source's own id; without an id the line itself and its place among equal lines."""
+    """Source, tenant and the source's own id; without an id the record itself and its place among equal ones."""
     own = f"'id' || {SEPARATOR} || {made['source_event_id']}"
-    without = f"'line' || {SEPARATOR} || line_sha256 || {SEPARATOR} || ordinal"
+    without = f"'line' || {SEPARATOR} || sha256(record) || {SEPARATOR} || ordinal"
     identity = f"coalesce({own}, {without})" if made["source_event_id"] != "NULL" else without
     parts = (
         f"{made['source']} || {SEPARATOR} || coalesce({made['instance']}, '') || {SEPARATOR} || {identity}"
