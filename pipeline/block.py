@@ -20,7 +20,7 @@ class Block:
     """`raw` is null where `raw_bytes` has what is not UTF-8; `told` has reason and message of the lines that hold no
     record; `records` are the JSON texts of the others, in order. `offset` counts from the block's own beginning.
     `content` has the hashes of records that are not what the line says, by place among the records; `keys` is every
-    key that any record has at its top; `digests` are the hashes of lines that are not all of what their record is."""
+    key that any record has at its top."""
 
     raw: pa.Array
     raw_bytes: pa.Array
@@ -31,7 +31,6 @@ class Block:
     records: pa.Array
     keys: frozenset[str]
     content: Mapping[int, str] = field(default_factory=dict)
-    digests: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -49,12 +48,10 @@ def joined(blocks: Sequence[Block]) -> Block:
         return blocks[0]
     told: dict[int, Verdict] = {}
     content: dict[int, str] = {}
-    digests: dict[int, str] = {}
     lines = records = 0
     for one in blocks:
         told |= {lines + row: verdict for row, verdict in one.told.items()}
         content |= {records + row: text for row, text in one.content.items()}
-        digests |= {lines + row: text for row, text in one.digests.items()}
         lines, records = lines + one.lines, records + len(one.records)
     raw, raw_bytes, texts = (
         pa.concat_arrays([getattr(one, name) for one in blocks]) for name in ("raw", "raw_bytes", "records")
@@ -63,7 +60,7 @@ def joined(blocks: Sequence[Block]) -> Block:
         np.concatenate([getattr(one, name) for one in blocks]) for name in ("newline", "offset", "fate")
     )
     keys = frozenset[str]().union(*(one.keys for one in blocks))
-    return Block(raw, raw_bytes, newline, offset, fate, told, texts, keys, content, digests)
+    return Block(raw, raw_bytes, newline, offset, fate, told, texts, keys, content)
 
 
 def of_table(table: pa.Table, keys: frozenset[str]) -> Block:
@@ -80,8 +77,6 @@ def of_table(table: pa.Table, keys: frozenset[str]) -> Block:
     hashes = columns["record_sha256"].filter(good).to_pylist()
     same = pc.equal(columns["raw"], columns["record"]).filter(good).to_pylist()
     content = {n: text for n, (text, plain) in enumerate(zip(hashes, same, strict=True)) if not plain}
-    places = np.flatnonzero(fate == EVENT).tolist()
-    digests = columns["line_sha256"].to_pylist()
     return Block(
         raw=columns["raw"],
         raw_bytes=columns["raw_bytes"],
@@ -92,5 +87,4 @@ def of_table(table: pa.Table, keys: frozenset[str]) -> Block:
         records=columns["record"].filter(good),
         keys=keys,
         content=content,
-        digests={places[n]: digests[places[n]] for n in content},
     )

@@ -181,7 +181,7 @@ class _Load:
         pairs = np.array(list(last), np.uint64).reshape(-1, 2)
         runs.add(pairs[:, 0], pairs[:, 1], np.array(list(last.values()), np.int64))
         return {
-            row: normalize.uid_of_line(
+            row: normalize.uid_of_record(
                 mapping.source, found.by_line[row][2], found.by_line[row][0], int(earlier + n)
             )
             for row, earlier, n in zip(rows, before, place, strict=True)

@@ -94,12 +94,14 @@ class Pieces:
         verdict = judge(raw, self.repeated)
         return self.check(verdict) if verdict.fate == "event" else verdict
 
-    def row(self, raw: bytes, newline: bool, verdict: Verdict, own: bytes | None = None) -> dict[str, Any]:
-        """The next piece; `own` are the record's bytes, where they are not those of the line."""
+    def row(self, raw: bytes, newline: bool, verdict: Verdict) -> dict[str, Any]:
+        """The next piece. Equal are records whose texts are, whatever else stands on their lines."""
         self.line += 1
         text, undecodable = _as_text(raw)
-        digest = hashlib.sha256(raw if own is None else own)
-        short = int.from_bytes(digest.digest()[:8])
+        digest = same = hashlib.sha256(raw)
+        if verdict.record is not None and verdict.record != text:
+            same = hashlib.sha256(verdict.record.encode())
+        short = int.from_bytes(same.digest()[:8])
         row = {
             "line": self.line,
             "byte_offset": self.offset,

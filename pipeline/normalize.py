@@ -206,11 +206,11 @@ def _uid(made: Dictionary[str, str]) -> str:
     return f"left(sha256({parts} || 'id' || {SEPARATOR} || {made['source_event_id']}), 32)"
 
 
-def uid_of_line(source: str, instance: str | None, line_sha256: str, ordinal: int) -> str:
-    """The identity of a record without an id: its line, and its place among equal lines of its file."""
+def uid_of_record(source: str, instance: str | None, digest: str, ordinal: int) -> str:
+    """The identity of a record without an id: what it says, and its place among equal ones of its file."""
     from hashlib import sha256
 
-    parts = (source, instance or "", "line", line_sha256, str(ordinal))
+    parts = (source, instance or "", "line", digest, str(ordinal))
     return sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 

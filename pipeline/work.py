@@ -304,19 +304,20 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def _with_line_uids(one: _Open) -> _Open:
-    """The identities of records without an id: their line, and its place among equal lines of the piece."""
+    """The identities of records without an id: what they say, and their place among equal ones of the piece."""
     assert one.made is not None
     uids = one.uids.to_pylist()
     source, instance = (one.made.events.column(name).to_pylist() for name in ("source", "instance"))
     seen: Counter[tuple[int, str]] = Counter()
     by_line: dict[int, tuple[str, int, str | None]] = {}
+    texts = one.block.records.to_pylist()
     for record, row in enumerate(one.rows.tolist()):
         if uids[record] is None:
-            digest = _line_sha256(one.block, row)
+            digest = hashlib.sha256(texts[record].encode()).hexdigest()
             place = seen[int(one.piece[row]), digest]
             seen[int(one.piece[row]), digest] += 1
             by_line[record] = (digest, place, instance[record])
-            uids[record] = normalize.uid_of_line(source[record], instance[record], digest, place)
+            uids[record] = normalize.uid_of_record(source[record], instance[record], digest, place)
     return replace(one, uids=pa.array(uids, pa.string()), by_line=by_line)
 
 
@@ -324,13 +325,6 @@ def _mangled(block: Block) -> mojibake.Seen:
     seen = mojibake.Seen()
     seen.look(block.raw)
     return seen
-
-
-def _line_sha256(block: Block, row: int) -> str:
-    if row in block.digests:
-        return block.digests[row]
-    text = block.raw[row].as_py()
-    return hashlib.sha256(block.raw_bytes[row].as_py() if text is None else text.encode()).hexdigest()
 
 
 def _without_rejects(

@@ -5,22 +5,29 @@ from __future__ import annotations
 import bz2
 import csv
 import gzip
+import hashlib
 import io
 import json
 import lzma
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from pipeline import inputs
+from pipeline.config import from_dict
 from pipeline.forms import first_records, splitter
 from pipeline.forms.csv import Csv
 from pipeline.forms.document import Document
 from pipeline.inputs import Input
 from pipeline.lines import Splitter
+from pipeline.load import load
 from pipeline.mapping import shipped
+from pipeline.query import open as open_store
 from pipeline.recognise import source_of
 from pipeline.unpack import zstd
 from tests.conftest import COMMAND, Auditbook
@@ -198,3 +205,59 @@ def test_a_file_is_opened_once_to_recognise_it(tmp_path: Path, monkeypatch: pyte
     assert opened == []
     assert [source_of(one, None)[0] for one in found] == [PRINTAGO] * len(NAMES)
     assert opened == sorted(NAMES)
+
+
+WITHOUT_IDS = [{key: value for key, value in record.items() if key != "id"} for record in RECORDS]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "lines.json"])
+def test_without_ids_an_overlapping_export_adds_what_is_new(name: str, store: Path, tmp_path: Path) -> None:
+    """Whatever else stands on a record's line, and however equal its first line is to others."""
+    counts = []
+    for folder, records in (
+        ("monday", WITHOUT_IDS[:20]),
+        ("tuesday", [*WITHOUT_IDS[10:25], WITHOUT_IDS[24]]),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(written(name, records))
+        result = load([str(tmp_path / folder / name)], store=store, config=from_dict({}), source="printago")
+        counts.append((result.counts.events, result.counts.duplicates, result.counts.rejects))
+
+    assert counts == [(20, 0, 0), (6, 10, 0)], "the last record came twice: those are two"
+    with open_store(store) as log:
+        assert log.sql("SELECT count(*) FROM events WHERE conflicts_with IS NOT NULL").pl().item() == 0
+
+
+CSV_HEADER = b"id,createdAt,note\n"
+FRAGMENTS = [b"[", b"]", b",", b",\n", b"\n", b'{"entries":[', b"]}", b'"', b"\xef\xbb\xbf", b"\xff", b"{",
+             CSV_HEADER, b'1,2026-10-01T00:00:00Z,"a\nb"\n', b'1,2026-10-01T00:00:00Z,"a\nc"\n']  # fmt: skip
+RECORD = st.integers(1, 4).map(lambda number: line(number).strip())
+CONTENT = st.lists(st.one_of(RECORD, st.sampled_from(FRAGMENTS)), max_size=12).map(b"".join)
+QUOTED = [
+    (CSV_HEADER + b"1,2026-10-01T00:00:00Z,a\n", "csv"),
+    (CSV_HEADER + b'"1",2026-10-01T00:00:00Z,a', "csv"),
+]
+SPACED = [(b"[" + line(1)[:-1] + b"," + line(1)[:-1] + b"]", "json"), (b"[ " + line(1) + b"]", "json")]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(CONTENT, st.sampled_from(["csv", "json"])), min_size=2, max_size=4))
+@example(QUOTED)
+@example(SPACED)
+def test_after_overlapping_loads_the_lines_are_still_the_files(files: list[tuple[bytes, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        for number, (content, kind) in enumerate(files):
+            put(Path(folder) / f"{number}.{kind}", content)
+            export = str(Path(folder) / f"{number}.{kind}")
+            one = load([export], store=store, config=from_dict({}), source="printago").counts
+            assert one.read == one.events + one.duplicates + one.rejects + one.blank
+        with open_store(store) as log:
+            kept = log.sql("SELECT file, raw, raw_bytes, newline FROM lines ORDER BY file, line").pl().rows()
+    for number, (content, kind) in enumerate(files):
+        own = [
+            (raw.encode() if raw_bytes is None else raw_bytes) + b"\n" * newline
+            for file, raw, raw_bytes, newline in kept
+            if file == f"{number}.{kind}"
+        ]
+        assert hashlib.sha256(b"".join(own)).hexdigest() == hashlib.sha256(content).hexdigest()

@@ -145,14 +145,13 @@ class Csv(Pieces):
         ):  # it looks whole, but its last cell may not be
             verdict = Verdict("reject", self.stopped.reason, self.stopped.message)
             self.stopped = None if b"\n" in raw else self.stopped
-        own = verdict.record.encode() if verdict.record is not None else None
         first, *others = raw.split(b"\n")
-        self._piece(first, newline or bool(others), verdict, own)
+        self._piece(first, newline or bool(others), verdict)
         for n, other in enumerate(others, start=1):
             self._piece(other, newline or n < len(others), CONTINUED)
 
-    def _piece(self, raw: bytes, newline: bool, verdict: Verdict, own: bytes | None = None) -> None:
-        self._rows.append(self.row(raw, newline, verdict, own))
+    def _piece(self, raw: bytes, newline: bool, verdict: Verdict) -> None:
+        self._rows.append(self.row(raw, newline, verdict))
 
     def _verdict(self, raw: bytes, parsed: _Cells | _Broken, at: int) -> Verdict:
         if not raw.removeprefix(BOM).strip() or (

@@ -52,7 +52,6 @@ class Document(Pieces):
     _window: Window = field(init=False)
     _cut: int = 0  # where the present piece begins
     _verdict: Verdict | None = None  # on the record that begins in it
-    _own: bytes | None = None
     _inside: bool = False  # whether a record goes on, or what is broken
     _began_inside: bool = False
     _records: bool = False  # whether objects stand one after another
@@ -210,7 +209,7 @@ class Document(Pieces):
         raw = window.bytes(start, found.end)
         verdict = _not_document("no comma stands before this record.") if missing else self._judged(raw)
         self._record = verdict.record or self._record
-        self._begin(start, verdict, raw)
+        self._begin(start, verdict)
         self._through(found.end, inside=True)
         window.at = found.end
         return True
@@ -295,7 +294,7 @@ class Document(Pieces):
 
     # Pieces
 
-    def _begin(self, start: int, verdict: Verdict, own: bytes | None = None) -> None:
+    def _begin(self, start: int, verdict: Verdict) -> None:
         """A record begins: in a piece of its own, unless nothing but white space stands before it on its line."""
         self._through(start)
         before = self._window.bytes(self._cut, start)
@@ -305,7 +304,7 @@ class Document(Pieces):
             or before.removeprefix(BOM if not self._cut else b"").strip()
         ):
             self._emit(start, False)
-        self._verdict, self._own = verdict, own
+        self._verdict = verdict
 
     def _alone(self, verdict: Verdict) -> None:
         """One character in the wrong place."""
@@ -325,17 +324,17 @@ class Document(Pieces):
         if len(raw) > lines.MAX_LINE_BYTES:
             self._over(stop)
             raw = self._window.bytes(self._cut, stop)
-        self._rows.append(self.row(raw, newline, self._fate(raw), self._own))
+        self._rows.append(self.row(raw, newline, self._fate(raw)))
         self._cut = stop + newline
-        self._verdict, self._own, self._began_inside = None, None, self._inside
+        self._verdict, self._began_inside = None, self._inside
 
     def _over(self, stop: int) -> None:
         """Parts of a piece that is over the limit for one."""
         while stop - self._cut > lines.MAX_LINE_BYTES:
             raw = self._window.bytes(self._cut, self._cut + lines.MAX_LINE_BYTES)
-            self._rows.append(self.row(raw, False, self._fate(raw), self._own))
+            self._rows.append(self.row(raw, False, self._fate(raw)))
             self._cut += len(raw)
-            self._verdict, self._own, self._began_inside = None, None, True
+            self._verdict, self._began_inside = None, True
 
     def _fate(self, raw: bytes) -> Verdict:
         if self._verdict is not None:
