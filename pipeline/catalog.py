@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import calendar, findings, ids, views
+from pipeline import calendar, declared, findings, ids, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -124,6 +124,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         _settings(connection, config)
         people(connection, config)
         slots(connection, config)
+        declared.tables(connection, config)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
         connection.execute("DETACH c")

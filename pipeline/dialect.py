@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 
 TABLES = frozenset(
-    "events actors calendar event_changes event_entities event_messages correlation_groups job_runs files".split()
+    "events actors calendar event_changes event_entities event_messages correlation_groups job_runs files rejects "
+    "status_graph retention_policy".split()
 )
 FUNCTIONS = frozenset(
     """
