@@ -23,7 +23,17 @@ from pipeline.detector import Detector, Finding
 from pipeline.errors import AuditbookError
 
 COMPARED = ("key", "subject", "window", "observed", "expected", "events")
-CASE_KEYS = {"name", "use", "parameters", "config", "events", "expect", "becomes_match", "not_evaluable"}
+CASE_KEYS = {
+    "name",
+    "use",
+    "parameters",
+    "config",
+    "events",
+    "expect",
+    "becomes_match",
+    "not_evaluable",
+    "rejects",
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +18,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, findings, ids, views
+from pipeline import activity, calendar, declared, findings, ids, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
+from pipeline.ledger import in_force
 from pipeline.lock import locked
 from pipeline.store import Commit
 
@@ -116,6 +118,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS c (STORAGE_VERSION '{STORAGE_VERSION}')"
         )
         connection.execute("USE c")
+        connection.execute(views.RESOLVED_LINES)
         for name, sql in {**_stored(chain), **views.DERIVED}.items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         _commits(connection, chain)
@@ -123,6 +126,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         _settings(connection, config)
         people(connection, config)
         slots(connection, config)
+        declared.tables(connection, config)
         for name, sql in activity.DERIVED.items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         findings.tables(connection, chain, config)
@@ -181,18 +185,28 @@ def _settings(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
 def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:
     connection.execute(
         """CREATE TABLE files (file VARCHAR, sha256 VARCHAR, source VARCHAR, instance VARCHAR, bytes BIGINT,
-        "read" BIGINT, events BIGINT, duplicates BIGINT, rejects BIGINT, blank BIGINT,
+        "read" BIGINT, events BIGINT, duplicates BIGINT, rejects BIGINT, blank BIGINT, resolved BIGINT,
         first_event TIMESTAMPTZ, last_event TIMESTAMPTZ, mapping_version VARCHAR, skipped VARCHAR, commit_no BIGINT)"""
     )
     keys = (
-        "file sha256 source instance bytes read events duplicates rejects blank first_event last_event mapping skipped"
+        "file sha256 source instance bytes read events duplicates rejects blank resolved first_event last_event "
+        "mapping skipped"
     ).split()
-    for link in chain:
-        for one in link.content.get("inputs", []):
-            connection.execute(
-                f"INSERT INTO files VALUES ({', '.join('?' * 15)})",
-                [*(one[key] for key in keys), link.number],
-            )
+    found = in_force(chain)
+    resolved = {
+        (commit_no, one.entry["file"], digest, line): one.commit_no
+        for one in reversed(found)
+        for commit_no, digest, line in one.entry.get("resolves", [])
+    }
+    for where, by_commit in resolved.items():
+        connection.execute("INSERT INTO resolved_lines VALUES (?, ?, ?, ?, ?)", [*where, by_commit])
+    lines_of = Counter(where[:3] for where in resolved)
+    for one in found:
+        known = {**one.entry, "resolved": lines_of[one.key]}
+        connection.execute(
+            f"INSERT INTO files VALUES ({', '.join('?' * 16)})",
+            [*(known[key] for key in keys), one.commit_no],
+        )
 
 
 def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:

@@ -34,7 +34,7 @@ Hand = Own | Other
 
 @dataclass(frozen=True)
 class File:
-    """A file to load, and as what; `why` there are no lines of it, if so."""
+    """A file to load, and as what; `why` there are no lines of it, if so. `commit_no` is the load that brings it."""
 
     input: Input
     sha256: str
@@ -42,6 +42,7 @@ class File:
     settings: Settings
     tenant: str | None
     why: str | None
+    commit_no: int
     stopped: Stopped | None = None
 
 
@@ -70,8 +71,8 @@ class _Tally:
 class _Load:
     """The state of one load: what came so far, by identity and by file."""
 
-    def __init__(self, files: Sequence[File], known: ids.Known, folder: Path, commit_no: int) -> None:
-        self._files, self._known, self._folder, self._commit_no = files, known, folder, commit_no
+    def __init__(self, files: Sequence[File], known: ids.Known, folder: Path) -> None:
+        self._files, self._known, self._folder = files, known, folder
         self._fresh = ids.Runs()
         self._equals: tuple[int, ids.Runs] = (-1, ids.Runs())
         self.lines: Counter[int] = Counter()
@@ -84,7 +85,7 @@ class _Load:
         file = self._files[packed.pieces[0].file]
         lines, events = part_names(number)
         return Job(
-            number, file.mapping, file.settings, packed.pieces, self._commit_no,
+            number, file.mapping, file.settings, packed.pieces,
             self._folder / lines, self._folder / events,
         )  # fmt: skip
 
@@ -189,11 +190,9 @@ class _Load:
         }
 
 
-def conduct(
-    files: Sequence[File], known: ids.Known, folder: Path, commit_no: int, progress: Callable[[str], None]
-) -> Made:
+def conduct(files: Sequence[File], known: ids.Known, folder: Path, progress: Callable[[str], None]) -> Made:
     """Load files into the folder of a commit that is being made."""
-    state = _Load(files, known, folder, commit_no)
+    state = _Load(files, known, folder)
     readable = [(n, file) for n, file in enumerate(files) if file.why is None]
     large = sum(file.input.size for _, file in readable) > BLOCK_BYTES
     packing = Packing(readable, progress)

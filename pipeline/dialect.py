@@ -16,7 +16,8 @@ import duckdb
 TABLES = frozenset(
     """
     activity habits places spans events actors calendar
-    event_changes event_entities event_messages correlation_groups job_runs files
+    event_changes event_entities event_messages correlation_groups job_runs files rejects
+    status_graph retention_policy
     """.split()
 )
 FUNCTIONS = frozenset(

@@ -52,8 +52,8 @@ class Reader:
             chunk = self._stream.read(size)
         except DAMAGED as error:
             raise _unreadable(self._path, error) from error
-        if not chunk and isinstance(self._stream, Unpacked):
-            self.stopped = self._stream.stopped
+        if not chunk:
+            self.stopped = getattr(self._stream, "stopped", None)
         self._digest.update(chunk)
         self.bytes += len(chunk)
         return chunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,40 @@ class LoadedFile:
             if not row[name]:
                 del row[name]
         return {**row, **self.counts.as_json()}
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A file that the store has: the load that brought it, its line of the ledger, and the commit that it is as of."""
+
+    commit_no: int
+    entry: dict[str, Any]
+    link: Commit
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """What its lines are known by: load, name and hash."""
+        return self.commit_no, self.entry["file"], self.entry["sha256"]
+
+    def known(self) -> dict[str, Any]:
+        """Its line of the ledger, with the load that brought it."""
+        return {**self.entry, "commit_no": self.commit_no}
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(*(self.entry[name] for name in Counts().as_json()))
+
+
+def in_force(chain: Sequence[Commit]) -> list[InForce]:
+    """The files that the store has; what a later commit withdrew, or read again, is not in force as it was."""
+    found: list[InForce] = []
+    for link in chain:
+        gone = {(one["commit_no"], one["file"], one["sha256"]) for one in link.content.get("withdraws", [])}
+        found = [one for one in found if one.key not in gone]
+        found += [
+            InForce(one.get("commit_no", link.number), one, link) for one in link.content.get("inputs", [])
+        ]
+    return found
 
 
 @dataclass(frozen=True)

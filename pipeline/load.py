@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, ids, inputs, mapping
+from pipeline import catalog, conduct, ids, inputs, mapping, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
 from pipeline.inputs import Input, UnreadableError
-from pipeline.ledger import LoadedFile, LoadResult
+from pipeline.ledger import LoadedFile, LoadResult, in_force
 from pipeline.lines import Stopped
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
@@ -94,11 +94,15 @@ def load_found(
 
     def write(folder: Path) -> dict[str, int]:
         number = chain[-1].number + 1 if chain else 1
-        files = [_file(item, config) for item in fresh]
-        made = conduct.conduct(files, ids.known(store, chain), folder, number, progress)
+        files = [_file(item, config, number) for item in fresh]
+        made = conduct.conduct(files, ids.known(store, chain), folder, progress)
         loaded.extend(made.loaded)
         seconds.update(made.seconds)
-        content["inputs"] = [one.as_json() for one in loaded]
+        rows = [one.as_json() for one in loaded]
+        earlier = repaired.may_be_repaired(rows, chain)
+        written = [folder / name for name in made.rows if name.startswith("lines")]
+        lines = [*repaired.lines_of(earlier), *written]
+        content["inputs"] = repaired.with_resolved(rows, [one.known() for one in earlier], lines, number)
         return made.rows
 
     run = {"interrupted": interrupted} if interrupted else {}
@@ -109,17 +113,18 @@ def load_found(
     )
 
 
-def _file(item: Judged, config: Config) -> conduct.File:
+def _file(item: Judged, config: Config, commit_no: int) -> conduct.File:
     settings = settings_of(config, item.chosen, item.tenant) if item.chosen else Settings()
-    return conduct.File(item.file, item.digest, item.chosen, settings, item.tenant, item.why, item.stopped)
+    return conduct.File(
+        item.file, item.digest, item.chosen, settings, item.tenant, item.why, commit_no, item.stopped
+    )
 
 
 def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tuple[list[Judged], list[str]]:
     """What is new, and the names of what was loaded before, in an earlier run or a moment ago."""
     known: set[_Identity] = {
         (one["file"], one["sha256"], one["source"], one["instance"], one.get("stopped"))
-        for link in chain
-        for one in link.content.get("inputs", [])
+        for one in (file.entry for file in in_force(chain))
     }
     fresh, already = [], []
     for item in judged:

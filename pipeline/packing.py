@@ -100,7 +100,7 @@ class Packing:
     def _add(self, number: int, file: File, offset: int, start: int, stop: int) -> None:
         if stop == start:
             return
-        self._pieces.append(Piece(number, file.input.name, file.sha256, offset, start, stop))
+        self._pieces.append(Piece(number, file.input.name, file.sha256, file.commit_no, offset, start, stop))
         self._filled = stop
 
     def _full(self) -> Iterator[Packed]:
@@ -137,7 +137,9 @@ def judged(tables: Iterator[pa.Table], number: int, file: File, offset: int = 0)
         )
         begins = table.column("byte_offset")[0].as_py()
         block = of_table(table, keys)
-        yield Packed([block], 0, [Piece(number, file.input.name, file.sha256, offset + begins)])
+        yield Packed(
+            [block], 0, [Piece(number, file.input.name, file.sha256, file.commit_no, offset + begins)]
+        )
 
 
 @dataclass

@@ -166,14 +166,18 @@ class Log:
         """Spellings that may be one person and are not tied in [actors], with the lines that would tie them."""
         return self.sql(identity.LOOK_ALIKES)
 
-    def rejects(self) -> Rows:
-        """The lines that did not load, with the reason; a file that was passed over whole has no line."""
+    def rejects(self, *, resolved: bool = False) -> Rows:
+        """The lines that did not load, with the reason; with `resolved` also those that a later load has repaired.
+
+        A file that was passed over whole has no line."""
         return self.sql(
-            """SELECT file, line, byte_offset, reason, message, text, file_sha256 FROM rejects
-            UNION ALL SELECT f.file, NULL, NULL, 'file_skipped', f.skipped, NULL, f.sha256 FROM files f
-            WHERE f.skipped IS NOT NULL AND NOT EXISTS (
+            """SELECT file, line, byte_offset, reason, message, text, file_sha256, commit_no, resolved_by FROM rejects
+            WHERE $resolved OR resolved_by IS NULL
+            UNION ALL SELECT f.file, NULL, NULL, 'file_skipped', f.skipped, NULL, f.sha256, f.commit_no, NULL
+            FROM files f WHERE f.skipped IS NOT NULL AND NOT EXISTS (
               SELECT 1 FROM files later WHERE later.sha256 = f.sha256 AND later.skipped IS NULL)
-            ORDER BY file, line NULLS FIRST"""
+            ORDER BY file, line NULLS FIRST, commit_no""",
+            {"resolved": resolved},
         )
 
 

@@ -30,11 +30,13 @@ from pipeline.scan import Scanner
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a file in a block: bytes `start` to `stop` of the block's data, which stand at `offset` in the file."""
+    """A part of a file in a block: bytes `start` to `stop` of the block's data, which stand at `offset` in the file.
+    `commit_no` is the load that brought the file."""
 
     file: int
     name: str
     sha256: str
+    commit_no: int
     offset: int
     start: int = 0
     stop: int = 0
@@ -48,7 +50,6 @@ class Job:
     mapping: Mapping | None
     settings: Settings
     pieces: Sequence[Piece]
-    commit_no: int
     lines: Path
     events: Path
 
@@ -205,7 +206,7 @@ class Worker:
             one.piece,
             piece_line,
             piece_offset,
-            one.job.commit_no,
+            [piece.commit_no for piece in one.job.pieces],
         )
         parts.write(one.job.lines, table)
         rows = {one.job.lines.name: table.num_rows}
@@ -260,7 +261,7 @@ class Worker:
         rows = pa.array(one.rows)
         return Records(
             one.uids, one.block.raw.take(rows), content, one.block.records.take(pa.array(place)), line[one.rows],
-            [one.job.pieces[n].sha256 for n in one.piece[one.rows]], one.job.commit_no,
+            [(one.job.pieces[n].commit_no, one.job.pieces[n].sha256) for n in one.piece[one.rows]],
         )  # fmt: skip
 
     def _places(self, one: _Open) -> tuple[np.ndarray, np.ndarray]:

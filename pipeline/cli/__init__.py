@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from pipeline.cli import detectors, events, export, findings, lines, machine, nightly, sources, sql, store
+from pipeline.cli import (
+    again,
+    detectors,
+    events,
+    export,
+    findings,
+    lines,
+    machine,
+    nightly,
+    sources,
+    sql,
+    store,
+)
 from pipeline.cli.group import Root
 
 EPILOG = """\b
@@ -35,6 +47,8 @@ for command in (
     findings.findings,
     lines.rejects,
     lines.ledger,
+    again.remap,
+    again.forget,
     sources.sources,
     detectors.detectors,
     store.verify,

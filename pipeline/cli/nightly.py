@@ -217,16 +217,16 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
 def _loaded(facts: Mapping[str, Any]) -> list[str]:
     again = facts.get("already_loaded", 0)
     known = f", {again} of them loaded before" if again else ""
-    lines = [f"{count(facts['files'], 'file')}{known}: {_fates(facts['lines'])}"]
+    lines = [f"{count(facts['files'], 'file')}{known}: {fates(facts['lines'])}"]
     width = max((len(name) for name in facts["sources"]), default=0)
     if len(facts["sources"]) > 1:
-        lines += [f"  {name:<{width}}  {_fates(fates)}" for name, fates in facts["sources"].items()]
+        lines += [f"  {name:<{width}}  {fates(lines_)}" for name, lines_ in facts["sources"].items()]
     if facts.get("events_from"):
         lines.append(f"events from {facts['events_from']} until {facts['events_until']}")
     return lines
 
 
-def _fates(lines: Mapping[str, int]) -> str:
+def fates(lines: Mapping[str, int]) -> str:
     return (
         f"{count(lines['read'], 'line')} = {count(lines['events'], 'event')} + "
         f"{count(lines['duplicates'], 'duplicate')} + {count(lines['rejects'], 'reject')} + {lines['blank']} blank"
