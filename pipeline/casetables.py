@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline import catalog, config, declared, places, views
+from pipeline import activity, catalog, config, declared, places, views
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError
 
@@ -41,6 +41,8 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     settings = config.from_dict(case.get("config", {}))
     catalog.people(connection, settings)
     catalog.slots(connection, settings)
+    for name, sql in activity.DERIVED.items():
+        connection.execute(f"CREATE VIEW {name} AS {sql}")
     declared.tables(connection, settings)
     _rejects(connection, case)
 

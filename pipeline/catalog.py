@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import calendar, declared, findings, ids, memory, views
+from pipeline import activity, calendar, declared, findings, ids, memory, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -98,6 +98,8 @@ def connect_to(
     connection.execute("SET TimeZone = 'UTC'")
     for name, sql in {**_stored(chain), **views.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    for name, sql in activity.DERIVED.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
 
@@ -125,6 +127,8 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         _settings(connection, config)
         people(connection, config)
         slots(connection, config)
+        for name, sql in activity.DERIVED.items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
         declared.tables(connection, config)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
@@ -247,11 +251,11 @@ def slots(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
         spans = [(spans[0][0], spans[-1][1])]
     made = pa.concat_tables(calendar.calendar(config, first, last) for first, last in spans)
     connection.register("slots", made)
+    once = "SELECT DISTINCT ON (schedule, slot) * FROM slots ORDER BY schedule, slot"
     connection.execute(
-        "CREATE TABLE calendar AS SELECT DISTINCT ON (schedule, slot) * REPLACE (local_time::TIME AS local_time) "
-        "FROM slots ORDER BY schedule, slot"
-        if len(spans) > 1
-        else "CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time) FROM slots"
+        f"""CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time),
+          bool_or(is_business_hours) OVER (PARTITION BY schedule, local_date) AS is_workday
+        FROM ({once if len(spans) > 1 else "SELECT * FROM slots"}) ORDER BY schedule, slot"""
     )
     connection.unregister("slots")
 
