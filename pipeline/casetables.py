@@ -41,15 +41,10 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     settings = config.from_dict(case.get("config", {}))
     catalog.people(connection, settings)
     catalog.slots(connection, settings)
-<<<<<<< HEAD
-=======
     for name, sql in activity.DERIVED.items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
->>>>>>> main
     declared.tables(connection, settings)
     _rejects(connection, case)
-    for name, sql in activity.DERIVED.items():
-        connection.execute(f"CREATE VIEW {name} AS {sql}")
 
 
 def _rejects(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
