@@ -9,35 +9,27 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import secret
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.secret import Kept
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PREFIX = b"auditbook seal "
 HINT = "`auditbook keys new FILE` makes one; [signing] says where it is."
-_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Signing:
+class Signing(Kept):
     """Where the key is, which public key is trusted, and who is told of new heads: [signing] of the configuration."""
 
-    key: str | None = None
-    key_env: str | None = None
-    key_command: tuple[str, ...] = ()
     public_key: str | None = None
     witness: tuple[str, ...] = ()
-
-    @property
-    def wanted(self) -> bool:
-        return bool(self.key or self.key_env or self.key_command)
 
 
 @dataclass(frozen=True)
@@ -57,17 +49,8 @@ class Signer:
 
 def signer(settings: Signing) -> Signer | None:
     """The key that is configured, or None; one that is configured and cannot be had is an error."""
-    if not settings.wanted:
-        return None
-    if settings.key:
-        path = Path(settings.key).expanduser()
-        return _signer(_file(path), f"the key file {path}")
-    if settings.key_env:
-        text = os.environ.get(settings.key_env)
-        if not text:
-            raise UsageError(f"the environment has no {settings.key_env}, which [signing] key_env names.", hint=HINT)
-        return _signer(text.encode(), f"the environment's {settings.key_env}")
-    return _signer(_output(settings.key_command), "what [signing] key_command printed")
+    found = secret.read(settings, "signing", HINT)
+    return None if found is None else _signer(*found)
 
 
 def verifies(public: str, seal: str, signature: str) -> bool:
@@ -86,7 +69,7 @@ def verifies(public: str, seal: str, signature: str) -> bool:
 def public_key(text: str) -> str:
     """A public key as it was typed: 64 hexadecimal digits, or a file with them or with PEM."""
     path = Path(text).expanduser()
-    content = _file(path).decode("utf-8", "replace").strip() if len(text) != 64 or path.is_file() else text
+    content = text if len(text) == 64 else secret.file(path, HINT).decode("utf-8", "replace").strip()
     if "PUBLIC KEY" in content:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -124,23 +107,6 @@ def new(path: Path) -> Signer:
     except OSError as error:
         raise AuditbookError(f"cannot be written: {error.strerror}.", path=path) from error
     return Signer(made)
-
-
-def _file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}.", path=path, hint=HINT) from error
-
-
-def _output(command: Sequence[str]) -> bytes:
-    try:
-        done = subprocess.run(list(command), capture_output=True, check=True, timeout=_PATIENCE)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise AuditbookError(
-            f"[signing] key_command failed ({type(error).__name__}).", hint="Run it by hand to see why."
-        ) from None  # what it printed may be the key
-    return done.stdout
 
 
 def _signer(text: bytes, where: str) -> Signer:
