@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, ids, memory, views
+from pipeline import activity, calendar, declared, findings, geography, ids, memory, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -130,6 +130,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         for name, sql in activity.DERIVED.items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         declared.tables(connection, config)
+        geography.table(connection, config.places)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
         connection.execute("DETACH c")
