@@ -17,7 +17,7 @@ from pipeline.vocabulary import fold_entity, several
 from pipeline.vocabulary import names as known
 
 __all__ = [
-    "FILTERS", "Clause", "Store", "bound", "clock", "conditions", "fold_entity", "known", "moment", "several",
+    "ACTOR", "FILTERS", "Clause", "Store", "bound", "clock", "conditions", "fold_entity", "known", "moment", "several",
     "together",
 ]  # fmt: skip
 
