@@ -83,7 +83,8 @@ def test_hostile_values_are_only_values(log: Log) -> None:
         ({"detail": "PRINTER.O*LINE"}, {"e019", "e020", "e021", "e055"}),
         ({"entity": "PRINTJOBS", "actor_type": "scheduler"}, {"e015", "e016", "e054"}),
         ({"on": "2026-03-03", "action": "create"}, {"e001", "e004"}),
-        ({"since": "1h", "as_of": "2026-03-05T02:19:41.003Z", "actor_type": "system"}, {"e017", "e018", "e019", "e020"}),
+        ({"since": "1h", "as_of": "2026-03-05T02:19:41.003Z", "actor_type": "system"},
+         {"e017", "e018", "e019", "e020"}),
         ({"since": "today", "as_of": "2026-03-05T02:19:41.003Z", "actor_type": "system"},
          {"e017", "e018", "e019", "e020"}),
         ({"since": "2026-03-05", "until": "2026-03-05", "detail": "part.*"}, {"e022", "e023", "e024", "e025"}),
@@ -121,7 +122,7 @@ def test_presets_and_what_is_typed_beside_them(log: Log) -> None:
     log.presets = {"night": {"about": "Deletions.", "action": ["delete"], "source": "printago"}}
     assert log.events(preset="night").count() == log.events(action="delete", source="printago").count() > 0
     with pytest.raises(
-        UsageError, match='"nigth" is no preset. Known are: investigate, new-hire-day, night, triage'
+        UsageError, match=r'"nigth" is no preset\. Known are: investigate, new-hire-day, night, triage'
     ):
         log.events(preset="nigth")
 
@@ -143,9 +144,10 @@ def test_equal_ones_keep_the_order_of_their_files_in_both_directions(log: Log) -
     by_actor = log.events(sort=["actor_email:desc", "time"]).pl().select("actor_email", "occurred_at").rows()
 
     assert up == down[::-1]
-    assert [row for row in by_actor if row[0]] == sorted(
-        (row for row in by_actor if row[0]), key=lambda row: row[1]
-    ) or len({row[0] for row in by_actor if row[0]}) > 1
+    assert [who for who, _ in by_actor if who] == sorted((who for who, _ in by_actor if who), reverse=True)
+    for one in {who for who, _ in by_actor}:
+        times = [at for who, at in by_actor if who == one]
+        assert times == sorted(times)
     assert log.events(sort="detail:desc", limit=1).pl()["action_detail"][0] is not None
 
 
@@ -155,12 +157,12 @@ def test_equal_ones_keep_the_order_of_their_files_in_both_directions(log: Log) -
         ({"ip": "10.0.0.0/99"}, '"10.0.0.0/99" is no address and no network. Write 203.0.113.7, 203.0.113.0/24, '),
         ({"sort": "occured_at"}, '"occured_at" is not a column. Did you mean occurred_at?'),
         ({"sort": "time:down"}, '"down" is no direction to sort in. Write COL, COL:asc or COL:desc.'),
-        ({"outcome": "FRIED"}, '"FRIED" is not a known outcome. Known are: success, warning, failure, pending, unknown'),
+        ({"outcome": "FRIED"}, '"FRIED" is not a known outcome. Known are: success, warning, failure, '),
         ({"category": "printings"}, '"printings" is not a known category. Known are: job, proof, approval, '),
         ({"type": "WEBHOK"}, '"WEBHOK" is no event type of this store. '),
         ({"finding": "zzz"}, '"zzz" is not a finding. `auditbook findings` lists them.'),
         ({"preset": "x" * 1_000_000}, f'"{"x" * 59}…" is no preset. Known are: investigate, '),
-        ({"actor": "x" * 1_000_000}, f'"{"x" * 59}…" is too long to be asked for: 1,000,000 characters. At most 10,000.'),
+        ({"actor": "x" * 1_000_000}, f'"{"x" * 59}…" is too long to be asked for: 1,000,000 characters. '),
         ({"since": "x" * 1_000_000}, f'"{"x" * 59}…" is not a time. '),
         ({"on": "2026-03-03", "since": "2026-03-01"}, "--on is a day of its own; leave --since and --until away."),
         ({"actor_type": "' OR 1=1 --"}, "\"' OR 1=1 --\" is not a known actor_type. Known are: user, "),
