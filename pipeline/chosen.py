@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import UsageError
-from pipeline.filters import FILTERS, fold_entity, known, moment, several
+from pipeline.filters import ACTOR, fold_entity, known, moment, several
 
 if TYPE_CHECKING:
     from pipeline.query import Log
@@ -88,7 +88,7 @@ def person(log: Log, who: str, filters: Mapping[str, object]) -> Chosen:
         "(lower(person), lower(display_name), lower(email), lower(actor_key))", [who]
     ).fetchall()  # fmt: skip
     if not keys:
-        asked = FILTERS["actor"]
+        asked = ACTOR
         keys = log.con.execute(
             f"SELECT DISTINCT actor_key FROM events WHERE {asked}", [who] * asked.count("?")
         ).fetchall()
