@@ -63,7 +63,7 @@ def run(
     recipes = shipped()
     known({name: None}, set(recipes), "recipe")
     one, given = recipes[name], dict(options or {})
-    known(given, {*NARROWING, "as_of", "limit", *one.parameters}, f"option of {name}")
+    known(given, {*NARROWING, "as_of", "limit", *one.parameters}, f"setting of {name}")
     now = clock(log, given.get("as_of"))
     chosen = choose(log, one, target, {key: given.get(key) for key in NARROWING}, now)
     return ask(log, one, chosen, _values(one, given), now, given.get("limit"))
