@@ -21,7 +21,7 @@ class = "Why it is critical."
 who = "Who."
 did = "What."
 what = "To what."
-things = "To how many things."
+things = "To how many things; empty where the log does not list them."
 source_ip = "From which address."
 reason = "The reason given, or what the entry says."
 event = "The entry."
@@ -32,7 +32,7 @@ SELECT * FROM (
       CASE WHEN is_bulk
         AND action IN ('create', 'update', 'delete', 'send', 'import', 'export', 'merge', 'cancel') THEN ['bulk'] ELSE [] END, CASE WHEN action = 'delete' THEN ['deletion'] ELSE [] END))), ', ') AS class, who,
     coalesce(action_detail, action) AS did, coalesce(entity_name, concat_ws(':', entity_type, entity_id)) AS what,
-    greatest(len(entity_ids), CASE WHEN entity_id IS NULL THEN 0 ELSE 1 END) AS things, source_ip,
+    CASE WHEN len(entity_ids) > 0 THEN len(entity_ids) WHEN entity_id IS NOT NULL THEN 1 END AS things, source_ip,
     coalesce(reason, message) AS reason, event_uid AS event
   FROM events WHERE len(classes) > 0 OR is_bulk OR action = 'delete')
 WHERE class <> '' AND ($class = '' OR list_contains(string_split(class, ', '), lower($class)))
