@@ -36,7 +36,7 @@ _LANE = """CASE WHEN len(e.communications) > 0 OR e.category IN ('communication'
 _ABOUT = """CASE WHEN list_contains($chosen_entities, e.parent_entity_type || ':' || e.parent_entity_id)
     THEN e.parent_entity_type || ':' || e.parent_entity_id
   WHEN list_contains($chosen_entities, e.entity_type || ':' || e.entity_id) THEN e.entity_type || ':' || e.entity_id
-  ELSE coalesce(e.entity_type || ':' || e.entity_id, e.parent_entity_type || ':' || e.parent_entity_id, e.entity_type)
+  ELSE coalesce(e.parent_entity_type || ':' || e.parent_entity_id, e.entity_type || ':' || e.entity_id, e.entity_type)
   END"""
 _EVENTS = """events AS (
   SELECT e.*, {who} AS who, {lane} AS lane, {about} AS about
