@@ -23,7 +23,17 @@ from pipeline.detector import Detector, Finding
 from pipeline.errors import AuditbookError
 
 COMPARED = ("key", "subject", "window", "observed", "expected", "events")
-CASE_KEYS = {"name", "use", "parameters", "config", "events", "expect", "becomes_match", "not_evaluable"}
+CASE_KEYS = {
+    "name",
+    "use",
+    "parameters",
+    "config",
+    "events",
+    "expect",
+    "becomes_match",
+    "not_evaluable",
+    "rejects",
+}
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ def _differences(case: Table, found: list[Finding]) -> Iterator[str]:
         yield f"expected {len(case['expect'])} findings, found {keys}"
         return
     labels = casetables.labels(case)
-    plain = ("key", "subject", "observed", "expected", "reason")
+    plain = ("key", "subject", "observed", "expected", "reason", "cleared_by")
     for expected, one in zip(case["expect"], found, strict=True):
         actual: dict[str, Any] = {name: getattr(one, name) for name in plain}
         actual["window"] = [one.window_start, one.window_end]

@@ -14,11 +14,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline import catalog, config, places, views
+from pipeline import activity, catalog, config, declared, places, views
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError
 
 EVENT_KEYS = set(EVENT_COLUMNS) | {"at", "label", "repeat", "every", "ids"}
+REJECT_COLUMNS = {
+    "file": "VARCHAR", "line": "BIGINT", "byte_offset": "BIGINT", "reason": "VARCHAR", "message": "VARCHAR",
+    "text": "VARCHAR", "file_sha256": "VARCHAR",
+}  # fmt: skip
 STEPS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Table = Mapping[str, Any]
 
@@ -26,8 +30,8 @@ Table = Mapping[str, Any]
 def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     """The tables of a store, in memory, from a case's events and configuration."""
     connection.execute("SET TimeZone = 'UTC'")
-    declared = ", ".join(f'"{name}" {kind}' for name, kind in EVENT_COLUMNS.items())
-    connection.execute(f"CREATE TABLE kept ({declared})")
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in EVENT_COLUMNS.items())
+    connection.execute(f"CREATE TABLE kept ({columns})")
     schema = connection.sql("SELECT * FROM kept").to_arrow_table().schema
     connection.register("made", pa.Table.from_pylist(list(_events(case)), schema=schema))
     connection.execute("INSERT INTO kept SELECT * FROM made")
@@ -37,6 +41,21 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     settings = config.from_dict(case.get("config", {}))
     catalog.people(connection, settings)
     catalog.slots(connection, settings)
+    for name, sql in activity.DERIVED.items():
+        connection.execute(f"CREATE VIEW {name} AS {sql}")
+    declared.tables(connection, settings)
+    _rejects(connection, case)
+
+
+def _rejects(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
+    """The lines of a case that did not become events, as the view of a store has them."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in REJECT_COLUMNS.items())
+    connection.execute(f"CREATE TABLE rejects ({columns})")
+    for told in case.get("rejects", []):
+        row = {"file": "case", **told}
+        connection.execute(
+            f"INSERT INTO rejects ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+        )
 
 
 def _written(case: Table) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +18,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import calendar, findings, ids, views
+from pipeline import activity, calendar, declared, findings, ids, memory, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
+from pipeline.ledger import in_force
 from pipeline.lock import locked
 from pipeline.store import Commit
 
@@ -96,6 +98,8 @@ def connect_to(
     connection.execute("SET TimeZone = 'UTC'")
     for name, sql in {**_stored(chain), **views.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    for name, sql in activity.DERIVED.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
 
@@ -104,6 +108,7 @@ def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
     base = store.resolve() if os.access(store, os.W_OK) else Path(tempfile.gettempdir())
     place = base / f".spill-{os.getpid()}"
     connection.execute(f"SET temp_directory = '{str(place).replace(chr(39), chr(39) * 2)}'")
+    memory.hold(connection)
 
 
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
@@ -114,6 +119,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS c (STORAGE_VERSION '{STORAGE_VERSION}')"
         )
         connection.execute("USE c")
+        connection.execute(views.RESOLVED_LINES)
         for name, sql in {**_stored(chain), **views.DERIVED}.items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         _commits(connection, chain)
@@ -121,6 +127,9 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         _settings(connection, config)
         people(connection, config)
         slots(connection, config)
+        for name, sql in activity.DERIVED.items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
+        declared.tables(connection, config)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
         connection.execute("DETACH c")
@@ -133,16 +142,17 @@ def _stored(chain: Sequence[Commit]) -> dict[str, str]:
 
 
 def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
-    """Copy the published database; False when there is none, or it is of other commits or another configuration."""
+    """Copy the published database; False when there is none, or it is of other commits, of another configuration or of
+    another version."""
     try:
         shutil.copyfile(store / DATABASE, copy)
         with duckdb.connect(str(copy), read_only=True) as connection:
             row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
-            made_with = connection.execute("SELECT sha256 FROM settings").fetchall()
+            made_with = connection.execute("SELECT sha256, shape FROM settings").fetchall()
     except (FileNotFoundError, duckdb.Error):
         copy.unlink(missing_ok=True)
         return False
-    wanted = [(_config_text(recorded_config(chain))[1],)]
+    wanted = [(_config_text(recorded_config(chain))[1], _shape())]
     if row == ([(chain[-1].head,)] if chain else []) and made_with == wanted:
         return True
     copy.unlink()
@@ -168,27 +178,42 @@ def _config_text(config: Config) -> tuple[str, str]:
     return text, stores.sha256_text(text)
 
 
+def _shape() -> str:
+    """What this version's tables and views are made of: a database of another one is made anew."""
+    return stores.sha256_text(stores.canonical([stores.versions(), views.DERIVED, views.RESOLVED_LINES]))
+
+
 def _settings(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
     """The configuration that the calendar, the people and the suppressions of this database were made with."""
-    connection.execute("CREATE TABLE settings (config JSON, sha256 VARCHAR)")
-    connection.execute("INSERT INTO settings VALUES (?, ?)", [*_config_text(config)])
+    connection.execute("CREATE TABLE settings (config JSON, sha256 VARCHAR, shape VARCHAR)")
+    connection.execute("INSERT INTO settings VALUES (?, ?, ?)", [*_config_text(config), _shape()])
 
 
 def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:
     connection.execute(
         """CREATE TABLE files (file VARCHAR, sha256 VARCHAR, source VARCHAR, instance VARCHAR, bytes BIGINT,
-        "read" BIGINT, events BIGINT, duplicates BIGINT, rejects BIGINT, blank BIGINT,
+        "read" BIGINT, events BIGINT, duplicates BIGINT, rejects BIGINT, blank BIGINT, resolved BIGINT,
         first_event TIMESTAMPTZ, last_event TIMESTAMPTZ, mapping_version VARCHAR, skipped VARCHAR, commit_no BIGINT)"""
     )
     keys = (
-        "file sha256 source instance bytes read events duplicates rejects blank first_event last_event mapping skipped"
+        "file sha256 source instance bytes read events duplicates rejects blank resolved first_event last_event "
+        "mapping skipped"
     ).split()
-    for link in chain:
-        for one in link.content.get("inputs", []):
-            connection.execute(
-                f"INSERT INTO files VALUES ({', '.join('?' * 15)})",
-                [*(one[key] for key in keys), link.number],
-            )
+    found = in_force(chain)
+    resolved = {
+        (commit_no, one.entry["file"], digest, line): one.commit_no
+        for one in reversed(found)
+        for commit_no, digest, line in one.entry.get("resolves", [])
+    }
+    for where, by_commit in resolved.items():
+        connection.execute("INSERT INTO resolved_lines VALUES (?, ?, ?, ?, ?)", [*where, by_commit])
+    lines_of = Counter(where[:3] for where in resolved)
+    for one in found:
+        known = {**one.entry, "resolved": lines_of[one.key]}
+        connection.execute(
+            f"INSERT INTO files VALUES ({', '.join('?' * 16)})",
+            [*(known[key] for key in keys), one.commit_no],
+        )
 
 
 def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
@@ -226,11 +251,11 @@ def slots(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
         spans = [(spans[0][0], spans[-1][1])]
     made = pa.concat_tables(calendar.calendar(config, first, last) for first, last in spans)
     connection.register("slots", made)
+    once = "SELECT DISTINCT ON (schedule, slot) * FROM slots ORDER BY schedule, slot"
     connection.execute(
-        "CREATE TABLE calendar AS SELECT DISTINCT ON (schedule, slot) * REPLACE (local_time::TIME AS local_time) "
-        "FROM slots ORDER BY schedule, slot"
-        if len(spans) > 1
-        else "CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time) FROM slots"
+        f"""CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time),
+          bool_or(is_business_hours) OVER (PARTITION BY schedule, local_date) AS is_workday
+        FROM ({once if len(spans) > 1 else "SELECT * FROM slots"}) ORDER BY schedule, slot"""
     )
     connection.unregister("slots")
 

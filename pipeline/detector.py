@@ -22,7 +22,18 @@ __all__ = [
     "COLUMNS", "Coverage", "Detector", "Finding", "Parameter", "Value",
     "coverage", "evaluate", "failed", "parse", "read", "shipped", "values",
 ]  # fmt: skip
-COLUMNS = ("key", "subject", "window_start", "window_end", "observed", "expected", "reason", "events")
+COLUMNS = (
+    "key",
+    "subject",
+    "window_start",
+    "window_end",
+    "observed",
+    "expected",
+    "reason",
+    "cleared_by",
+    "events",
+)
+WITHOUT_CLEARED_BY = tuple(name for name in COLUMNS if name != "cleared_by")
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class Finding:
     observed: str
     expected: str
     reason: str
+    cleared_by: str | None
     events: tuple[str, ...]
 
 
@@ -55,7 +67,7 @@ def evaluate(
         table = connection.sql(detector.sql, params=parameters).to_arrow_table()
     except duckdb.Error as error:
         raise AuditbookError(f"{dialect.first_line(error)}.", path=detector.path) from error
-    if tuple(table.column_names) != COLUMNS:
+    if tuple(table.column_names) not in (COLUMNS, WITHOUT_CLEARED_BY):
         message = f"returns the columns {', '.join(table.column_names)}."
         raise AuditbookError(message, path=detector.path, hint=f"Expected {', '.join(COLUMNS)}.")
     found = [_finding(detector, severity or detector.severity, row) for row in table.to_pylist()]
@@ -66,7 +78,7 @@ def evaluate(
 
 
 def _finding(detector: Detector, severity: str, row: Mapping[str, Any]) -> Finding:
-    for column in COLUMNS:
+    for column in row:
         if row[column] is None or row[column] in ("", []):
             identity = f'the finding with the key "{row["key"]}"' if row["key"] else "a finding"
             raise AuditbookError(f"returns {identity} without {column}.", path=detector.path)
@@ -81,5 +93,5 @@ def _finding(detector: Detector, severity: str, row: Mapping[str, Any]) -> Findi
         finding_id=digest[:16], detector=detector.id, severity=severity, title=detector.title, key=row["key"],
         subject=row["subject"], window_start=row["window_start"].astimezone(UTC),
         window_end=row["window_end"].astimezone(UTC), observed=row["observed"], expected=row["expected"],
-        reason=row["reason"], events=tuple(sorted(row["events"])),
+        reason=row["reason"], cleared_by=row.get("cleared_by"), events=tuple(sorted(row["events"])),
     )  # fmt: skip

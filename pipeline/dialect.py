@@ -14,15 +14,22 @@ from typing import Any
 import duckdb
 
 TABLES = frozenset(
-    "events actors calendar event_changes event_entities event_messages correlation_groups job_runs files".split()
+    """
+    activity habits places spans events actors calendar
+    event_changes event_entities event_messages correlation_groups job_runs files rejects
+    status_graph retention_policy
+    """.split()
 )
 FUNCTIONS = frozenset(
     """
-    + - * / % || ->> ~~ !~~ cast trunc to_minutes to_hours to_days list_value
-    abs arg_max arg_min bool_and bool_or count count_star date_diff dense_rank first_value greatest hex
-    isfinite lag last_value lead least left len length list list_contains list_distinct list_sort list_slice lower max
-    median min nullif rank regexp_matches regexp_replace replace round row row_number string_agg strftime strpos
-    sum time_bucket timezone trim unnest upper
+    + - * / % || ->> ~~ !~~
+    abs any_value arg_max arg_min array_extract avg bool_and bool_or cast ceil contains count count_if count_star
+    date_diff date_part date_trunc dense_rank ends_with epoch first_value flatten floor format greatest hex isfinite
+    isodow lag last_value lead least left len length list list_contains list_distinct list_extract list_has_any
+    list_position list_slice list_sort list_value ln lower mad max median min mode nullif quantile_cont
+    quantile_disc rank regexp_extract regexp_matches regexp_replace replace right round row row_number sha256
+    split_part sqrt starts_with stddev_pop strftime string_agg strlen strpos struct_extract substring sum
+    time_bucket timezone to_days to_hours to_minutes to_seconds trim trunc unnest upper
     """.split()
 )
 NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"})

@@ -59,8 +59,7 @@ class Records:
     content: Mapping[int, str]
     record: pa.Array
     line: np.ndarray
-    file_sha256: Sequence[str]
-    commit_no: int
+    load: Sequence[tuple[int, str]]
 
 
 @dataclass
@@ -126,7 +125,7 @@ def _suspects(uids: Sequence[str], firsts: Mapping[int, _First]) -> list[int]:
 
 
 def _own(records: Records, row: int, raw: str | None) -> _First:
-    where = (records.commit_no, records.file_sha256[row], int(records.line[row]))
+    where = (*records.load[row], int(records.line[row]))
     return _First(raw, _content(records, row), where)
 
 

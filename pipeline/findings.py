@@ -25,6 +25,7 @@ FINDING_ROWS: dict[str, str] = {
     "observed": "VARCHAR",
     "expected": "VARCHAR",
     "reason": "VARCHAR",
+    "cleared_by": "VARCHAR",
     "events": "VARCHAR[]",
     "change": "VARCHAR",
 }
@@ -55,15 +56,13 @@ COVERAGE_ROWS: dict[str, str] = {
 
 def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
     """One kind of small file over all commits, with the number of the commit each row came by."""
+    nothing = f"SELECT *, 0::BIGINT AS commit_no FROM {views.parquet([], columns)}"
     parts = [
         f"SELECT *, {link.number} AS commit_no FROM {views.parquet([str(path.resolve())], columns)}"
         for link in chain
         if (path := link.file(name))
     ]
-    return (
-        " UNION ALL BY NAME ".join(parts)
-        or f"SELECT *, 0::BIGINT AS commit_no FROM {views.parquet([], columns)}"
-    )
+    return " UNION ALL BY NAME ".join([nothing, *parts])
 
 
 def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config) -> None:
@@ -119,7 +118,7 @@ _SUPPRESSED = """CREATE TABLE suppressed_findings AS
 # What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
 # decision is about the finding as it was then: one that changed since needs another.
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
-    f.observed, f.expected, f.reason, f.events,
+    f.observed, f.expected, f.reason, f.cleared_by, f.events,
     CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.commit_no > f.last_commit THEN 'reviewed'
          WHEN s.finding_id IS NOT NULL THEN 'suppressed' WHEN d.status IS NOT NULL THEN 'changed'
          ELSE f.base_state END AS state,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,51 @@ class LoadedFile:
 
 
 @dataclass(frozen=True)
+class InForce:
+    """A file that the store has: the load that brought it, its line of the ledger, and the commit that it is as of."""
+
+    commit_no: int
+    entry: dict[str, Any]
+    link: Commit
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """What its lines are known by: load, name and hash."""
+        return self.commit_no, self.entry["file"], self.entry["sha256"]
+
+    def known(self) -> dict[str, Any]:
+        """Its line of the ledger, with the load that brought it."""
+        return {**self.entry, "commit_no": self.commit_no}
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(*(self.entry[name] for name in Counts().as_json()))
+
+
+def in_force(chain: Sequence[Commit]) -> list[InForce]:
+    """The files that the store has; what a later commit withdrew, or read again, is not in force as it was."""
+    found: list[InForce] = []
+    for link in chain:
+        gone = {(one["commit_no"], one["file"], one["sha256"]) for one in link.content.get("withdraws", [])}
+        found = [one for one in found if one.key not in gone]
+        found += [
+            InForce(one.get("commit_no", link.number), one, link) for one in link.content.get("inputs", [])
+        ]
+    return found
+
+
+def _unknown(loaded: Sequence[LoadedFile]) -> dict[str, dict[str, dict[str, int]]]:
+    """Source -> column -> text that no map has a word for -> lines."""
+    told: dict[str, dict[str, dict[str, int]]] = {}
+    for one in loaded:
+        for column, texts in one.unknown_values.items():
+            known = told.setdefault(str(one.source), {}).setdefault(column, {})
+            for text, lines in texts.items():
+                known[text] = known.get(text, 0) + lines
+    return told
+
+
+@dataclass(frozen=True)
 class LoadResult:
     """What a load did. `commit` is None when nothing was new."""
 
@@ -66,6 +111,9 @@ class LoadResult:
     messages: tuple[str, ...]
     commit: Commit | None
     head: str
+    drift: Mapping[str, Mapping[str, Sequence[str]]] = field(
+        default_factory=dict
+    )  # source -> new, vanished -> fields
     seconds: Mapping[str, float] = field(default_factory=dict)  # by what was done, added up over processes
 
     @property
@@ -85,6 +133,8 @@ class LoadResult:
             "stopped": [f"{one.file}: {one.stopped}" for one in self.loaded if one.stopped],
             "lines": self.counts.as_json(),
             "sources": {source: counts.as_json() for source, counts in sorted(by_source.items())},
+            "drift": self.drift,
+            "unknown_values": _unknown(self.loaded),
             "events_from": min(times, default=None),
             "events_until": max(times, default=None),
             "head": self.head,

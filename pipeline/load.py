@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, ids, inputs, mapping
+from pipeline import catalog, conduct, drift, ids, inputs, mapping, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
 from pipeline.inputs import Input, UnreadableError
-from pipeline.ledger import LoadedFile, LoadResult
+from pipeline.ledger import LoadedFile, LoadResult, in_force
 from pipeline.lines import Stopped
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
+from pipeline.progress import Progress, silent
 from pipeline.recognise import source_of
 
-Progress = Callable[[str], None]
+FIELDS_TOLD = 8
 _Identity = tuple[str, str, str | None, str | None, str | None]
 
 
@@ -48,7 +50,7 @@ def load(
     config: Config,
     source: str | None = None,
     instance: str | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> LoadResult:
     """Load exports into the store as one commit, and bring the catalog up to date."""
     found = check(exports, source, config)
@@ -94,32 +96,60 @@ def load_found(
 
     def write(folder: Path) -> dict[str, int]:
         number = chain[-1].number + 1 if chain else 1
-        files = [_file(item, config) for item in fresh]
-        made = conduct.conduct(files, ids.known(store, chain), folder, number, progress)
+        files = [_file(item, config, number) for item in fresh]
+        made = conduct.conduct(files, ids.known(store, chain), folder, progress)
         loaded.extend(made.loaded)
         seconds.update(made.seconds)
-        content["inputs"] = [one.as_json() for one in loaded]
+        rows = [one.as_json() for one in loaded]
+        earlier = repaired.may_be_repaired(rows, chain)
+        written = [folder / name for name in made.rows if name.startswith("lines")]
+        lines = [*repaired.lines_of(earlier), *written]
+        content["fields"] = made.fields
+        content["drift"] = drift.drifted(chain, made.fields, _events_by_source(loaded))
+        content["inputs"] = repaired.with_resolved(rows, [one.known() for one in earlier], lines, number)
         return made.rows
 
     run = {"interrupted": interrupted} if interrupted else {}
     done = stores.commit(store, "load", content, write, run)
-    messages = tuple(_messages(loaded))
+    messages = (*_messages(loaded), *_drift_told(content["drift"]))
     return replace(
-        told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds
-    )
+        told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds,
+        drift=content["drift"],
+    )  # fmt: skip
 
 
-def _file(item: Judged, config: Config) -> conduct.File:
+def _events_by_source(loaded: Sequence[LoadedFile]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for one in loaded:
+        found[one.source or ""] += one.counts.events + one.counts.duplicates
+    return found
+
+
+def _drift_told(drift_of: dict[str, dict[str, list[str]]]) -> Iterator[str]:
+    for source, found in drift_of.items():
+        if new := found.get("new"):
+            yield f"{source}: {_listed(new)} never seen before; what no mapping reads is kept in `unmapped`."
+        if gone := found.get("vanished"):
+            yield f"{source}: {_listed(gone)} in every load until now and in none of these lines."
+
+
+def _listed(fields: Sequence[str]) -> str:
+    more = f" and {len(fields) - FIELDS_TOLD} more" if len(fields) > FIELDS_TOLD else ""
+    return f"{'field' if len(fields) == 1 else 'fields'} {', '.join(fields[:FIELDS_TOLD])}{more}"
+
+
+def _file(item: Judged, config: Config, commit_no: int) -> conduct.File:
     settings = settings_of(config, item.chosen, item.tenant) if item.chosen else Settings()
-    return conduct.File(item.file, item.digest, item.chosen, settings, item.tenant, item.why, item.stopped)
+    return conduct.File(
+        item.file, item.digest, item.chosen, settings, item.tenant, item.why, commit_no, item.stopped
+    )
 
 
 def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tuple[list[Judged], list[str]]:
     """What is new, and the names of what was loaded before, in an earlier run or a moment ago."""
     known: set[_Identity] = {
         (one["file"], one["sha256"], one["source"], one["instance"], one.get("stopped"))
-        for link in chain
-        for one in link.content.get("inputs", [])
+        for one in (file.entry for file in in_force(chain))
     }
     fresh, already = [], []
     for item in judged:

@@ -44,6 +44,7 @@ def check(rules: Dictionary[str, Any], where: str) -> None:
         _check_node(node, rules["columns"], where)
     _check_patterns(rules, where)
     _check_schema(rules, where)
+    _check_graphs(rules, where)
     referred(rules, where)
 
 
@@ -140,6 +141,20 @@ def _constants(expression: Any) -> list[str]:
     return found + [constant for inner in nested for constant in _constants(inner)]
 
 
+def _check_graphs(rules: Dictionary[str, Any], where: str) -> None:
+    """A status that a step leads to is one of the graph's own, so that a slip of the pen declares nothing."""
+    for number, graph in enumerate(rules.get("transitions", []), start=1):
+        for old, following in graph["steps"].items():
+            for new in sorted(set(following) - set(graph["steps"])):
+                near = get_close_matches(new, graph["steps"], 1)
+                last = f"Add {json.dumps(new)} = [] for one that nothing follows."
+                raise AuditbookError(
+                    f'[[transitions]] {number} steps.{old}: "{new}" is not a status of the graph.',
+                    path=where,
+                    hint=f'Did you mean "{near[0]}"?' if near else last,
+                )
+
+
 def _check_patterns(rules: Dictionary[str, Any], where: str) -> None:
     patterns = [
         node[key] for node in nodes(rules) for key in ("match", "matches") if isinstance(node.get(key), str)
@@ -188,7 +203,7 @@ def _place(path: Any) -> str:
         return "the file"
     if len(keys) == 1:
         return keys[0]
-    if keys[0] in ("changes", "related", "messages"):
+    if keys[0] in ("changes", "related", "messages", "transitions"):
         return " ".join([f"[[{keys[0]}]]", keys[1], *([".".join(keys[2:])] if keys[2:] else [])])
     return f"[{keys[0]}] {'.'.join(keys[1:])}"
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.block import BLANK, Block
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.fates import Fates
+from pipeline.store import Part, part_names
 
 FATES = ["event", "reject", "blank", "duplicate"]
 DUPLICATE = 3
@@ -66,9 +67,10 @@ def codes(block: Block, fates: Fates, rows: np.ndarray) -> np.ndarray:
 
 def lines(
     block: Block, made: np.ndarray, rows: np.ndarray, fates: Fates, uids: pa.Array, files: Sequence[tuple[str, str]],
-    piece: np.ndarray, line: np.ndarray, offset: np.ndarray, commit_no: int,
+    piece: np.ndarray, line: np.ndarray, offset: np.ndarray, commits: Sequence[int],
 ) -> pa.Table:  # fmt: skip
-    """The rows of `lines`: `files` are name and hash of each piece, `uids` the identities of the records at `rows`."""
+    """The rows of `lines`: `files` are name and hash of each piece, `uids` the identities of the records at `rows`,
+    `commits` the load that brought each piece."""
     dropped = np.zeros(block.lines, bool)
     dropped[rows[fates.dropped]] = True
     raw = pa.compute.if_else(pa.array(dropped), None, block.raw) if dropped.any() else block.raw
@@ -95,12 +97,26 @@ def lines(
             "newline": pa.array(block.newline),
             "record_sha256": content,
             "event_uid": _at(uids, rows, event, block.lines),
-            "commit_no": _constant(commit_no, block.lines),
+            "commit_no": pa.array(np.array(commits, np.int64)[piece]),
             "same_commit": _placed(block.lines, {row: first[0] for row, first in firsts.items()}, pa.int64()),
             "same_file_sha256": _placed(block.lines, {row: first[1] for row, first in firsts.items()}),
             "same_line": _placed(block.lines, {row: first[2] for row, first in firsts.items()}, pa.int64()),
         }
     )
+
+
+def rewrite(part: Part, lines: pa.Table, folder: Path, number: int) -> dict[str, int]:
+    """A part with some of its lines only, and the events among them; no file for none. Returns rows by file."""
+    names = part_names(number)
+    made = {names[0]: lines}
+    if part.events is not None:
+        table = pq.ParquetFile(part.events).read()
+        left = lines.column("event_uid").combine_chunks()
+        made[names[1]] = table.filter(pa.compute.is_in(table.column("event_uid"), value_set=left))
+    made = {name: table for name, table in made.items() if table.num_rows}
+    for name, table in made.items():
+        write(folder / name, table)
+    return {name: table.num_rows for name, table in made.items()}
 
 
 def events(table: pa.Table, extra: dict[str, pa.Array]) -> pa.Table:
@@ -144,7 +160,3 @@ def coded(numbers: pa.Array, texts: Sequence[str]) -> pa.Array:
     """A column of few texts, by the number of each."""
     values = pa.array(texts, pa.string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(values.indices.take(numbers), values.dictionary)
-
-
-def _constant(value: int, length: int) -> pa.Array:
-    return pa.array(np.full(length, value, np.int64))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
+    from pipeline.history import History
+    from pipeline.recipe import Answer
     from pipeline.rulefile import Value
     from pipeline.trial import Trial
     from reports.notebook import Plot
@@ -152,6 +154,29 @@ class Log:
 
         return trial.evaluate(self, detector, parameters)
 
+    def history(
+        self, entity: str, *, at: object = None, sort: str = "oldest", lane: object = None, source: object = None,
+        instance: object = None, since: object = None, until: object = None, as_of: object = None,
+        limit: int | None = None,
+    ) -> History:  # fmt: skip
+        """One thing's life, `TYPE:ID`, with what it is linked to; nothing after `at`; `sort` is oldest or newest."""
+        from pipeline import history
+
+        narrowed = {"source": source, "instance": instance, "since": since, "until": until, "as_of": as_of}
+        return history.of(self, entity, {"at": at, "sort": sort, "lane": lane, "limit": limit, **narrowed})
+
+    def recipe(self, name: str, target: str | None = None, **options: object) -> Answer:
+        """One of the investigations of `auditbook recipe`; options are its parameters, source, since, until, as_of."""
+        from pipeline import recipe
+
+        return recipe.run(self, name, target, options)
+
+    def recipes(self) -> Rows:
+        """What `recipe` can answer."""
+        from pipeline import recipefile
+
+        return self.sql(recipefile.LIST, [recipefile.listed()])
+
     def ledger(self) -> Rows:
         """One row for each file that was loaded: what became of its lines."""
         return self.sql(
@@ -166,14 +191,18 @@ class Log:
         """Spellings that may be one person and are not tied in [actors], with the lines that would tie them."""
         return self.sql(identity.LOOK_ALIKES)
 
-    def rejects(self) -> Rows:
-        """The lines that did not load, with the reason; a file that was passed over whole has no line."""
+    def rejects(self, *, resolved: bool = False) -> Rows:
+        """The lines that did not load, with the reason; with `resolved` also those that a later load has repaired.
+
+        A file that was passed over whole has no line."""
         return self.sql(
-            """SELECT file, line, byte_offset, reason, message, text, file_sha256 FROM rejects
-            UNION ALL SELECT f.file, NULL, NULL, 'file_skipped', f.skipped, NULL, f.sha256 FROM files f
-            WHERE f.skipped IS NOT NULL AND NOT EXISTS (
+            """SELECT file, line, byte_offset, reason, message, text, file_sha256, commit_no, resolved_by FROM rejects
+            WHERE $resolved OR resolved_by IS NULL
+            UNION ALL SELECT f.file, NULL, NULL, 'file_skipped', f.skipped, NULL, f.sha256, f.commit_no, NULL
+            FROM files f WHERE f.skipped IS NOT NULL AND NOT EXISTS (
               SELECT 1 FROM files later WHERE later.sha256 = f.sha256 AND later.skipped IS NULL)
-            ORDER BY file, line NULLS FIRST"""
+            ORDER BY file, line NULLS FIRST, commit_no""",
+            {"resolved": resolved},
         )
 
 

@@ -13,17 +13,19 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from pipeline import dialect
+from pipeline import dialect, reach
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError, UsageError
 
 Value = int | float | str | bool
+REACHES = ("lookback", "lookahead", "habits")
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,22 @@ class Detector:
     scope: str
     needs: tuple[str, ...]
     classes: tuple[str, ...]
+    attack: tuple[str, ...]
     baseline_days: int
     baseline_parameter: str | None
     parameters: Mapping[str, Parameter]
     sql: str
     sha256: str
     path: str
+    lookback: str = reach.ALL
+    lookahead: str = "0 days"
+    habits: str = "0 days"
+    reads: str = "true"
+
+    def span(self, name: str, chosen: Mapping[str, Value]) -> timedelta | None:
+        """How far it looks back, ahead or into habits with these parameters; None is all there is."""
+        units = {key: parameter.unit for key, parameter in self.parameters.items()}
+        return reach.span(getattr(self, name), units, chosen)
 
 
 def read(path: Path) -> Detector:
@@ -88,9 +100,10 @@ def parse(text: str, *, name: str, path: str) -> Detector:
     header = _header(text, path)
     for problem in dialect.problems(text)[:1]:
         raise AuditbookError(problem.message, path=path, line=problem.line, hint=problem.hint)
-    for problem in dialect.problems(f"SELECT count(*) FROM events WHERE ({header['scope']})")[:1]:
-        line = _line_of(text, ["scope"])
-        raise AuditbookError(f"scope: {problem.message}", path=path, line=line, hint=problem.hint)
+    for key in ("scope", "reads"):
+        for problem in dialect.problems(f"SELECT count(*) FROM events WHERE ({header.get(key, 'true')})")[:1]:
+            line = _line_of(text, [key])
+            raise AuditbookError(f"{key}: {problem.message}", path=path, line=line, hint=problem.hint)
     _check_names(text, header, path)
     baseline = header.get("baseline_days", 0)
     parameters = {key: Parameter(**value) for key, value in header.get("parameters", {}).items()}
@@ -103,8 +116,10 @@ def parse(text: str, *, name: str, path: str) -> Detector:
         id=name, severity=header["severity"], version=header["version"],
         controls={key: tuple(values) for key, values in header["controls"].items()},
         needs=tuple(header["needs"]), classes=tuple(header.get("classes", [])),
+        attack=tuple(header.get("attack", [])),
         baseline_days=int(parameters[named].default) if named else baseline, baseline_parameter=named,
         parameters=parameters, sql=text, sha256=hashlib.sha256(text.encode()).hexdigest(), path=path, **texts,
+        **{key: " ".join(header[key].split()) for key in (*REACHES, "reads") if key in header},
     )  # fmt: skip
 
 
@@ -160,6 +175,10 @@ def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
     ):
         line = _line_of(text, ["baseline_days"])
         raise AuditbookError(f'baseline_days: "{baseline}" is not a parameter in days.', path=path, line=line)
+    units = {key: str(value["unit"]) for key, value in header.get("parameters", {}).items()}
+    for key in REACHES:
+        if told := reach.problem(header.get(key, reach.ALL), units):
+            raise AuditbookError(f"{key}: {told}.", path=path, line=_line_of(text, [key]))
     for column in (column for need in header["needs"] for column in alternatives(need)):
         if column not in EVENT_COLUMNS:
             line = _line_of(text, ["needs"])

@@ -66,10 +66,13 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
     }
 
 
+RESOLVED_LINES = """CREATE TABLE resolved_lines (
+  commit_no BIGINT, file VARCHAR, file_sha256 VARCHAR, line BIGINT, by_commit BIGINT)"""
 DERIVED: dict[str, str] = {
-    "rejects": """SELECT file, line, byte_offset, reason, message,
-          coalesce(raw, raw_bytes::VARCHAR) AS text, file_sha256
-        FROM stored_lines WHERE fate = 'reject'""",
+    "rejects": """SELECT l.file, l.line, l.byte_offset, l.reason, l.message,
+          coalesce(l.raw, l.raw_bytes::VARCHAR) AS text, l.file_sha256, l.commit_no, r.by_commit AS resolved_by
+        FROM (SELECT * FROM stored_lines WHERE fate = 'reject') AS l
+        LEFT JOIN resolved_lines r USING (commit_no, file, file_sha256, line)""",
     "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
           sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
         FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",

@@ -42,6 +42,7 @@ class FileRow:
     last: Instant | None
     mapping_version: str
     commit_no: int
+    open_rejects: int  # those that no later load has repaired
     not_loaded: str
     late: bool
 
@@ -85,7 +86,9 @@ def completeness(reader: Reader, unseen: Unseen, late: Late | None) -> Completen
         "FROM events WHERE occurred_at >= $since AND occurred_at < $until"
     )
     failures = ([unseen.reason] if unseen.short else []) + _failures(files, ledger)
-    exceptions = _not_loaded(reader, files) + _exceptions(ledger, silence, counts["conflicts"])
+    exceptions = _not_loaded(reader, files) + _exceptions(
+        sum(file.open_rejects for file in files), silence, counts["conflicts"]
+    )
     if late and late.events:
         exceptions.insert(0, late.reason)
     verdict: Verdict = "FAIL" if failures else "PASS WITH EXCEPTIONS" if exceptions else "PASS"
@@ -126,6 +129,7 @@ def _file(reader: Reader, row: Row) -> FileRow:
         last=last,
         mapping_version=row["mapping_version"] or "–",
         commit_no=row["commit_no"],
+        open_rejects=row["rejects"] - row["resolved"],
         not_loaded=row["skipped"] or "",
         late=last is not None and last.at < reader.period.since.at,
     )
@@ -222,7 +226,7 @@ def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:
         return ["No file has an event in this period."]
     reasons = []
     for file in files:
-        lines, rejects = file.ledger.read - file.ledger.blank, file.ledger.rejects
+        lines, rejects = file.ledger.read - file.ledger.blank, file.open_rejects
         if lines and rejects == lines:
             reasons.append(f"{file.name}: none of its {count(lines, 'line')} could be read.")
         elif rejects > lines * MOST_REJECTS:
@@ -244,11 +248,11 @@ def _not_loaded(reader: Reader, files: tuple[FileRow, ...]) -> list[str]:
     return [f"{name} was not loaded: {why}" for name, why in passed_over.items()]
 
 
-def _exceptions(ledger: Ledger, silence: tuple[Silence, ...], conflicts: int) -> list[str]:
+def _exceptions(rejects: int, silence: tuple[Silence, ...], conflicts: int) -> list[str]:
     reasons = []
-    if ledger.rejects:
+    if rejects:
         reasons.append(
-            f"{count(ledger.rejects, 'line')} could not be read; each is kept with its reason and byte offset."
+            f"{count(rejects, 'line')} could not be read; each is kept with its reason and byte offset."
         )
     for row in silence:
         if row.steady and row.silent:

@@ -75,10 +75,8 @@ def record(reader: Reader, files: set[tuple[str, str, int]], day: Any) -> Record
     )
 
 
-# A file that was loaded twice is rejected twice: `rejects` does not say by which load.
-_REJECTS = """SELECT file, file_sha256, commit_no, line, byte_offset, reason, message,
-      coalesce(raw, raw_bytes::VARCHAR) AS text
-    FROM stored_lines WHERE fate = 'reject' ORDER BY file, file_sha256, commit_no, line"""
+_REJECTS = """SELECT file, file_sha256, commit_no, line, byte_offset, reason, message, text
+    FROM rejects WHERE resolved_by IS NULL ORDER BY file, file_sha256, commit_no, line"""
 
 
 def _commit(row: dict[str, Any]) -> Commit:

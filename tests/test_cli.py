@@ -521,5 +521,7 @@ def test_the_lists(invoke: Invoke) -> None:
         json.loads(line)["detector"] for line in invoke("detectors", "--format", "jsonl").stdout.splitlines()
     ]
     assert {"off_hours", "bulk_delete", "missing_approval"} <= set(detectors)
+    logging = json.loads(invoke("detectors", "show", "logging_disabled", "--json").stdout)
+    assert logging["attack"] == ["T1562.008"]
     shown = json.loads(invoke("detectors", "show", "bulk_delete", "--json").stdout)
     assert shown["parameters"] and shown["sql"].startswith("/*")

@@ -135,8 +135,8 @@ def test_parameters_may_be_typed_in_a_shell() -> None:
         (HEADER, "deletions.sql:1 must be exactly one SELECT statement, but holds: nothing."),
         (HEADER + SELECT + "; SELECT 2", "deletions.sql:1 must be exactly one SELECT statement, but holds: SELECT, SELECT."),
         (HEADER + "DELETE FROM events", "deletions.sql:1 must be exactly one SELECT statement, but holds: DELETE."),
-        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, job_runs.'),
-        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, job_runs.'),
+        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
+        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_told_where_and_how(text: str, message: str) -> None:
@@ -155,7 +155,7 @@ def test_a_wrong_file_is_told_where_and_how(text: str, message: str) -> None:
 def test_functions_are_on_a_list(sql: str, message: str) -> None:
     told = refusal(HEADER + sql)
     assert told.startswith(message)
-    assert "Allowed are: abs, arg_max, arg_min," in told
+    assert "Allowed are: abs, any_value, arg_max," in told
 
 
 def test_reading_files_is_refused() -> None:
@@ -276,7 +276,7 @@ def test_a_finding_is_known_again_by_detector_and_key(tables: duckdb.DuckDBPyCon
         ("min(occurred_at)", "'2026'", "deletions.sql returns a window_start that is not a TIMESTAMPTZ."),
         ("min(occurred_at)", "min(occurred_at)::TIMESTAMP", "deletions.sql returns a window_start that is not a TIMESTAMPTZ."),
         ("HAVING", "GROUP BY event_uid HAVING 1 + ", 'deletions.sql returns two findings with the key "k".'),
-        ("'r' AS reason", "'r' AS reasons", "deletions.sql returns the columns key, subject, window_start, window_end, observed, expected, reasons, events. Expected key, subject, window_start, window_end, observed, expected, reason, events."),
+        ("'r' AS reason", "'r' AS reasons", "deletions.sql returns the columns key, subject, window_start, window_end, observed, expected, reasons, events. Expected key, subject, window_start, window_end, observed, expected, reason, cleared_by, events."),
     ],
 )  # fmt: skip
 def test_a_broken_rule_is_never_silence(
@@ -499,7 +499,7 @@ def test_a_near_miss_must_have_been_near(tmp_path: Path, old: str, new: str, mes
     ("old", "new", "message"),
     [
         ('becomes_match = { "events.0.repeat" = 2 }\n', "", 'case "one": expects nothing, so it must name the one value that makes it a match. For example becomes_match = { "parameters.threshold" = 24 }.'),
-        ("expect = []", "expected = []", 'case "one": expected is not known. Known are: becomes_match, config, events, expect, name, not_evaluable, parameters, use.'),
+        ("expect = []", "expected = []", 'case "one": expected is not known. Known are: becomes_match, config, events, expect, name, not_evaluable, parameters, rejects, use.'),
         (', observed = "o"', "", 'case "two": expects a finding without observed.'),
         (CASES[CASES.index("[[cases]]", 5):], "", "has no near miss. Each detector needs a match and a near miss."),
         ("[[cases]]", "[cases]]", "is not TOML: Expected newline or end of document after a statement (at line 1, column 8)."),

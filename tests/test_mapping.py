@@ -55,6 +55,13 @@ REFUSED = [
     ('[columns]\n[[related]]\ntype = "a"\nwhere = { path = "b", is = 1 }', '[[related]] 1: "each" is missing.'),
     ('[columns]\n[classes]\npermission = [{ path = "a", like = "b" }]',
      '[classes] permission.1: "like" is not a key here. Allowed are: path, json, inside, of, column, is, in, '),
+    ('[columns]\n[[transitions]]\nentity_type = "job"\nfield = "status"\nsteps = { draft = ["done"], don = [] }',
+     '[[transitions]] 1 steps.draft: "done" is not a status of the graph. Did you mean "don"?'),
+    ('[columns]\n[[transitions]]\nentity_type = "job"\nfield = "status"\nsteps = { draft = ["done"] }',
+     '[[transitions]] 1 steps.draft: "done" is not a status of the graph. '
+     'Add "done" = [] for one that nothing follows.'),
+    ('[columns]\n[[transitions]]\nfield = "status"\nsteps = { done = [] }',
+     '[[transitions]] 1: "entity_type" is missing.'),
     ("[columns]\n[record]\nid = 5", "[record] id: 5 is not string."),
     ('[columns]\n[colums]\nreason = "a"', 'the file: "colums" is not a key here. Did you mean "columns"?'),
 ]  # fmt: skip

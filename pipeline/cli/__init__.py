@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from pipeline.cli import detectors, events, export, findings, lines, machine, nightly, sources, sql, store
+from pipeline.cli import (
+    again,
+    detectors,
+    events,
+    export,
+    findings,
+    history,
+    lines,
+    machine,
+    nightly,
+    recipe,
+    sources,
+    sql,
+    store,
+)
 from pipeline.cli.group import Root
 
 EPILOG = """\b
@@ -31,10 +45,14 @@ for command in (
     nightly.report,
     events.events,
     events.show,
+    history.history,
+    recipe.recipe,
     export.export,
     findings.findings,
     lines.rejects,
     lines.ledger,
+    again.remap,
+    again.forget,
     sources.sources,
     detectors.detectors,
     store.verify,

@@ -72,7 +72,8 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
         "detector": one.id, "title": one.title, "severity": chosen.severity or one.severity,
         "enabled": chosen.enabled, "version": one.version, "sha256": one.sha256, "why": one.why,
         "false_positives": one.false_positives, "next_steps": one.next_steps,
-        "controls": {key: list(items) for key, items in one.controls.items()}, "scope": one.scope,
+        "controls": {key: list(items) for key, items in one.controls.items()}, "attack": list(one.attack),
+        "scope": one.scope,
         "needs": list(one.needs), "baseline_days": one.baseline_days,
     }  # fmt: skip
     applied = detector.values(one, chosen.parameters)

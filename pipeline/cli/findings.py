@@ -22,7 +22,7 @@ STATES = ("new", "open", "changed", "withdrawn", "suppressed", "reviewed")
 COLUMNS = ("finding_id", "severity", "state", "detector", "window_start", "subject", "observed")
 IN_FULL = (
     "finding_id", "title", "severity", "detector", "state", "subject", "window_start", "window_end", "observed",
-    "expected", "reason", "suppressed_by", "suppression_reason", "suppressed_until",
+    "expected", "reason", "cleared_by", "suppressed_by", "suppression_reason", "suppressed_until",
 )  # fmt: skip
 
 

@@ -13,21 +13,27 @@ TEXT_SHOWN = 80
 
 
 @click.command()
+@click.option("--all", "resolved", is_flag=True, help="Also those that a later load has repaired.")
 @options.several(options.limit, options.shape, options.store)
-def rejects(limit: int | None, shape: str, store: Path) -> None:
+def rejects(resolved: bool, limit: int | None, shape: str, store: Path) -> None:
     """Lines that did not load, and why.
 
+    A line is resolved, and not listed any more, when a later file of the same name loads it in its place, or when
+    `auditbook remap` could read it.
+
     \b
-    Example:
+    Examples:
       auditbook rejects --format jsonl
+      auditbook rejects --all
     """
+    columns = ("file", "line", "byte_offset", "reason", "message", "text")
     with options.open_log(store, None) as log:
-        found = log.rejects().limit(limit)
-        output.rows(
-            found, shape, ("file", "line", "byte_offset", "reason", "message", "text"), keys=("file",)
-        )
+        found = log.rejects(resolved=resolved).limit(limit)
+        output.rows(found, shape, (*columns, "resolved_by") if resolved else columns, keys=("file",))
         if shape == "table":
-            print(f"\n{output.count(found.count(), 'reject')}")
+            hidden = 0 if resolved else log.rejects(resolved=True).count() - log.rejects().count()
+            notice = f"; {hidden} more resolved by later loads (--all shows them)" if hidden else ""
+            print(f"\n{output.count(found.count(), 'reject')}{notice}")
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,10 +13,13 @@ from pipeline.cli import options
 from pipeline.cli.output import count, document, inert
 from pipeline.columns import SEVERITIES
 
+if TYPE_CHECKING:
+    from pipeline.ledger import LoadResult
+
 FINDINGS_FOUND = 3
 INCOMPLETE = 4
 EXPORTS = click.argument("exports", nargs=-1, required=True, metavar="EXPORT…")
-talk = options.several(options.quiet, options.verbose, options.as_json)
+talk = options.several(options.memory_limit, options.quiet, options.verbose, options.as_json)
 
 
 @click.command()
@@ -47,7 +50,7 @@ def run(
         exports, store=store, out=out, config=settings, source=source, instance=instance,
         as_of=options.read_clock(as_of, settings), progress=options.progress(quiet, verbose),
     )  # fmt: skip
-    facts = result.as_json()
+    facts = result.as_json() | _profile(result.loaded, verbose=verbose)
     _tell(facts, result.messages, quiet=quiet, as_json=as_json)
     ctx.exit(_code(facts, result.unrecognised, fail_on, max_rejects))
 
@@ -73,8 +76,9 @@ def load(
         exports, store=store, config=options.read_config(config), source=source, instance=instance,
         progress=options.progress(quiet, verbose),
     )  # fmt: skip
-    _tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
-    ctx.exit(_code(result.as_json(), result.unrecognised, None, max_rejects))
+    facts = result.as_json() | _profile(result, verbose=verbose)
+    _tell(facts, result.messages, quiet=quiet, as_json=as_json)
+    ctx.exit(_code(facts, result.unrecognised, None, max_rejects))
 
 
 @click.command()
@@ -173,6 +177,11 @@ def _only_samples(store: Path, folder: Path) -> None:
         raise UsageError("holds other exports already.", path=store, hint="Give the demo another --store.")
 
 
+def _profile(loaded: LoadResult, *, verbose: bool) -> dict[str, Any]:
+    """Where a load's time went, added up over its processes."""
+    return {"profile": {what: round(taken, 3) for what, taken in loaded.seconds.items()}} if verbose else {}
+
+
 def _code(
     facts: Mapping[str, Any], unrecognised: Sequence[str], fail_on: str | None, max_rejects: int | None
 ) -> int:
@@ -217,16 +226,16 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
 def _loaded(facts: Mapping[str, Any]) -> list[str]:
     again = facts.get("already_loaded", 0)
     known = f", {again} of them loaded before" if again else ""
-    lines = [f"{count(facts['files'], 'file')}{known}: {_fates(facts['lines'])}"]
+    lines = [f"{count(facts['files'], 'file')}{known}: {fates(facts['lines'])}"]
     width = max((len(name) for name in facts["sources"]), default=0)
     if len(facts["sources"]) > 1:
-        lines += [f"  {name:<{width}}  {_fates(fates)}" for name, fates in facts["sources"].items()]
+        lines += [f"  {name:<{width}}  {fates(lines_)}" for name, lines_ in facts["sources"].items()]
     if facts.get("events_from"):
         lines.append(f"events from {facts['events_from']} until {facts['events_until']}")
     return lines
 
 
-def _fates(lines: Mapping[str, int]) -> str:
+def fates(lines: Mapping[str, int]) -> str:
     return (
         f"{count(lines['read'], 'line')} = {count(lines['events'], 'event')} + "
         f"{count(lines['duplicates'], 'duplicate')} + {count(lines['rejects'], 'reject')} + {lines['blank']} blank"

@@ -12,6 +12,7 @@ vendor for its own records of it, and compare what exists now with the last back
 scope = "outcome <> 'failure'"
 needs = ["action_detail or action_raw"]
 classes = ["logging"]
+attack = ["T1562.008"]
 
 [controls]
 soc2 = ["CC7.2", "CC7.3"]

@@ -1,0 +1,106 @@
+"""What detectors read: events with their person and local time, and the past in short. SQL, one text for all places.
+
+`activity` is an event with who did it and when that was on their clock. `habits` and `places` are the events counted
+by half hours and days, so that a baseline never reads the events again.
+"""
+
+from __future__ import annotations
+
+from pipeline.columns import EVENT_COLUMNS, TIME
+
+# What stands for an actor that nobody can name: a person's findings are theirs, an unnamed system's are its source's.
+_PERSON = """coalesce(a.person, x.source || ':'
+      || CASE WHEN x.actor_anonymous THEN 'anonymous' ELSE x.actor_type END)"""
+_WHO = """coalesce(a.display_name, CASE WHEN x.actor_anonymous THEN 'Anonymous' ELSE 'an unnamed ' || x.actor_type END
+    || ' of ' || x.source)"""
+PERSON = f"""{_PERSON} AS person, {_WHO} AS who, a.person IS NOT NULL AS is_named,
+    coalesce(a.is_service, x.actor_type NOT IN ('user', 'customer')) AS is_service, a.role AS person_role,
+    a.team AS team, coalesce(a.schedule, 'organization') AS schedule"""
+CLOCK = "c.local_date, c.hour, c.weekday, c.is_holiday, c.is_business_hours, c.is_workday"
+
+RECORDS = """greatest(1, len(list_distinct(entity_ids)), CASE WHEN is_bulk
+    AND regexp_matches(metadata->>'count', '^[0-9]{1,9}$') THEN CAST(metadata->>'count' AS BIGINT) END)"""
+NETWORK = """CASE WHEN ip_key IS NULL THEN NULL WHEN left(hex(ip_key), 24) = '00000000000000000000FFFF'
+    THEN left(hex(ip_key), 30) ELSE left(hex(ip_key), 12) END"""
+
+HABIT_ROWS: dict[str, str] = {
+    "actor_key": "VARCHAR",
+    "actor_type": "VARCHAR",
+    "actor_anonymous": "BOOLEAN",
+    "source": "VARCHAR",
+    "slot": TIME,
+    "action": "VARCHAR",
+    "entity_type": "VARCHAR",
+    "outcome": "VARCHAR",
+    "is_bulk": "BOOLEAN",
+    "classes": "VARCHAR[]",
+    "n": "BIGINT",
+    "records": "BIGINT",
+    "first_at": TIME,
+    "last_at": TIME,
+}
+PLACE_ROWS: dict[str, str] = {
+    "actor_key": "VARCHAR",
+    "actor_type": "VARCHAR",
+    "actor_anonymous": "BOOLEAN",
+    "source": "VARCHAR",
+    "day": "DATE",
+    "source_ip": "VARCHAR",
+    "network": "VARCHAR",
+    "user_agent": "VARCHAR",
+    "api_key_id_masked": "VARCHAR",
+    "n": "BIGINT",
+    "first_at": TIME,
+    "last_at": TIME,
+}
+
+
+def habits_of(events: str) -> str:
+    """The events of a relation, counted by who, what and half hour."""
+    return f"""SELECT actor_key, actor_type, actor_anonymous, source,
+      time_bucket(INTERVAL 30 MINUTE, occurred_at) AS slot,
+      "action", entity_type, outcome, is_bulk, classes, count(*) AS n, sum({RECORDS})::BIGINT AS records,
+      min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM {events} GROUP BY ALL"""
+
+
+def places_of(events: str) -> str:
+    """The events of a relation, counted by who, from where, with what and day (UTC)."""
+    return f"""SELECT actor_key, actor_type, actor_anonymous, source, (occurred_at AT TIME ZONE 'UTC')::DATE AS "day",
+      source_ip, {NETWORK} AS network, user_agent, api_key_id_masked, count(*) AS n,
+      min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM {events} WHERE source_ip IS NOT NULL OR user_agent IS NOT NULL GROUP BY ALL"""
+
+
+def activity_of(events: str, columns: str = "x.*") -> str:
+    """The events of a relation, each with its person, its local time and how many records it is about."""
+    return f"""SELECT {columns}, {PERSON}, {CLOCK},
+      timezone('UTC', x.occurred_at) + to_minutes(c.utc_offset_minutes) AS local_at,
+      {RECORDS} AS records, {NETWORK} AS network
+    FROM {events} x LEFT JOIN actors a ON a.actor_key = x.actor_key
+    LEFT JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
+      AND c.slot = time_bucket(INTERVAL 15 MINUTE, x.occurred_at)"""
+
+
+def with_person(relation: str) -> str:
+    """Rows of habits or places, each with its person."""
+    return f"SELECT x.*, {PERSON} FROM {relation} x LEFT JOIN actors a ON a.actor_key = x.actor_key"
+
+
+def with_clock(relation: str) -> str:
+    """Rows of habits, each with its person and the local time of its half hour."""
+    return f"""SELECT x.*, {CLOCK} FROM ({with_person(relation)}) x
+    LEFT JOIN calendar c ON c.schedule = x.schedule AND c.slot = x.slot"""
+
+
+DERIVED: dict[str, str] = {
+    "spans": """SELECT source, min(occurred_at) AS first_at, max(occurred_at) AS last_at, count(*) AS n
+        FROM events GROUP BY source""",
+    "activity": activity_of("events"),
+    "habits": with_clock(f"({habits_of('events')})"),
+    "places": with_person(f"({places_of('events')})"),
+}
+ACTIVITY_COLUMNS = (
+    *EVENT_COLUMNS, "actor_key", "person", "who", "is_named", "is_service", "person_role", "team", "schedule",
+    "local_date", "hour", "weekday", "is_holiday", "is_business_hours", "is_workday", "local_at", "records", "network",
+)  # fmt: skip
