@@ -1,7 +1,7 @@
 """How well the rules find what a simulation planted, and how often they cry wolf: `make bench-detect`.
 
-The figures go into docs/detection.md, between its markers. BENCH_SMALL=1 for a small simulation, BENCH_SEED=n for
-another one, BENCH_PART=before to write the other table of the page.
+The figures go into docs/detection.md, between its markers. BENCH_SMALL=1 for a small simulation that is only printed,
+BENCH_SEED=n for another one, BENCH_PART=before for the page's other table, BENCH_FOLDER=… to keep what was simulated.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def main() -> None:
         *_table(judged),
     ]
     print("\n".join(lines))
-    write(PAGE, os.environ.get("BENCH_PART", "after"), lines)
+    if size is FULL:
+        write(PAGE, os.environ.get("BENCH_PART", "after"), lines)
 
 
 def _run(folder: Path, seed: int, size: Size) -> tuple[Run, list[str]]:
@@ -76,7 +77,8 @@ def _summary(
 
 def _table(judged: Judgement) -> list[str]:
     lines = [
-        "| rule | planted | found by it | found by any | findings | its kind | ordinary | another kind | false | what the false ones were about |",
+        "| rule | planted | found by it | found by any | findings | its kind | ordinary | another kind | false "
+        "| false ones were about |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in sorted({*judged.kinds, *judged.detectors}):

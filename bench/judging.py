@@ -1,5 +1,5 @@
 """Findings held against the labels of a simulation. A finding and a label match when they share a record, or a person
-and a time; for what is missing (a silence, a gap, a quiet day) and for keys, when they share a product and a time."""
+and a time; for what is missing (a silence, a gap, a quiet day), when they share a product and a time."""
 
 from __future__ import annotations
 
@@ -129,7 +129,8 @@ def matches(label: Label, one: Found) -> bool:
     own = one.detector == label.kind
     if label.who & one.who:
         return own or label.end - label.start <= SHORT
-    return bool(label.source in one.sources and (own or {label.kind, one.detector} <= ABSENCES))
+    missing = label.kind in ABSENCES or not label.records
+    return missing and label.source in one.sources and (own or {label.kind, one.detector} <= ABSENCES)
 
 
 def judge(run: Run) -> Judgement:
@@ -203,7 +204,7 @@ def _sort(one: Found, labels: Iterable[Label]) -> str:
 
 
 def noticed(plain: Run, swapped: Run, swaps: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """Of the pairs whose accounts were swapped: about how many a finding says within a week what it did not say before."""
+    """Of the pairs whose accounts were swapped: about how many a finding within a week says what none said before."""
     known: dict[str, set[Key]] = defaultdict(set)
     for one in plain.found:
         known[one.detector] |= one.records

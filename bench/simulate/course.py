@@ -37,6 +37,7 @@ def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
     diary = keep(rng, people, BEGIN, size.days, swaps)
     w = World(rng, people, diary, exports)
     routine.open_for_business(w, size.scale)
+    _remark(w)
     benign.arrange(w)
     plants.arrange(w, size.each)
     w.run(lambda day: routine.morning(w, day))
@@ -46,6 +47,13 @@ def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
             file.write(json.dumps(_label(label), ensure_ascii=False) + "\n")
     (folder / "swaps.json").write_text(json.dumps(_told(w, swaps), indent=1), "utf-8")
     return w.counts
+
+
+def _remark(w: World) -> None:
+    """Label what is unusual about a day's work and nobody's fault: a journey, a moved office, a line dialled anew."""
+    for session in (one for found in w.diary.sessions.values() for one in found if one.remark):
+        start, end = session.start, session.end
+        w.labels.append(Label(session.remark, "benign", start, end, [session.seat.who.email]))
 
 
 def _label(label: Label) -> dict[str, object]:

@@ -120,6 +120,7 @@ def _day(
     agent = places.browser(*person.browser, day, lag)
     ip, remark = _address(rng, person, house, hotel, moved)
     seat = Seat(who, Line(ip, agent))
+    remark = "night shift" if team.name == "farm_night" else remark
     middle = (start + end) / 2 + rng.gauss(0, 20)
     lunch = rng.uniform(25, 55)
     found = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bench.simulate import bswagic, craftstage, hoops, oncloudwine, places, printago
 from bench.simulate.diary import DAY, HOUR, MINUTE, Seat, Session
@@ -109,11 +110,15 @@ def _machines(w: World, day: int) -> None:
     w.at(begin + 6 * HOUR, printago.night_watch)
     for key, agent in KEYS.items():
         line = places.Line(KEY_ADDRESS[key], agent)
-        spread(260 * busy, lambda w, t, key=key, line=line: printago.by_key(w, t, key, line))
+        spread(260 * busy, partial(_by_key, key=key, line=line))
     spread(150 * busy, _stock_by_key)
     for name, (every, _, _) in oncloudwine.JOBS.items():
         for n in range(24 * 60 // every):
             w.at(begin + (n * every + 3) * MINUTE, lambda w, t, name=name: oncloudwine.job(w, t, name))
+
+
+def _by_key(w: World, t: int, key: str, line: places.Line) -> None:
+    printago.by_key(w, t, key, line)
 
 
 def _stock_by_key(w: World, t: int) -> None:
