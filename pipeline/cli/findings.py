@@ -106,7 +106,15 @@ def review(
     """
     from pipeline import decide
 
-    done = decide.decide(store, finding, status=status, by=by, reason=reason, until=_day(until))
+    done = decide.decide(
+        store,
+        finding,
+        status=status,
+        by=by,
+        reason=reason,
+        until=_day(until),
+        signing=options.read_config(None).signing,
+    )
     if not quiet:
         print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")
 
