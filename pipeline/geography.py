@@ -27,7 +27,6 @@ COLUMNS: dict[str, str] = {
     "asn": "BIGINT",
     "provider": "VARCHAR",
 }
-ADDRESSES = "SELECT DISTINCT source_ip FROM places WHERE source_ip IS NOT NULL ORDER BY source_ip"
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,13 @@ def _database(path: Path, where: Path) -> Database:
         ) from error
 
 
-def table(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Database]) -> None:
-    """Make the table `geography` of the addresses in `places`."""
+def table(
+    connection: duckdb.DuckDBPyConnection, chosen: Sequence[Database], addresses: str = "places"
+) -> None:
+    """Make the table `geography` of the addresses in a relation."""
     files = [one.path for one in chosen if one.path is not None]
-    rows = list(_looked_up(connection.execute(ADDRESSES).fetchall(), files)) if files else []
+    asked = f"SELECT DISTINCT source_ip FROM {addresses} WHERE source_ip IS NOT NULL ORDER BY source_ip"
+    rows = list(_looked_up(connection.execute(asked).fetchall(), files)) if files else []
     declared = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
     connection.execute(f"CREATE OR REPLACE TABLE geography ({declared})")
     if rows:
@@ -83,7 +85,9 @@ def _looked_up(addresses: Iterable[tuple[str]], files: Sequence[Path]) -> Iterat
         try:
             readers = [opened.enter_context(maxminddb.open_database(str(file))) for file in files]
         except (OSError, maxminddb.InvalidDatabaseError) as error:
-            raise UsageError(f"places.mmdb: {error}.", hint="MaxMind's format (.mmdb) is expected.") from error
+            raise UsageError(
+                f"places.mmdb: {error}.", hint="MaxMind's format (.mmdb) is expected."
+            ) from error
         for (address,) in addresses:
             told: dict[str, Any] = {}
             for reader in readers:
