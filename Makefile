@@ -26,8 +26,8 @@ demo: .venv/installed  ## load the sample month, detect, and write a report to o
 test: .venv/installed-test  ## every test that this machine can run; a skip says why (ARGS="-k word" picks some)
 	$(BIN)/python -m pytest $(ARGS)
 
-accept: .venv/installed-test  ## write the goldens again that are made from the product: docs/commands.md, docs/tables.md
-	AUDITBOOK_ACCEPT=1 $(BIN)/python -m pytest -q tests/test_docs.py -k 'reference or documented'
+accept: .venv/installed-test  ## write the goldens again that are made from the product: docs/commands.md, docs/tables.md, the README's outputs
+	AUDITBOOK_ACCEPT=1 $(BIN)/python -m pytest -q tests/test_docs.py -k 'reference or documented or readme_shows'
 
 bench: .venv/installed-test  ## speed and memory as ratios, written to docs/benchmarks.md (BENCH_LINES=n)
 	$(BIN)/python -m bench

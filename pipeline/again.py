@@ -5,7 +5,7 @@ Nothing is changed in place: a commit has the new parts and names those that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from pipeline.kept import Load, Shelf, kept
 from pipeline.ledger import Counts, InForce, in_force
 from pipeline.load import settings_of
 from pipeline.lock import locked
+from pipeline.progress import Progress, silent
 from pipeline.store import Commit, Part
 
-Progress = Callable[[str], None]
 HASH_SHOWN = 12
 
 
@@ -48,7 +48,7 @@ class Again:
         }  # fmt: skip
 
 
-def remap(source: str, *, store: Path | str, config: Config, progress: Progress = lambda text: None) -> Again:
+def remap(source: str, *, store: Path | str, config: Config, progress: Progress = silent) -> Again:
     """Make the events of a source again from its stored lines, by the mapping and the settings as they are now."""
     path = Path(store)
     stores.require(path)
@@ -85,7 +85,7 @@ def to_forget(file: str, store: Path | str) -> InForce:
 
 def forget(
     file: str, *, store: Path | str, config: Config, reason: str | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> Again:  # fmt: skip
     """Withdraw a load, on record: as if the file had never been loaded. Lines elsewhere that were its duplicates
     become the events."""

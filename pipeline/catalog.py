@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, ids, views
+from pipeline import activity, calendar, declared, findings, ids, memory, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -108,6 +108,7 @@ def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
     base = store.resolve() if os.access(store, os.W_OK) else Path(tempfile.gettempdir())
     place = base / f".spill-{os.getpid()}"
     connection.execute(f"SET temp_directory = '{str(place).replace(chr(39), chr(39) * 2)}'")
+    memory.hold(connection)
 
 
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
@@ -141,16 +142,17 @@ def _stored(chain: Sequence[Commit]) -> dict[str, str]:
 
 
 def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
-    """Copy the published database; False when there is none, or it is of other commits or another configuration."""
+    """Copy the published database; False when there is none, or it is of other commits, of another configuration or of
+    another version."""
     try:
         shutil.copyfile(store / DATABASE, copy)
         with duckdb.connect(str(copy), read_only=True) as connection:
             row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
-            made_with = connection.execute("SELECT sha256 FROM settings").fetchall()
+            made_with = connection.execute("SELECT sha256, shape FROM settings").fetchall()
     except (FileNotFoundError, duckdb.Error):
         copy.unlink(missing_ok=True)
         return False
-    wanted = [(_config_text(recorded_config(chain))[1],)]
+    wanted = [(_config_text(recorded_config(chain))[1], _shape())]
     if row == ([(chain[-1].head,)] if chain else []) and made_with == wanted:
         return True
     copy.unlink()
@@ -176,10 +178,15 @@ def _config_text(config: Config) -> tuple[str, str]:
     return text, stores.sha256_text(text)
 
 
+def _shape() -> str:
+    """What this version's tables and views are made of: a database of another one is made anew."""
+    return stores.sha256_text(stores.canonical([stores.versions(), views.DERIVED, views.RESOLVED_LINES]))
+
+
 def _settings(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
     """The configuration that the calendar, the people and the suppressions of this database were made with."""
-    connection.execute("CREATE TABLE settings (config JSON, sha256 VARCHAR)")
-    connection.execute("INSERT INTO settings VALUES (?, ?)", [*_config_text(config)])
+    connection.execute("CREATE TABLE settings (config JSON, sha256 VARCHAR, shape VARCHAR)")
+    connection.execute("INSERT INTO settings VALUES (?, ?, ?)", [*_config_text(config), _shape()])
 
 
 def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:

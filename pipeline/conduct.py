@@ -6,8 +6,8 @@ What is cut where depends on the input alone.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline.lines import Stopped
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
 from pipeline.packing import Packed, Packing
+from pipeline.progress import Progress
 from pipeline.store import part_names
 from pipeline.work import Finished, Job, PieceCounts, Prepared, Told
 
@@ -48,9 +49,11 @@ class File:
 
 @dataclass(frozen=True)
 class Made:
-    """What a load wrote: the ledger's rows in the order of the files, rows by written file, time by what was done."""
+    """What a load wrote: the ledger's rows in the order of the files, the fields that each source's records had, rows
+    by written file, time by what was done."""
 
     loaded: list[LoadedFile]
+    fields: dict[str, list[str]]
     rows: dict[str, int]
     seconds: dict[str, float]
 
@@ -64,7 +67,6 @@ class _Tally:
     first: int | None = None
     last: int | None = None
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
-    keys: set[str] = field(default_factory=set)
     mangled: mojibake.Seen = field(default_factory=mojibake.Seen)
 
 
@@ -77,6 +79,7 @@ class _Load:
         self._equals: tuple[int, ids.Runs] = (-1, ids.Runs())
         self.lines: Counter[int] = Counter()
         self.tallies = [_Tally() for _ in files]
+        self.fields: defaultdict[str, set[str]] = defaultdict(set)
         self.rows: dict[str, int] = {}
         self.seconds: Counter[str] = Counter()
         self._written: set[int] = set()
@@ -128,8 +131,14 @@ class _Load:
         self._written.add(one.number)
         self.rows |= one.rows
         self.seconds.update(one.seconds)
+        if one.fields:
+            self.fields[self._source_of(one)].update(one.fields)
         for piece in one.counts:
             _add(self.tallies[piece.file], piece)
+
+    def _source_of(self, one: Finished) -> str:
+        mapping = self._files[one.counts[0].file].mapping
+        return mapping.source if mapping else ""
 
     def _until_written(self, hits: Hits | None, hands: Sequence[Hand]) -> None:
         """Lines of this load can be compared with once they are on disk."""
@@ -190,7 +199,7 @@ class _Load:
         }
 
 
-def conduct(files: Sequence[File], known: ids.Known, folder: Path, progress: Callable[[str], None]) -> Made:
+def conduct(files: Sequence[File], known: ids.Known, folder: Path, progress: Progress) -> Made:
     """Load files into the folder of a commit that is being made."""
     state = _Load(files, known, folder)
     readable = [(n, file) for n, file in enumerate(files) if file.why is None]
@@ -214,7 +223,8 @@ def conduct(files: Sequence[File], known: ids.Known, folder: Path, progress: Cal
     loaded = [
         _loaded(file, state.tallies[n], packing.bytes.get(n), state.lines[n]) for n, file in enumerate(files)
     ]
-    return Made(loaded, state.rows, dict(state.seconds))
+    fields = {source: sorted(found) for source, found in sorted(state.fields.items())}
+    return Made(loaded, fields, state.rows, dict(state.seconds))
 
 
 _NO_HITS = Hits(np.array([], np.int64), [], np.array([], np.int64), np.array([], np.int64))
@@ -233,7 +243,6 @@ def _add(into: _Tally, piece: PieceCounts) -> None:
     into.first = min((t for t in (into.first, piece.first_event) if t is not None), default=None)
     into.last = max((t for t in (into.last, piece.last_event) if t is not None), default=None)
     into.unknown.update(piece.unknown)
-    into.keys.update(piece.keys)
 
 
 def _loaded(file: File, tally: _Tally, size: int | None, lines: int) -> LoadedFile:

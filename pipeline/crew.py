@@ -20,8 +20,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import duckdb
 import numpy as np
 
+from pipeline import memory
 from pipeline.block import Block
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
@@ -72,7 +74,7 @@ class Own:
 class Other:
     """A process that was started for this load."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
         self._memory = _shared(BLOCK_BYTES)
         self._map = mmap.mmap(self._memory, BLOCK_BYTES)
         command = [
@@ -82,6 +84,7 @@ class Other:
             "from pipeline.crew import serve; serve()",
             str(self._memory),
             str(os.getpid()),
+            str(workers),
         ]
         self._process = subprocess.Popen(
             command,
@@ -181,7 +184,7 @@ def crew(workers: int) -> Iterator[list[Own | Other]]:
     hands: list[Own | Other] = []
     try:
         for _ in range(workers if workers > 1 else 0):
-            hands.append(Other())
+            hands.append(Other(workers))
         if not hands:
             hands.append(Own())
         yield hands
@@ -196,17 +199,18 @@ def cores() -> int:
         found = len(os.sched_getaffinity(0))
     except AttributeError:
         found = os.cpu_count() or 1
-    return max(1, min(found, MOST_WORKERS))
+    return memory.workers(max(1, min(found, MOST_WORKERS)))
 
 
 def serve() -> None:
     """What a worker does: answer until nobody asks. It dies with whoever started it."""
-    memory, parent = int(sys.argv[1]), int(sys.argv[2])
+    shared, parent, workers = map(int, sys.argv[1:4])
     _die_with(parent)
+    memory.hold_worker(workers)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr
-    data = mmap.mmap(memory, BLOCK_BYTES)
+    data = mmap.mmap(shared, BLOCK_BYTES)
     worker = Worker()
     while True:
         try:
@@ -215,7 +219,7 @@ def serve() -> None:
             return
         try:
             answer = ("done", _answered(worker, data, what, arguments))
-        except (AuditbookError, OSError, MemoryError) as error:
+        except (AuditbookError, OSError, MemoryError, duckdb.Error) as error:
             answer = ("error", error)
         pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()

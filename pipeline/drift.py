@@ -5,8 +5,9 @@ A text is unknown when a map does not have it and the column came to nothing by 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Dictionary
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,14 @@ from pipeline.modifiers import quote
 
 if TYPE_CHECKING:
     from pipeline.normalize import Normalized
+    from pipeline.store import Commit
 
 MOST = 100  # different texts or fields of one block; a column with more is no enumeration
 NO_ANSWER = (None, "other", "unknown")
 EXAMPLE = 60
+MOST_FIELDS = 1000  # of one source; with more its keys are data, and every load has new ones
+VANISHED_AFTER = 3  # loads that had a field
+VANISHED_FROM = 100  # events of a load without it
 
 
 def columns(build: Expressions, rules: Dictionary[str, Any]) -> dict[str, tuple[str, str]]:
@@ -79,6 +84,48 @@ def unmapped_fields(connection: duckdb.DuckDBPyConnection, unmapped: pa.Array) -
     ).fetchall()
     connection.unregister("rest")
     return {field: (count, example) for field, count, example in rows}
+
+
+def fields(connection: duckdb.DuckDBPyConnection, keys: frozenset[str], made: Normalized) -> list[str]:
+    """Every field of a block's records: what stands at their top, and below it what the mapping reads nothing from."""
+    found = set(keys)
+    connection.register("rest", pa.table({"unmapped": made.events.column("unmapped")}))
+    shapes = connection.execute(
+        "SELECT DISTINCT json_structure(unmapped) FROM rest WHERE unmapped IS NOT NULL"
+    ).fetchall()
+    connection.unregister("rest")
+    for [shape] in shapes:
+        found |= set(_below(json.loads(shape), ""))
+    return sorted(found)
+
+
+def _below(shape: Any, above: str) -> Iterator[str]:
+    """The dotted names of a JSON structure's members."""
+    members = shape[0] if isinstance(shape, list) and shape else shape
+    if isinstance(members, dict):
+        for key, inner in members.items():
+            yield f"{above}{key}"
+            yield from _below(inner, f"{above}{key}.")
+
+
+def drifted(
+    chain: Sequence[Commit], now: Dictionary[str, list[str]], events: Dictionary[str, int]
+) -> dict[str, dict[str, list[str]]]:
+    """Source -> its fields that no load had before (`new`), and those that every one of the last loads had and this
+    one, of some size, has not (`vanished`)."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for source, found in now.items():
+        loads = [known[source] for link in chain if source in (known := link.content.get("fields", {}))]
+        if not loads or max(len(found), *map(len, loads)) > MOST_FIELDS:
+            continue
+        usual = (
+            set(loads[-1]).intersection(*loads[-VANISHED_AFTER:]) if len(loads) >= VANISHED_AFTER else set()
+        )
+        gone = usual - set(found) if events.get(source, 0) >= VANISHED_FROM else set()
+        both = {"new": sorted(set(found).difference(*loads)), "vanished": sorted(gone)}
+        if any(both.values()):
+            told[source] = {name: names for name, names in both.items() if names}
+    return told
 
 
 def by_column(unknown: Dictionary[tuple[str, str], int]) -> dict[str, dict[str, int]]:

@@ -21,6 +21,7 @@ from pipeline.export import canonical
 from pipeline.ledger import Counts, LoadedFile
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
+from pipeline.progress import silent
 from pipeline.recognise import source_of
 
 EVENTS_SHOWN = 3
@@ -91,7 +92,7 @@ def check(exports: Sequence[str], *, config: Config, source: str | None = None) 
     with tempfile.TemporaryDirectory(prefix="auditbook-check-") as folder:
         store = Path(folder) / "store"
         with locked(store):
-            loaded = load.load_found(found, store, config, source, None, lambda text: None, {}).loaded
+            loaded = load.load_found(found, store, config, source, None, silent, {}).loaded
         with catalog.connect(store, config) as connection:
             connection.execute(changes.LEAVES_MACRO)
             return [

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,8 +42,8 @@ class Stream(Protocol):
 class Reader:
     """The decompressed bytes of one file, hashed and counted as they are read; `stopped` says why they ended early."""
 
-    def __init__(self, path: Path, stream: Stream) -> None:
-        self._path, self._stream = path, stream
+    def __init__(self, path: Path, stream: Stream, packed: Callable[[], int] | None = None) -> None:
+        self._path, self._stream, self._packed = path, stream, packed
         self._digest, self.bytes = hashlib.sha256(), 0
         self.stopped: Stopped | None = None
 
@@ -60,6 +60,11 @@ class Reader:
 
     def sha256(self) -> str:
         return self._digest.hexdigest()
+
+    @property
+    def consumed(self) -> int:
+        """How much of the file, as it lies there, was read."""
+        return self._packed() if self._packed else self.bytes
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableError:
@@ -105,7 +110,7 @@ class Input:
             raise _unreadable(self.path, error) from error
         with file:
             stream = Unpacked(file, self.codec, self.limits) if self.codec else file
-            yield Reader(self.path, stream)
+            yield Reader(self.path, stream, file.tell)
 
     def digest(self) -> tuple[str, Stopped | None]:
         """The hash of the unpacked bytes, the same whatever they were packed with; and why they are not all."""

@@ -89,6 +89,17 @@ def in_force(chain: Sequence[Commit]) -> list[InForce]:
     return found
 
 
+def _unknown(loaded: Sequence[LoadedFile]) -> dict[str, dict[str, dict[str, int]]]:
+    """Source -> column -> text that no map has a word for -> lines."""
+    told: dict[str, dict[str, dict[str, int]]] = {}
+    for one in loaded:
+        for column, texts in one.unknown_values.items():
+            known = told.setdefault(str(one.source), {}).setdefault(column, {})
+            for text, lines in texts.items():
+                known[text] = known.get(text, 0) + lines
+    return told
+
+
 @dataclass(frozen=True)
 class LoadResult:
     """What a load did. `commit` is None when nothing was new."""
@@ -100,6 +111,9 @@ class LoadResult:
     messages: tuple[str, ...]
     commit: Commit | None
     head: str
+    drift: Mapping[str, Mapping[str, Sequence[str]]] = field(
+        default_factory=dict
+    )  # source -> new, vanished -> fields
     seconds: Mapping[str, float] = field(default_factory=dict)  # by what was done, added up over processes
 
     @property
@@ -119,6 +133,8 @@ class LoadResult:
             "stopped": [f"{one.file}: {one.stopped}" for one in self.loaded if one.stopped],
             "lines": self.counts.as_json(),
             "sources": {source: counts.as_json() for source, counts in sorted(by_source.items())},
+            "drift": self.drift,
+            "unknown_values": _unknown(self.loaded),
             "events_from": min(times, default=None),
             "events_until": max(times, default=None),
             "head": self.head,

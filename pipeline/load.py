@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, ids, inputs, mapping, repaired
+from pipeline import catalog, conduct, drift, ids, inputs, mapping, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
@@ -17,9 +18,10 @@ from pipeline.lines import Stopped
 from pipeline.lock import locked
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
+from pipeline.progress import Progress, silent
 from pipeline.recognise import source_of
 
-Progress = Callable[[str], None]
+FIELDS_TOLD = 8
 _Identity = tuple[str, str, str | None, str | None, str | None]
 
 
@@ -48,7 +50,7 @@ def load(
     config: Config,
     source: str | None = None,
     instance: str | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> LoadResult:
     """Load exports into the store as one commit, and bring the catalog up to date."""
     found = check(exports, source, config)
@@ -102,15 +104,38 @@ def load_found(
         earlier = repaired.may_be_repaired(rows, chain)
         written = [folder / name for name in made.rows if name.startswith("lines")]
         lines = [*repaired.lines_of(earlier), *written]
+        content["fields"] = made.fields
+        content["drift"] = drift.drifted(chain, made.fields, _events_by_source(loaded))
         content["inputs"] = repaired.with_resolved(rows, [one.known() for one in earlier], lines, number)
         return made.rows
 
     run = {"interrupted": interrupted} if interrupted else {}
     done = stores.commit(store, "load", content, write, run)
-    messages = tuple(_messages(loaded))
+    messages = (*_messages(loaded), *_drift_told(content["drift"]))
     return replace(
-        told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds
-    )
+        told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds,
+        drift=content["drift"],
+    )  # fmt: skip
+
+
+def _events_by_source(loaded: Sequence[LoadedFile]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for one in loaded:
+        found[one.source or ""] += one.counts.events + one.counts.duplicates
+    return found
+
+
+def _drift_told(drift_of: dict[str, dict[str, list[str]]]) -> Iterator[str]:
+    for source, found in drift_of.items():
+        if new := found.get("new"):
+            yield f"{source}: {_listed(new)} never seen before; what no mapping reads is kept in `unmapped`."
+        if gone := found.get("vanished"):
+            yield f"{source}: {_listed(gone)} in every load until now and in none of these lines."
+
+
+def _listed(fields: Sequence[str]) -> str:
+    more = f" and {len(fields) - FIELDS_TOLD} more" if len(fields) > FIELDS_TOLD else ""
+    return f"{'field' if len(fields) == 1 else 'fields'} {', '.join(fields[:FIELDS_TOLD])}{more}"
 
 
 def _file(item: Judged, config: Config, commit_no: int) -> conduct.File:

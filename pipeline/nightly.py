@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,8 +16,7 @@ from pipeline.detect import DetectResult
 from pipeline.hours import zone
 from pipeline.ledger import LoadResult
 from pipeline.lock import locked
-
-Progress = Callable[[str], None]
+from pipeline.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def run(
     source: str | None = None,
     instance: str | None = None,
     as_of: datetime | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> RunResult:
     """Load what is new, evaluate the detectors, write the review. An error leaves what was committed before it."""
     settings = config if isinstance(config, Config) else read(Path(config) if config is not None else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ from pipeline import forms
 from pipeline.block import Block, of_table
 from pipeline.crew import BLOCK_BYTES
 from pipeline.errors import AuditbookError
+from pipeline.inputs import Reader
 from pipeline.lines import BLOCK_BYTES as TABLE_BYTES
 from pipeline.lines import Readable, Splitter, Stopped
+from pipeline.progress import Progress
 from pipeline.work import Piece
 
 if TYPE_CHECKING:
@@ -35,28 +37,35 @@ class Packed:
 class Packing:
     """Packs files, and counts their bytes."""
 
-    def __init__(self, files: Sequence[tuple[int, File]], progress: Callable[[str], None]) -> None:
+    def __init__(self, files: Sequence[tuple[int, File]], progress: Progress) -> None:
         self._files, self._progress = _by_source(files), progress
         self._data, self._filled, self._pieces = bytearray(BLOCK_BYTES), 0, list[Piece]()
         self._key: object = None
         self.bytes: dict[int, int] = {}
+        self._total, self._before = sum(file.input.size for _, file in files), 0
 
     def blocks(self) -> Iterator[Packed]:
         for number, file in self._files:
-            self._progress(f"loading {file.input.name}")
+            self._progress(f"loading {file.input.name}", self._before, self._total)
             if _kind(file) != self._key:
                 yield from self._full()
                 self._key = _kind(file)
             with file.input.open() as stream:
-                if plain(file):
-                    yield from self._lines(number, file, stream)
-                else:
-                    yield from self._full()
-                    tables = forms.splitter(file.input, file.mapping).blocks(stream, TABLE_BYTES)
-                    yield from judged(tables, number, file)
+                for packed in self._of_file(number, file, stream):
+                    yield packed
+                    self._progress(f"loading {file.input.name}", self._before + stream.consumed, self._total)
                 self._check(file, stream.sha256())
             self.bytes[number] = stream.bytes
+            self._before += file.input.size
         yield from self._full()
+
+    def _of_file(self, number: int, file: File, stream: Reader) -> Iterator[Packed]:
+        if plain(file):
+            yield from self._lines(number, file, stream)
+        else:
+            yield from self._full()
+            tables = forms.splitter(file.input, file.mapping).blocks(stream, TABLE_BYTES)
+            yield from judged(tables, number, file)
 
     def _lines(self, number: int, file: File, stream: Readable) -> Iterator[Packed]:
         """A file of JSON lines; what is not ended by the block's end goes into the next block."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
+    from pipeline.history import History
+    from pipeline.recipe import Answer
     from pipeline.rulefile import Value
     from pipeline.trial import Trial
     from reports.notebook import Plot
@@ -151,6 +153,29 @@ class Log:
         from pipeline import trial
 
         return trial.evaluate(self, detector, parameters)
+
+    def history(
+        self, entity: str, *, at: object = None, sort: str = "oldest", lane: object = None, source: object = None,
+        instance: object = None, since: object = None, until: object = None, as_of: object = None,
+        limit: int | None = None,
+    ) -> History:  # fmt: skip
+        """One thing's life, `TYPE:ID`, with what it is linked to; nothing after `at`; `sort` is oldest or newest."""
+        from pipeline import history
+
+        narrowed = {"source": source, "instance": instance, "since": since, "until": until, "as_of": as_of}
+        return history.of(self, entity, {"at": at, "sort": sort, "lane": lane, "limit": limit, **narrowed})
+
+    def recipe(self, name: str, target: str | None = None, **options: object) -> Answer:
+        """One of the investigations of `auditbook recipe`; options are its parameters, source, since, until, as_of."""
+        from pipeline import recipe
+
+        return recipe.run(self, name, target, options)
+
+    def recipes(self) -> Rows:
+        """What `recipe` can answer."""
+        from pipeline import recipefile
+
+        return self.sql(recipefile.LIST, [recipefile.listed()])
 
     def ledger(self) -> Rows:
         """One row for each file that was loaded: what became of its lines."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.formats import Stream
+    from pipeline.history import History
     from pipeline.query import Log, Rows
+    from pipeline.recipe import Answer
     from pipeline.trial import Trial
     from reports.notebook import Plot
 
@@ -49,6 +51,20 @@ def store(log: Log) -> str:
     from reports import notebook
 
     return notebook.store(log)
+
+
+def history(one: History) -> str:
+    """One thing's life."""
+    from reports import notebook
+
+    return notebook.history(one)
+
+
+def answer(one: Answer) -> str:
+    """What a recipe says."""
+    from reports import notebook
+
+    return notebook.answer(one)
 
 
 def trial(one: Trial) -> str:

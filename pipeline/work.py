@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline import changes, drift, ids, mojibake, normalize, parts
+from pipeline import changes, drift, ids, memory, mojibake, normalize, parts
 from pipeline import fates as deciding
 from pipeline.block import EVENT, REJECT, Block, joined
 from pipeline.distinct import whole
@@ -89,7 +89,6 @@ class PieceCounts:
     first_event: int | None
     last_event: int | None
     unknown: dict[tuple[str, str], int]
-    keys: list[str]
     mangled: mojibake.Seen
 
 
@@ -99,6 +98,7 @@ class Finished:
 
     number: int
     counts: list[PieceCounts]
+    fields: list[str]
     rows: dict[str, int]
     seconds: dict[str, float]
 
@@ -110,7 +110,6 @@ class _Open:
     job: Job
     block: Block
     piece: np.ndarray  # of each line
-    keys: list[list[str]]
     mangled: list[mojibake.Seen]
     made: Normalized | None
     rows: np.ndarray  # the lines whose records became events so far
@@ -147,7 +146,7 @@ class Worker:
         block = joined(list(blocks))
         began = self._took("judge", began)
         mangled = [_mangled(one) for one in blocks]
-        under_way = self._normalized(job, block, piece, [sorted(one.keys) for one in blocks], mangled)
+        under_way = self._normalized(job, block, piece, mangled)
         self._took("normalize", began)
         self._open[job.number] = under_way
         high, low = ids.halves(under_way.uids)
@@ -218,9 +217,10 @@ class Worker:
                 rows[one.job.events.name] = events.num_rows
             times = events.column("occurred_at")
         counts = _counts(one, made, times)
+        fields = drift.fields(self._connection, one.block.keys, one.made) if one.made is not None else []
         self._took("write", began)
         seconds, self._seconds = dict(self._seconds), defaultdict(float)
-        return Finished(number, counts, rows, seconds)
+        return Finished(number, counts, fields, rows, seconds)
 
     def _scanned(self, job: Job, piece: Piece, data: memoryview) -> Block:
         repeated = tuple(job.mapping.repeated) if job.mapping else ()
@@ -233,18 +233,17 @@ class Worker:
         job: Job,
         block: Block,
         piece: np.ndarray,
-        keys: list[list[str]],
         mangled: list[mojibake.Seen],
     ) -> _Open:
         rows = block.rows
         if job.mapping is None or not len(rows):
-            return _Open(job, block, piece, keys, mangled, None, rows[:0], pa.array([], pa.string()))
+            return _Open(job, block, piece, mangled, None, rows[:0], pa.array([], pa.string()))
         made = normalize.events(self._connection, self._plan(job), block.records, block.keys)
         reasons = made.events.column("reject_reason")
         if reasons.null_count < len(rows):
             block, made, rows = _without_rejects(block, made, rows)
         uids = whole(made.events.column("event_uid")).cast(pa.string())
-        one = _Open(job, block, piece, keys, mangled, made, rows, uids)
+        one = _Open(job, block, piece, mangled, made, rows, uids)
         return _with_line_uids(one) if uids.null_count else one
 
     def _plan(self, job: Job) -> Plan:
@@ -299,6 +298,7 @@ class Worker:
 def connect() -> duckdb.DuckDBPyConnection:
     """A connection on which records become events."""
     connection = duckdb.connect(config={"threads": 1})
+    memory.hold(connection)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(changes.LEAVES_MACRO)
     return connection
@@ -367,7 +367,6 @@ def _counts(one: _Open, made: np.ndarray, times: pa.ChunkedArray | None) -> list
                 first,
                 last,
                 unknown.get(n, {}),
-                one.keys[n],
                 one.mangled[n],
             )
         )

@@ -102,6 +102,26 @@ def trial(one: Any) -> str:
     return _rendered("trial", trial=one, table=Markup(table(one.findings)))
 
 
+def history(one: Any) -> str:
+    """One thing's life: its entries, then what they add up to."""
+    parts = {
+        name: Markup(table(answer.rows))
+        for name, answer in (
+            ("Time spent at each status", one.dwell()),
+            ("Who worked on it", one.contributors()),
+            ("State", one.state()),
+            ("Contradictions", one.conflicts()),
+        )
+        if len(answer)
+    }
+    return _rendered("history", life=one, table=Markup(table(one.entries)), parts=parts)
+
+
+def answer(one: Any) -> str:
+    """A recipe's rows, with the question and what could not be seen."""
+    return _rendered("answer", answer=one, table=Markup(table(one.rows)))
+
+
 def _in_short(row: dict[str, Any]) -> dict[str, Any]:
     """Who, what and about what, each in one cell."""
     name = (

@@ -82,3 +82,15 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             timeout=120,
         )
     return place
+
+
+@pytest.fixture(scope="session")
+def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the sample month under its own settings, loaded by the command; for tests that only read."""
+    place = tmp_path_factory.mktemp("sample") / "store"
+    subprocess.run(
+        [str(COMMAND), "load", str(ROOT / "sample_data"), "--config", str(ROOT / "sample_data" / "auditbook.toml"),
+         "--store", str(place), "-q"],
+        cwd=place.parent, check=True, timeout=120, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return place

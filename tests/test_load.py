@@ -530,8 +530,8 @@ def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path) ->
 def test_a_file_that_changes_while_it_is_read(store: Path, tmp_path: Path) -> None:
     export = Path(put(tmp_path / "x.jsonl", lines(1, 3)))
 
-    def append(told: str) -> None:
-        if told == "loading x.jsonl":
+    def append(told: str, done: int = 0, total: int = 0, /) -> None:
+        if told == "loading x.jsonl" and total and not done:
             export.write_bytes(export.read_bytes() + line(4))
 
     with pytest.raises(AuditbookError) as told:
@@ -546,7 +546,7 @@ def test_a_file_that_vanishes_while_it_is_read(store: Path, tmp_path: Path) -> N
     export = Path(put(tmp_path / "x.jsonl", lines(1, 3)))
 
     with pytest.raises(AuditbookError, match=r"x\.jsonl cannot be read: No such file or directory\.$"):
-        loaded(store, str(export), progress=lambda _: export.unlink())
+        loaded(store, str(export), progress=lambda *_: export.unlink())
 
 
 # Through the command
@@ -628,3 +628,31 @@ def test_after_overlapping_loads_the_lines_are_still_the_files(contents: list[by
         assert rows(
             store, "SELECT count(*) FROM lines WHERE fate IN ('event', 'duplicate') AND event_uid IS NULL"
         ) == [(0,)]
+
+
+# --- fields that come and go
+
+
+def test_fields_that_are_new_or_gone_are_told(store: Path, tmp_path: Path) -> None:
+    def night(number: int, **more: Any) -> str:
+        rows = [line(n, **more) for n in range(number * 100, number * 100 + 100)]
+        return put(tmp_path / f"night{number}.jsonl", b"".join(rows))
+
+    first = loaded(store, night(1, note="x", old=1))
+    assert (first.drift, first.messages) == ({}, ())
+    for number in (2, 3):
+        assert loaded(store, night(number, note="x", old=1)).drift == {}
+    changed = loaded(store, night(4, note={"by": "bo"}, colour="red"))
+    assert changed.drift == {"printago": {"new": ["colour", "note.by"], "vanished": ["old"]}}
+    assert changed.messages == (
+        "printago: fields colour, note.by never seen before; what no mapping reads is kept in `unmapped`.",
+        "printago: field old in every load until now and in none of these lines.",
+    )
+    assert loaded(store, night(5, note={"by": "bo"}, colour="red")).drift == {}
+
+
+def test_a_field_is_not_missed_in_a_small_load(store: Path, tmp_path: Path) -> None:
+    for number in range(1, 4):
+        loaded(store, put(tmp_path / f"{number}.jsonl", line(number, note="x")))
+    assert loaded(store, put(tmp_path / "4.jsonl", b"".join(line(n) for n in range(4, 103)))).drift == {}
+    assert loaded(store, put(tmp_path / "5.jsonl", b"".join(line(n) for n in range(200, 299)))).drift == {}

@@ -127,7 +127,7 @@ def killed(event: str, text: str, nth: int, *arguments: str) -> int:
 def test_an_error_is_no_interrupted_run(store: Path, tmp_path: Path) -> None:
     export = Path(put(tmp_path / "a.jsonl", lines(1, 3)))
     with pytest.raises(AuditbookError):
-        load([str(export)], store=store, config=CONFIG, progress=lambda _: export.unlink())
+        load([str(export)], store=store, config=CONFIG, progress=lambda *_: export.unlink())
 
     loaded(store, put(export, lines(1, 3)))
 

@@ -15,7 +15,9 @@ NEXT = "Findings are judged again by the next run, or by `auditbook detect`."
 
 @click.command()
 @click.argument("source", metavar="SOURCE")
-@options.several(options.store, options.config, options.quiet, options.verbose, options.as_json)
+@options.several(
+    options.store, options.config, options.memory_limit, options.quiet, options.verbose, options.as_json
+)
 def remap(source: str, store: Path, config: Path | None, quiet: bool, verbose: bool, as_json: bool) -> None:
     """Make events again from the stored lines, after a mapping was repaired or a setting changed.
 
@@ -49,7 +51,9 @@ def remap(source: str, store: Path, config: Path | None, quiet: bool, verbose: b
 @click.option("--reason", metavar="TEXT", help="Why, for the record.")
 @click.option("--yes", is_flag=True, help="Do not ask. Asked is on a terminal only.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be done, and do nothing.")
-@options.several(options.store, options.config, options.quiet, options.verbose, options.as_json)
+@options.several(
+    options.store, options.config, options.memory_limit, options.quiet, options.verbose, options.as_json
+)
 def forget(
     file: str, reason: str | None, yes: bool, plan_only: bool, store: Path, config: Path | None, quiet: bool,
     verbose: bool, as_json: bool,

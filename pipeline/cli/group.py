@@ -14,6 +14,9 @@ from pipeline.errors import AuditbookError
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 STOPPED = "stopped; what was committed stays, and the next run goes on from there."
+OUT_OF_MEMORY = (
+    "not enough memory, or --memory-limit is too low; what was committed stays, nothing else was committed."
+)
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
@@ -40,6 +43,8 @@ class Root(click.Group):
             code = _told(str(error), error.exit_code)
         except click.ClickException as error:
             code = _told(_words(error), error.exit_code)
+        except _no_memory():
+            code = _told(OUT_OF_MEMORY, 1)
         except (KeyboardInterrupt, click.Abort):
             code = _told(STOPPED, INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
@@ -53,6 +58,12 @@ class Root(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(BROKEN_PIPE)
+
+
+def _no_memory() -> tuple[type[BaseException], ...]:
+    """DuckDB has an error of its own for it, and is imported only where it is needed."""
+    duckdb = sys.modules.get("duckdb")
+    return (MemoryError, duckdb.OutOfMemoryException) if duckdb else (MemoryError,)
 
 
 class Nouns(click.Group):

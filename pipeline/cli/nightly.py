@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,10 +13,13 @@ from pipeline.cli import options
 from pipeline.cli.output import count, document, inert
 from pipeline.columns import SEVERITIES
 
+if TYPE_CHECKING:
+    from pipeline.ledger import LoadResult
+
 FINDINGS_FOUND = 3
 INCOMPLETE = 4
 EXPORTS = click.argument("exports", nargs=-1, required=True, metavar="EXPORT…")
-talk = options.several(options.quiet, options.verbose, options.as_json)
+talk = options.several(options.memory_limit, options.quiet, options.verbose, options.as_json)
 
 
 @click.command()
@@ -47,7 +50,7 @@ def run(
         exports, store=store, out=out, config=settings, source=source, instance=instance,
         as_of=options.read_clock(as_of, settings), progress=options.progress(quiet, verbose),
     )  # fmt: skip
-    facts = result.as_json()
+    facts = result.as_json() | _profile(result.loaded, verbose=verbose)
     _tell(facts, result.messages, quiet=quiet, as_json=as_json)
     ctx.exit(_code(facts, result.unrecognised, fail_on, max_rejects))
 
@@ -73,8 +76,9 @@ def load(
         exports, store=store, config=options.read_config(config), source=source, instance=instance,
         progress=options.progress(quiet, verbose),
     )  # fmt: skip
-    _tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
-    ctx.exit(_code(result.as_json(), result.unrecognised, None, max_rejects))
+    facts = result.as_json() | _profile(result, verbose=verbose)
+    _tell(facts, result.messages, quiet=quiet, as_json=as_json)
+    ctx.exit(_code(facts, result.unrecognised, None, max_rejects))
 
 
 @click.command()
@@ -171,6 +175,11 @@ def _only_samples(store: Path, folder: Path) -> None:
     loaded = {one["sha256"] for link in stores.commits(store) for one in link.content.get("inputs", [])}
     if not loaded <= samples:
         raise UsageError("holds other exports already.", path=store, hint="Give the demo another --store.")
+
+
+def _profile(loaded: LoadResult, *, verbose: bool) -> dict[str, Any]:
+    """Where a load's time went, added up over its processes."""
+    return {"profile": {what: round(taken, 3) for what, taken in loaded.seconds.items()}} if verbose else {}
 
 
 def _code(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -17,10 +15,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.config import Config
+    from pipeline.progress import Progress
     from pipeline.query import Log
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 CONFIG = Path("auditbook.toml")
+
+
+def _hold_to(_ctx: click.Context, _param: click.Parameter, text: str | None) -> None:
+    if text:
+        from pipeline import memory
+
+        memory.limit(memory.read(text))
+
 
 _path = click.Path(path_type=Path)
 store = click.option(
@@ -37,6 +44,10 @@ verbose = click.option("-v", "--verbose", is_flag=True, help="Progress with the 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the summary."
 )
+memory_limit = click.option(
+    "--memory-limit", metavar="SIZE", envvar="AUDITBOOK_MEMORY_LIMIT", expose_value=False, callback=_hold_to,
+    help="Take no more memory than 2GB, say; all processes together.",
+)  # fmt: skip
 SHAPES = ("table", "csv", "json", "jsonl")
 
 
@@ -107,25 +118,16 @@ def read_clock(text: str | None, config: Config) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone(config.organization.timezone))
 
 
-def progress(quiet: bool, verbose: bool = False) -> Callable[[str], None]:
+def progress(quiet: bool, verbose: bool = False) -> Progress:
     """Where stages say what they do: one changing line on a terminal, plain lines into a file, nothing when quiet."""
-    if quiet:
-        return lambda text: None
-    from pipeline.cli.output import inert
+    from pipeline.cli.meter import Meter
+    from pipeline.progress import silent
 
-    started = time.monotonic()
-
-    def say(text: str) -> None:
-        told = f"[{time.monotonic() - started:6.1f} s] {inert(text)}" if verbose else inert(text)
-        if sys.stderr.isatty() and not verbose:
-            print(f"\r\x1b[2K{told}", end="", file=sys.stderr, flush=True)
-        else:
-            print(told, file=sys.stderr, flush=True)
-
-    return say
+    return silent if quiet else Meter(verbose)
 
 
 def done() -> None:
     """Take the changing line away before the summary is printed."""
-    if sys.stderr.isatty():
-        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+    from pipeline.cli import meter
+
+    meter.done()

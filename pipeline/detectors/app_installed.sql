@@ -1,0 +1,67 @@
+/*
+title = "App or integration connected"
+severity = "low"
+version = 1
+why = """An app reads and writes with the rights of whoever connected it, day and night, and nobody watches it. Asking for such
+consent is how accounts are taken over without a password."""
+false_positives = """Apps that the organization uses everywhere and that each person connects once."""
+next_steps = """Read what the app may do and who made it. Remove it where nobody answers for it, and revoke what it was given."""
+scope = "outcome IS NOT NULL"
+needs = ["action_detail or action_raw or action"]
+classes = ["app_installed"]
+attack = ["T1671"]
+lookback = "2 days"
+
+[controls]
+soc2 = ["CC6.1", "CC6.8", "CC9.2"]
+iso27001 = ["A.5.19", "A.8.19"]
+pci = ["6.3.2", "12.8.1"]
+hipaa = ["164.308(b)(1)"]
+nist = ["CM-11", "AC-20", "SA-9"]
+
+[parameters.examples]
+default = 3
+minimum = 1
+maximum = 100
+unit = "entries"
+meaning = "So many entries are told in the reason; the evidence has them all"
+*/
+WITH noted AS (
+  SELECT event_uid, person, who, local_date, occurred_at, outcome, changes,
+    coalesce(action_detail, action_raw, action, 'an entry') || ' in ' || source
+      || coalesce(' on ' || coalesce(entity_type || ' ', '') || coalesce(entity_name, entity_id), '')
+      || coalesce(' (' || left(message, 200) || ')', '') AS told
+  FROM activity WHERE list_contains(classes, 'app_installed')
+),
+fields AS (
+  SELECT event_uid, string_agg(
+      c.field || CASE WHEN c.redacted THEN ' [REDACTED]'
+        ELSE ' from ' || coalesce(left(c.old, 80), 'nothing') || ' to ' || coalesce(left(c.new, 80), 'nothing') END,
+      ', ' ORDER BY c.field, c.old, c.new) AS told
+  FROM (SELECT event_uid, unnest(changes) AS c FROM noted) GROUP BY event_uid
+),
+numbered AS (
+  SELECT n.*, n.told || coalesce(': ' || left(f.told, 400), '') || CASE WHEN n.outcome = 'failure' THEN ' (refused)' ELSE '' END AS line,
+    row_number() OVER (PARTITION BY n.person, n.local_date ORDER BY n.occurred_at, n.event_uid) AS place
+  FROM noted n LEFT JOIN fields f ON f.event_uid = n.event_uid
+),
+days AS (
+  SELECT person, local_date, min(who) AS subject, min(occurred_at) AS window_start, max(occurred_at) AS window_end,
+    count(*) AS n, count(*) FILTER (outcome = 'failure') AS refused,
+    string_agg(line, '; ' ORDER BY place) FILTER (place <= $examples) AS told, list_sort(list(event_uid)) AS events
+  FROM numbered GROUP BY person, local_date
+)
+SELECT
+  person || '|' || local_date AS key,
+  subject,
+  window_start,
+  window_end,
+  n || CASE WHEN n = 1 THEN ' app connected' ELSE ' apps connected' END
+    || CASE WHEN refused > 0 THEN ', ' || refused || ' refused' ELSE '' END AS observed,
+  'only apps that were examined before' AS expected,
+  subject || ' on ' || local_date || ': ' || told
+    || CASE WHEN n > $examples THEN '; and ' || (n - $examples) || ' more.' ELSE '.' END AS reason,
+  CASE WHEN n = 1 THEN 'without this app' ELSE 'without any of the ' || n END AS cleared_by,
+  events
+FROM days
+ORDER BY window_start, key
