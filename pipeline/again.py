@@ -157,7 +157,7 @@ def _read_again(
         content["inputs"] = repaired.with_resolved(rows, rows, _lines_in(folder, made.rows))
         return made.rows
 
-    return stores.commit(path, kind, content, write, run)
+    return stores.commit(path, kind, content, write, run, config.signing)
 
 
 def _lines_in(folder: Path, rows: Iterable[str]) -> list[Path]:
@@ -217,7 +217,7 @@ def _without(path: Path, gone: InForce, shelf: Shelf, config: Config, run: dict[
             rows |= parts.rewrite(part, lines.filter(pc.invert(_is_of(lines, gone.key))), folder, number)
         return rows
 
-    return stores.commit(path, "forget", content, write, run)
+    return stores.commit(path, "forget", content, write, run, config.signing)
 
 
 def _is_of(lines: pa.Table, load: Load) -> pa.ChunkedArray:

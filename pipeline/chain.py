@@ -1,63 +1,26 @@
-"""Checks the whole chain offline: every record, every file, every link; names the first break and what it means."""
+"""Checks the whole chain offline: every record, file, link and signature; names the first break and what it means.
+
+What stands beside the commits (database, manifest, reports) is held against them by `beside`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipeline import beside, signing
 from pipeline import store as stores
 from pipeline.errors import UsageError
+from pipeline.found import Break, Verification
+from pipeline.replaced import superseded
+from pipeline.store import Commit
 
 SHORTEST_HEAD = 12
-
-
-@dataclass(frozen=True)
-class Break:
-    """The first thing that does not hold."""
-
-    commit: int | None
-    file: str | None
-    what: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was checked, and what broke if anything did."""
-
-    commits: int
-    head: str
-    files: int
-    bytes: int
-    broken: Break | None = None
-    after: int | None = None
-    seal: str = stores.GENESIS
-
-    @property
-    def ok(self) -> bool:
-        return self.broken is None
-
-    def as_json(self) -> dict[str, Any]:
-        broken = self.broken and {
-            "commit": self.broken.commit,
-            "file": self.broken.file,
-            "what": self.broken.what,
-        }
-        found = {
-            "ok": self.ok,
-            "commits": self.commits,
-            "head": self.head,
-            "seal": self.seal,
-            "files": self.files,
-            "bytes": self.bytes,
-        }
-        return {**found, "broken": broken} | (
-            {} if self.after is None else {"commits_after_head": self.after}
-        )
 
 
 class _Broken(Exception):
@@ -66,8 +29,16 @@ class _Broken(Exception):
         self.file, self.what = file, what
 
 
-def verify(store: Path | str, head: str | None = None, seal: str | None = None) -> Verification:
-    """Check every commit; with `head` or `seal`, also that this number (from a report) stands in the chain."""
+def verify(
+    store: Path | str,
+    head: str | None = None,
+    seal: str | None = None,
+    public_key: str | None = None,
+    documents: Sequence[Path] = (),
+) -> Verification:
+    """Check every commit and what was made of them; with `head` or `seal`, also that this number (from a report) stands
+    in the chain; with a public key, that the chain is signed to its end with it or with keys that it introduced; with
+    documents, that they are reports that the chain tells of."""
     path = Path(store)
     stores.require(path)
     wanted = [(kind, text) for kind, text in (("head", head), ("seal", seal)) if text is not None]
@@ -77,25 +48,80 @@ def verify(store: Path | str, head: str | None = None, seal: str | None = None) 
                 f'"{text}" is too short to be a {kind}.',
                 hint=f"Give {SHORTEST_HEAD} characters of it or more.",
             )
+    found, chain = verify_commits(path, None if public_key is None else signing.public_key(public_key))
+    for kind, text in wanted:
+        numbers = [stores.GENESIS, *(link.record[kind] for link in chain)]
+        found = found if found.broken else _with_number(found, numbers, kind, text)
+    return found if found.broken else beside.check(path, chain, found, documents)
+
+
+def verify_commits(path: Path, trusted: str | None = None) -> tuple[Verification, list[Commit]]:
+    """The chain alone: what was checked, and the commits up to the first break."""
     folders = stores.folders(path)
-    previous, sealed, files, size = stores.GENESIS, stores.GENESIS, 0, 0
-    known: dict[str, list[str]] = {"head": [previous], "seal": [sealed]}
+    state = _State(trusted)
     for number, folder in enumerate(folders, start=1):
         try:
-            record = _check_record(folder, number, previous, sealed)
-            for name, said in sorted(record["content"]["files"].items()):
-                _check_file(folder / name, said)
-                files, size = files + 1, size + said["bytes"]
+            state.add(_check_record(folder, number, state))
         except _Broken as error:
-            broken = Break(number, error.file, error.what)
-            return Verification(number - 1, previous, files, size, broken, seal=sealed)
-        previous, sealed = record["head"], record["seal"]
-        known["head"].append(previous)
-        known["seal"].append(sealed)
-    found = Verification(len(folders), previous, files, size, seal=sealed)
-    for kind, text in wanted:
-        found = found if found.broken else _with_number(found, known[kind], kind, text)
-    return found
+            return state.told(Break(number, error.file, error.what)), state.chain[:]
+    gone = superseded(state.chain)
+    for link in state.chain:
+        try:
+            for name, said in sorted(link.content["files"].items()):
+                state.count(_check_file(link.folder / name, said, f"{link.folder.name}/{name}" in gone), said)
+        except _Broken as error:
+            state.chain = state.chain[: link.number - 1]
+            return state.told(Break(link.number, error.file, error.what)), state.chain
+    return state.told(_unsigned(state)), state.chain
+
+
+@dataclass
+class _State:
+    """What is known so far of a chain that is being checked."""
+
+    trusted: str | None
+    chain: list[Commit] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+    removed: int = 0
+    signed: int = 0
+
+    @property
+    def head(self) -> str:
+        return self.chain[-1].head if self.chain else stores.GENESIS
+
+    @property
+    def seal(self) -> str:
+        return str(self.chain[-1].record["seal"]) if self.chain else stores.GENESIS
+
+    @property
+    def key(self) -> str | None:
+        """Whose signature the next record must bear; before the first one, the key that is trusted from outside."""
+        return stores.expected_key(self.chain) or self.trusted
+
+    def add(self, link: Commit) -> None:
+        self.chain.append(link)
+        self.signed += "signature" in link.record
+
+    def count(self, present: bool, said: dict[str, Any]) -> None:
+        self.files += present
+        self.bytes += said["bytes"] if present else 0
+        self.removed += not present
+
+    def told(self, broken: Break | None) -> Verification:
+        key = self.chain[-1].record["run"].get("signed_with") if self.chain else None
+        return Verification(
+            len(self.chain), self.head, self.files, self.bytes, broken, seal=self.seal, signed=self.signed,
+            public_key=key, removed=self.removed,
+        )  # fmt: skip
+
+
+def _unsigned(state: _State) -> Break | None:
+    """With a key from outside the newest commit must bear a signature: it covers all that stand before it."""
+    if state.trusted is None or (state.chain and "signature" in state.chain[-1].record):
+        return None
+    what = "the newest commit is not signed: the chain was written without the key, or was never signed."
+    return Break(len(state.chain) or None, "record.json", what)
 
 
 def _with_number(found: Verification, numbers: Sequence[str], kind: str, text: str) -> Verification:
@@ -106,36 +132,66 @@ def _with_number(found: Verification, numbers: Sequence[str], kind: str, text: s
     return replace(found, broken=Break(None, None, what))
 
 
-def _check_record(folder: Path, number: int, previous: str, seal: str) -> dict[str, Any]:
+def _check_record(folder: Path, number: int, state: _State) -> Commit:
     if folder.name != f"{number:06d}":
         raise _Broken(None, f"commit {number:06d} is missing: the next one found is {folder.name}.")
     try:
-        record: dict[str, Any] = json.loads((folder / "record.json").read_bytes())
+        written = (folder / "record.json").read_bytes()
+        record: dict[str, Any] = json.loads(written)
         content, run = record["content"], record["run"]
         newest = int(content["format"])
         links = (content["previous"], record["head"], record["seal"], content["files"].keys(), run.keys())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Broken("record.json", f"the record cannot be read ({type(error).__name__}).") from error
     stores.refuse_newer(folder.parent.parent, newest)
-    if links[0] != previous:
+    if links[0] != state.head:
         raise _Broken(
             "record.json", "the record does not follow the one before it: a commit was replaced or removed."
         )
     if stores.head_of(content) != links[1]:
         raise _Broken("record.json", "the record's content was changed: its head does not match.")
-    if stores.seal_of(seal, record) != links[2]:
+    if stores.seal_of(state.seal, record) != links[2]:
         raise _Broken("record.json", "the record of the run was changed: its seal does not match.")
+    if stores.record_text(record).encode() != written:
+        raise _Broken("record.json", "the record says the same in other bytes than were written.")
+    _check_signature(record, state)
     present = {path.name for path in folder.iterdir()} - {"record.json"}
     if strange := sorted(present - set(links[3])):
         raise _Broken(strange[0], "a file that no record names was added.")
-    return record
+    return Commit(number, folder, record)
 
 
-def _check_file(path: Path, said: dict[str, Any]) -> None:
+def _check_signature(record: dict[str, Any], state: _State) -> None:
+    """Once a record is signed all that follow are, with its key or with the one that it introduced."""
+    signature, own = record.get("signature"), record["run"].get("signed_with")
+    begun = stores.expected_key(state.chain) is not None
+    if signature is None and own is None and not begun:
+        return
+    if signature is None or own is None:
+        raise _Broken(
+            "record.json", "the record is not signed, and those before it are: the key was not there."
+        )
+    if set(record) != {"content", "run", "head", "seal", "signature"}:
+        raise _Broken("record.json", "the record has a part that nothing covers.")
+    if state.key is not None and own != state.key:
+        raise _Broken(
+            "record.json", f"the record is signed with another key ({own[:16]}…) than the one that holds."
+        )
+    if not signing.verifies(own, record["seal"], signature):
+        raise _Broken(
+            "record.json", "the signature is not that of the record's key: it was sealed again without it."
+        )
+
+
+def _check_file(path: Path, said: dict[str, Any], replaced: bool) -> bool:
+    """Whether the file is there; one that a later commit replaced may be gone."""
     if not path.is_file():
+        if replaced:
+            return False
         raise _Broken(path.name, "the file is missing.")
     if stores.sha256_file(path) != said["sha256"]:
         raise _Broken(path.name, "the file's bytes were changed: its sha256 is not the recorded one.")
     rows = pq.ParquetFile(path).metadata.num_rows
     if rows != said["rows"]:
         raise _Broken(path.name, f"the file has {rows} rows, {said['rows']} were recorded.")
+    return True

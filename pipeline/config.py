@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from pipeline.config_file import check, own_mappings, read_file
 from pipeline.limits import Limits
+from pipeline.secret import Kept
+from pipeline.signing import Signing
 
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_HOURS = "Mon-Fri 08:00-18:00"
@@ -36,7 +38,9 @@ class SourceSettings:
     timezone: str | None = None
     day_first: bool | None = None
     retention: str | None = None
+    archive: str | None = None
     legal_basis: str | None = None
+    redact: bool = False
     instance: str | None = None
 
 
@@ -59,6 +63,14 @@ class Suppression:
     until: date
     actor: str | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True)
+class Privacy(Kept):
+    """Whom outputs are for when no --audience says so, more names of secret fields, where the pseudonyms' key is."""
+
+    audience: str = "internal"
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,13 @@ class Config:
     actors: tuple[Person, ...] = ()
     teams: tuple[Team, ...] = ()
     load: Limits = field(default_factory=Limits)
+    # What follows says nothing about the outcome: places of keys, who is told, what is shown. No part of to_dict.
+    signing: Signing = field(default_factory=Signing)
+    privacy: Privacy = field(default_factory=Privacy)
+    log_reads: bool = False
+    keep_originals: bool = False
+    # Questions under a name: what each asks.
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mappings: Path | None = (
         None  # a folder of the user's own, which win over ours; a place, so not part of to_dict
     )
@@ -163,6 +182,11 @@ def _config(values: dict[str, Any], path: Path | None = None) -> Config:
         suppressions=tuple(_dated(Suppression, given, "until") for given in values.get("suppressions", [])),
         actors=tuple(_person(name, given) for name, given in values.get("actors", {}).items()),
         load=Limits(**values.get("load", {})),
+        signing=Signing(**_tuples(values.get("signing", {}))),
+        privacy=Privacy(**_tuples(values.get("privacy", {}))),
+        log_reads=values.get("audit", {}).get("log_reads", False),
+        keep_originals=values.get("originals", {}).get("keep", False),
+        presets=values.get("presets", {}),
         teams=tuple(Team(id=name, **_hours(given)) for name, given in values.get("teams", {}).items()),
     )
 
@@ -190,6 +214,10 @@ def _person(name: str, given: dict[str, Any]) -> Person:
 
 def _hours(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, "holidays": _items(given["holidays"]) if "holidays" in given else None}
+
+
+def _tuples(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def _items(holidays: str | list[str]) -> tuple[str, ...]:

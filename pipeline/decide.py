@@ -12,12 +12,20 @@ from pipeline.columns import DECISIONS
 from pipeline.errors import UsageError
 from pipeline.findings import DISPOSITION_ROWS, write_rows
 from pipeline.lock import locked
+from pipeline.signing import Signing
 
 WAIT_FOR_LOCK = 10.0
 
 
 def decide(
-    store: Path | str, finding_id: str, *, status: str, by: str, reason: str, until: date | None = None
+    store: Path | str,
+    finding_id: str,
+    *,
+    status: str,
+    by: str,
+    reason: str,
+    until: date | None = None,
+    signing: Signing | None = None,
 ) -> stores.Commit:
     """Record a reviewer's decision on a finding, for good and by name."""
     path = Path(store)
@@ -45,6 +53,6 @@ def decide(
             target = folder / "dispositions.parquet"
             return {target.name: write_rows(target, DISPOSITION_ROWS, [row])}
 
-        done = stores.commit(path, "disposition", {}, write)
+        done = stores.commit(path, "disposition", {}, write, signing=signing)
         catalog.publish(path, config)
     return done

@@ -89,7 +89,7 @@ def evaluate(
     done = None
     if not (same_basis and not rows and covered == covered_before):
         content = {"basis": basis, "config": to_dict(config), "rules": {one.id: one.sha256 for one in chosen}}
-        done = _commit(path, content, rows, covered, interrupted)
+        done = _commit(path, content, rows, covered, interrupted, config)
     with _connected(path, config, day) as connection:
         now = _current(connection)
     if failed:
@@ -116,6 +116,7 @@ def _commit(
     rows: Sequence[dict[str, object]],
     covered: Sequence[dict[str, object]],
     interrupted: dict[str, Any],
+    config: Config,
 ) -> stores.Commit:
     def write(folder: Path) -> dict[str, int]:
         return {
@@ -123,7 +124,8 @@ def _commit(
             "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, covered),
         }
 
-    return stores.commit(path, "detect", content, write, {"interrupted": interrupted} if interrupted else {})
+    run = {"interrupted": interrupted} if interrupted else {}
+    return stores.commit(path, "detect", content, write, run, config.signing)
 
 
 def _covered(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:

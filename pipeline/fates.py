@@ -70,6 +70,11 @@ class _First:
     content: str | None
     where: tuple[int, str, int]
 
+    @property
+    def purged(self) -> bool:
+        """Its words were removed for good: what has its identity is neither compared nor kept."""
+        return self.raw is None and self.content is None
+
 
 def fates(records: Records, hits: Hits) -> Fates:
     """What is new of records of which some are known, in the store or from earlier in the block; conflicts are
@@ -84,7 +89,7 @@ def fates(records: Records, hits: Hits) -> Fates:
         first = seen.get(uids[row])
         if first is None:
             seen[uids[row]] = _own(records, row, own)
-        elif first.raw is not None and first.raw == own:
+        elif first.purged or (first.raw is not None and first.raw == own):
             found.duplicate[row] = found.dropped[row] = True
             found.first[row] = first.where
         elif _content(records, row) == _content_of(first):
@@ -109,7 +114,7 @@ def settle(found: Fates, records: Records, hits: Hits) -> None:
             continue
         del found.conflicts[row]
         found.duplicate[row] = True
-        found.dropped[row] = first.raw is not None and first.raw == own
+        found.dropped[row] = first.purged or (first.raw is not None and first.raw == own)
         found.first[row] = first.where
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline import views
 from pipeline.config import Config
+from pipeline.replaced import in_force
 from pipeline.store import Commit
 
 FINDING_ROWS: dict[str, str] = {
@@ -58,9 +59,8 @@ def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
     """One kind of small file over all commits, with the number of the commit each row came by."""
     nothing = f"SELECT *, 0::BIGINT AS commit_no FROM {views.parquet([], columns)}"
     parts = [
-        f"SELECT *, {link.number} AS commit_no FROM {views.parquet([str(path.resolve())], columns)}"
-        for link in chain
-        if (path := link.file(name))
+        f"SELECT *, {number} AS commit_no FROM {views.parquet([str(path.resolve())], columns)}"
+        for number, path in in_force(chain, name)
     ]
     return " UNION ALL BY NAME ".join([nothing, *parts])
 

@@ -1,4 +1,6 @@
-"""Reports that were made: noted beside the store, and taken into the next commit's record, where the seal covers them.
+"""Reports that were made, and readings: noted beside the store, and taken into the next commit's record.
+
+There the seal covers them.
 
 What a report says of earlier reports it takes from records alone, so that making it again gives the same bytes.
 """
@@ -12,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 NOTES = "reports.jsonl"
+READS = "reads.jsonl"
+KINDS = {"reports": NOTES, "reads": READS}
 
 
-def note(store: Path, report: dict[str, Any]) -> bool:
+def note(store: Path, report: dict[str, Any], kind: str = "reports") -> bool:
     """Remember a report for the next record; False where the store cannot be written, as on a read-only disk."""
-    if report in unrecorded(store, []):
+    if report in unrecorded(store, [], kind):
         return True
     try:
-        descriptor = os.open(store / NOTES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(store / KINDS[kind], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError:
         return False
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -27,19 +31,26 @@ def note(store: Path, report: dict[str, Any]) -> bool:
     return True
 
 
-def unrecorded(store: Path, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The noted reports that no record has yet, in the order in which they were made."""
+def told(store: Path, records: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """What the next record says of them, by kind; a kind of which there is nothing to say is left out."""
+    found = {kind: unrecorded(store, records, kind) for kind in KINDS}
+    return {kind: entries for kind, entries in found.items() if entries}
+
+
+def unrecorded(store: Path, records: Sequence[dict[str, Any]], kind: str = "reports") -> list[dict[str, Any]]:
+    """The noted ones that no record has yet, in the order in which they were made."""
     try:
-        lines = (store / NOTES).read_text("utf-8", errors="replace").split("\n")
+        lines = (store / KINDS[kind]).read_text("utf-8", errors="replace").split("\n")
     except OSError:
         return []
-    known = recorded(records)
-    return [report for line in lines if (report := _report(line)) and report not in known]
+    known = {json.dumps(report, sort_keys=True) for report in recorded(records, kind)}
+    found = (report for line in lines if (report := _report(line)))
+    return [report for report in found if json.dumps(report, sort_keys=True) not in known]
 
 
-def recorded(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every report that the records tell of."""
-    return [report for record in records for report in record["run"].get("reports", [])]
+def recorded(records: Sequence[dict[str, Any]], kind: str = "reports") -> list[dict[str, Any]]:
+    """Every report, or reading, that the records tell of."""
+    return [report for record in records for report in record["run"].get(kind, [])]
 
 
 def _report(line: str) -> dict[str, Any] | None:

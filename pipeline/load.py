@@ -110,7 +110,7 @@ def load_found(
         return made.rows
 
     run = {"interrupted": interrupted} if interrupted else {}
-    done = stores.commit(store, "load", content, write, run)
+    done = stores.commit(store, "load", content, write, run, config.signing)
     messages = (*_messages(loaded), *_drift_told(content["drift"]))
     return replace(
         told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds,

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline import replaced, scratch
 from pipeline.errors import AuditbookError, StoreBusyError
-from pipeline.store import create, folders, now
+from pipeline.store import commits, create, folders, now
 
 
 @contextmanager
@@ -33,6 +34,7 @@ def locked(store: Path, *, wait: float = 0.0) -> Iterator[dict[str, Any]]:
         _write_holder(lock, {"pid": os.getpid(), "host": socket.gethostname(), "started": now()})
         try:
             _remove_unfinished(store)
+            replaced.remove(commits(store))
             yield interrupted
         finally:
             # An error that was told is no interrupted run; one that no commit has told yet waits for the next.
@@ -60,6 +62,7 @@ def _remove_unfinished(store: Path) -> None:
         shutil.rmtree(leftover)
     for leftover in store.glob(".new-*"):
         leftover.unlink()
+    scratch.sweep_spills(store)
 
 
 def _acquire(lock: int, store: Path, wait: float) -> None:

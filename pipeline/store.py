@@ -22,8 +22,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline import issued
+from pipeline import issued, redact
+from pipeline import signing as signers
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.signing import Signer, Signing
 
 FORMAT = 1
 GENESIS = "0" * 64
@@ -205,9 +207,11 @@ def commit(
     content: dict[str, Any],
     write: Callable[[Path], dict[str, int]],
     run: dict[str, Any] | None = None,
+    signing: Signing | None = None,
 ) -> Commit:
     """Add one link: `write` puts files in a folder and returns their row counts. The caller holds the lock."""
     chain = commits(store)
+    signer = _signer(chain, signing)
     number = chain[-1].number + 1 if chain else 1
     temporary = store / "commits" / f".tmp-{number:06d}"
     folder = store / "commits" / f"{number:06d}"
@@ -215,9 +219,8 @@ def commit(
         temporary.mkdir()
         temporary.chmod(0o700)
         rows = write(temporary)
-        reports = issued.unrecorded(store, [link.record for link in chain])
-        told = {**(run or {}), **({"reports": reports} if reports else {})}
-        record = _record(chain, kind, content, temporary, rows, told)
+        told = {**(run or {}), **issued.told(store, [link.record for link in chain])}
+        record = _record(chain, kind, content, temporary, rows, told, signer)
         _write_record(temporary / "record.json", record)
         _make_durable(temporary)
         temporary.rename(folder)
@@ -251,6 +254,7 @@ def _record(
     folder: Path,
     rows: dict[str, int],
     run: dict[str, Any],
+    signer: Signer | None,
 ) -> dict[str, Any]:
     files = {
         name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size, "rows": count}
@@ -266,16 +270,44 @@ def _record(
     }
     who = {
         "user": _user(), "host": socket.gethostname(), "python": platform.python_version(),
-        "arguments": [as_utf8(text) for text in sys.argv[1:]], "committed": now(), **run,
+        "arguments": redact.arguments(as_utf8(text) for text in sys.argv[1:]), "committed": now(), **run,
     }  # fmt: skip
+    if signer is not None:
+        who["signed_with"] = signer.public
     record = {"content": content, "run": who, "head": head_of(content)}
-    return {**record, "seal": seal_of(chain[-1].record["seal"] if chain else GENESIS, record)}
+    record["seal"] = seal_of(chain[-1].record["seal"] if chain else GENESIS, record)
+    return record if signer is None else {**record, "signature": signer.sign(str(record["seal"]))}
+
+
+def _signer(chain: Sequence[Commit], signing: Signing | None) -> Signer | None:
+    """Who signs: a chain that is signed goes on with its key, and with no other that was not introduced."""
+    signer = signers.signer(signing) if signing is not None else None
+    wanted = expected_key(chain)
+    if wanted and (signer is None or signer.public != wanted):
+        problem = "no key is configured" if signer is None else f"the configured key is {signer.public[:16]}…"
+        raise UsageError(
+            f"the chain is signed with the key {wanted[:16]}…, and {problem}; nothing was committed.",
+            hint="[signing] says where the key is; `auditbook keys rotate` introduces another.",
+        )
+    return signer
+
+
+def expected_key(chain: Sequence[Commit]) -> str | None:
+    """The public key that must sign the next commit: the last one's, or the one that it introduced."""
+    if not chain:
+        return None
+    found: str | None = chain[-1].content.get("next_key") or chain[-1].record["run"].get("signed_with")
+    return found
+
+
+def record_text(record: dict[str, Any]) -> str:
+    """The one way a record is written."""
+    return json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:
     """Written and read back: a record that says something else once it is committed would break the chain for good."""
-    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(record_text(record), encoding="utf-8")
     if canonical(json.loads(path.read_bytes())) != canonical(record):
         raise AuditbookError("does not read as it was written; nothing was committed.", path=path)
 

@@ -297,7 +297,9 @@ def test_the_manifest_is_a_copy_of_the_records(made: Path) -> None:
     assert copied == [record(made, 1), record(made, 2)]
 
     (made / "manifest.jsonl").write_text("somebody's notes")
-    assert pipeline.verify(made).ok
+    broken = pipeline.verify(made).broken
+    assert broken is not None
+    assert broken.file == "manifest.jsonl"
     pipeline.rebuild(made)
     assert len((made / "manifest.jsonl").read_text().splitlines()) == 2
 

@@ -14,6 +14,7 @@ import pipeline
 from pipeline.chain import Break, Verification
 from pipeline.errors import UsageError
 from pipeline.load import load
+from pipeline.store import record_text
 from tests.conftest import Auditbook
 from tests.exports import CONFIG, lines, put
 
@@ -45,7 +46,7 @@ def rewrite(store: Path, number: int, change: Callable[[dict[str, Any]], None]) 
     path = store / f"commits/{number:06d}/record.json"
     record = json.loads(path.read_bytes())
     change(record)
-    path.write_text(json.dumps(record))
+    path.write_text(record_text(record))
 
 
 def changed_file(store: Path) -> None:
@@ -173,6 +174,10 @@ def test_a_head_tells_of_a_tail_that_was_cut(made: Path) -> None:
     head = heads(made)[-1]
     shutil.rmtree(made / "commits/000003")
 
+    careless = pipeline.verify(made).broken
+    assert careless is not None
+    assert careless.file == "auditbook.duckdb", "who forgets what stands beside the commits is found"
+    pipeline.rebuild(made)
     assert pipeline.verify(made).ok, "without a number from outside a cut tail cannot be seen"
     found = pipeline.verify(made, head)
 

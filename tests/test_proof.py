@@ -1,0 +1,311 @@
+"""Who rewrites the chain is found: byte by byte, with a key, with a number from outside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import pipeline
+from pipeline import chain, keys, signing
+from pipeline import store as stores
+from pipeline.config import Config
+from pipeline.detect import detect
+from pipeline.errors import UsageError
+from pipeline.found import Break
+from pipeline.load import load
+from pipeline.signing import Signing
+from tests.conftest import Auditbook
+from tests.exports import CONFIG, lines, put
+
+SEALED_AGAIN = "the signature is not that of the record's key: it was sealed again without it."
+UNSIGNED = "the record is not signed, and those before it are: the key was not there."
+NEVER = "the newest commit is not signed: the chain was written without the key, or was never signed."
+
+
+def signed_by(key: Path) -> Config:
+    return replace(CONFIG, signing=Signing(key=str(key)))
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A store of four signed commits, and the public key."""
+    folder = tmp_path_factory.mktemp("signed")
+    public = signing.new(folder / "key.pem").public
+    for number in range(4):
+        export = put(folder / f"{number}.jsonl", lines(number, number))
+        load([export], store=folder / "store", config=signed_by(folder / "key.pem"))
+    return folder / "store", public
+
+
+@pytest.fixture
+def made(signed: tuple[Path, str], store: Path) -> Path:
+    return Path(shutil.copytree(signed[0], store))
+
+
+def sealed_again(store: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """What an attacker does who can write the store and has no key: change records, and make every hash anew."""
+    folders = sorted((store / "commits").iterdir())
+    records = change([json.loads((folder / "record.json").read_bytes()) for folder in folders])
+    head = seal = "0" * 64
+    for record in records:
+        record["content"]["previous"] = head
+        record["head"] = head = stores.head_of(record["content"])
+        record["seal"] = seal = stores.seal_of(seal, record)
+    for folder, record in zip(folders, records, strict=False):
+        (folder / "record.json").write_text(stores.record_text(record))
+    for folder in folders[len(records) :]:
+        shutil.rmtree(folder)
+    pipeline.rebuild(store)
+
+
+def drop(store: Path) -> None:
+    """The second commit is taken out, the rest moves up."""
+    shutil.rmtree(store / "commits/000002")
+    for number in (3, 4):
+        (store / f"commits/{number:06d}").rename(store / f"commits/{number - 1:06d}")
+    sealed_again(store, lambda records: records)
+
+
+def swap(store: Path) -> None:
+    for name, to in (("000002", "x"), ("000003", "000002"), ("x", "000003")):
+        (store / f"commits/{name}").rename(store / f"commits/{to}")
+    sealed_again(store, lambda records: records)
+
+
+def rename_a_file(store: Path) -> None:
+    def change(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        records[1]["content"]["inputs"][0]["file"] = "other.jsonl"
+        return records
+
+    sealed_again(store, change)
+
+
+def strip(store: Path) -> None:
+    def change(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for record in records:
+            del record["signature"], record["run"]["signed_with"]
+        return records
+
+    sealed_again(store, change)
+
+
+def strip_the_end(store: Path) -> None:
+    def change(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        del records[3]["signature"], records[3]["run"]["signed_with"]
+        return records
+
+    sealed_again(store, change)
+
+
+def own_key(store: Path) -> None:
+    """Everything is signed again with a key of the attacker's own."""
+    forger = signing.new(store.parent / "forger.pem")
+
+    def change(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for record in records:
+            record["run"]["signed_with"] = forger.public
+        return records
+
+    sealed_again(store, change)
+    for folder in (store / "commits").iterdir():
+        record = json.loads((folder / "record.json").read_bytes())
+        record["signature"] = forger.sign(record["seal"])
+        (folder / "record.json").write_text(stores.record_text(record))
+    pipeline.rebuild(store)
+
+
+ATTACKS: dict[str, tuple[Callable[[Path], None], int, str, bool]] = {
+    "a dropped commit": (drop, 2, SEALED_AGAIN, True),
+    "two commits swapped": (swap, 2, SEALED_AGAIN, True),
+    "a changed record": (rename_a_file, 2, SEALED_AGAIN, True),
+    "the last signature taken away": (strip_the_end, 4, UNSIGNED, True),
+    "every signature taken away": (strip, 4, NEVER, False),
+    "a key of his own": (own_key, 1, "the record is signed with another key (", False),
+}
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_who_seals_again_without_the_key_is_found(signed: tuple[Path, str], made: Path, kind: str) -> None:
+    attack, commit, sentence, seen_without_key = ATTACKS[kind]
+    assert chain.verify(made, public_key=signed[1]).ok
+    attack(made)
+
+    found = chain.verify(made, public_key=signed[1])
+
+    assert found.broken is not None
+    assert (found.broken.commit, found.broken.file) == (commit, "record.json")
+    assert found.broken.what.startswith(sentence)
+    assert chain.verify(made).ok is not seen_without_key
+
+
+def test_a_tail_that_was_cut_is_found_with_a_head_from_outside(signed: tuple[Path, str], made: Path) -> None:
+    head = stores.head(made)
+    shutil.rmtree(made / "commits/000004")
+    pipeline.rebuild(made)
+
+    assert chain.verify(made, public_key=signed[1]).ok, "every commit that is left is as it was signed"
+    broken = chain.verify(made, head, public_key=signed[1]).broken
+
+    assert broken is not None
+    assert broken.what.endswith("is not in this chain: it was cut or rewritten, or is another store's.")
+
+
+def test_every_byte_of_the_commits(store: Path, tmp_path: Path) -> None:
+    """Each byte is changed, the change is found, and put back."""
+    load([put(tmp_path / "a.jsonl", b"\n")], store=store, config=CONFIG, source="printago")
+    load([put(tmp_path / "b.jsonl", b"{broken\n")], store=store, config=CONFIG, source="printago")
+    found: list[str] = []
+    flipped = 0
+    for path in sorted((store / "commits").glob("*/*")):
+        content = path.read_bytes()
+        with path.open("r+b", buffering=0) as file:
+            for place, byte in enumerate(content):
+                file.seek(place)
+                file.write(bytes([byte ^ (1 << place % 8)]))
+                if chain.verify_commits(store)[0].ok:
+                    found.append(f"{path.name}:{place}")
+                file.seek(place)
+                file.write(bytes([byte]))
+                flipped += 1
+
+    assert found == []
+    assert flipped == sum(path.stat().st_size for path in (store / "commits").glob("*/*"))
+    assert chain.verify(store).ok
+
+
+def test_a_new_key_is_introduced_by_the_old_one(store: Path, tmp_path: Path) -> None:
+    first, second = (signing.new(tmp_path / name) for name in ("first.pem", "second.pem"))
+    load([put(tmp_path / "a.jsonl", lines(1, 1))], store=store, config=signed_by(tmp_path / "first.pem"))
+
+    with pytest.raises(UsageError) as told:
+        load([put(tmp_path / "b.jsonl", lines(2, 2))], store=store, config=signed_by(tmp_path / "second.pem"))
+    assert str(told.value) == (
+        f"the chain is signed with the key {first.public[:16]}…, and the configured key is {second.public[:16]}…; "
+        "nothing was committed. [signing] says where the key is; `auditbook keys rotate` introduces another."
+    )
+    with pytest.raises(UsageError, match="and no key is configured; nothing was committed"):
+        load([put(tmp_path / "b.jsonl", lines(2, 2))], store=store, config=CONFIG)
+
+    keys.rotate(store, signed_by(tmp_path / "first.pem"), second.public)
+    detect(store, config=signed_by(tmp_path / "second.pem"))
+
+    found = chain.verify(store, public_key=first.public)
+    assert (found.ok, found.commits, found.signed, found.public_key) == (True, 3, 3, second.public)
+    assert not chain.verify(store, public_key=second.public).ok, "the second key did not sign the beginning"
+
+
+@pytest.mark.parametrize("where", ["key", "key_env", "key_command"])
+def test_the_key_is_found_where_the_configuration_says(
+    auditbook: Auditbook, tmp_path: Path, where: str
+) -> None:
+    made = auditbook("keys", "new", "key.pem")
+    public = made.stdout.splitlines()[1].removeprefix("public key ")
+    assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
+    raw = signing.signer(Signing(key=str(tmp_path / "key.pem")))
+    assert raw is not None
+    secret = raw.private.private_bytes_raw().hex()
+    said = {"key": '"key.pem"', "key_env": '"SIGNING_KEY"', "key_command": '["cat", "key.pem"]'}[where]
+    (tmp_path / "auditbook.toml").write_text(f'[signing]\n{where} = {said}\npublic_key = "{public}"\n')
+    put(tmp_path / "a.jsonl", lines(1, 2))
+
+    done = auditbook("run", "a.jsonl", env={"SIGNING_KEY": secret})
+
+    assert done.returncode == 0, done.stderr
+    verified = auditbook("verify")
+    assert verified.returncode == 0, verified.stderr
+    assert f"2 of them signed, the last with {public} (the key that was given)" in verified.stdout
+    kept = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    assert kept
+    assert all(secret.encode() not in path.read_bytes() for path in kept)
+
+
+def test_a_key_that_cannot_be_had_stops_before_anything_is_written(
+    auditbook: Auditbook, tmp_path: Path
+) -> None:
+    put(tmp_path / "a.jsonl", lines(1, 2))
+    (tmp_path / "auditbook.toml").write_text('[signing]\nkey_env = "NOT_THERE"\n')
+
+    done = auditbook("load", "a.jsonl", "-q")
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "auditbook: the environment has no NOT_THERE, which [signing] key_env names. `auditbook keys new FILE` makes "
+        "one; [signing] says where it is.\n"
+    )
+    assert list((tmp_path / "store/commits").iterdir()) == []
+
+
+def change_the_database(store: Path, statement: str) -> None:
+    path = store / "auditbook.duckdb"
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE files SET rejects = 0, events = events + 1", "its table files"),
+        ("DELETE FROM files", "its table files"),
+        ("CREATE OR REPLACE VIEW rejects AS SELECT * FROM stored_lines WHERE false", "its table rejects"),
+        ("CREATE TABLE more (x INTEGER)", "its table more"),
+        ("UPDATE commits SET head = 'x'", "it"),
+    ],
+)
+def test_a_database_that_says_otherwise_than_the_commits(made: Path, statement: str, what: str) -> None:
+    change_the_database(made, statement)
+
+    sentence = f"{what} says otherwise than the commits: it was changed; `auditbook rebuild` makes it again."
+    assert chain.verify(made).broken == Break(None, "auditbook.duckdb", sentence)
+    pipeline.rebuild(made)
+    assert chain.verify(made).ok
+
+
+def test_a_manifest_that_says_otherwise(made: Path) -> None:
+    path = made / "manifest.jsonl"
+    path.write_text(path.read_text().replace("1.jsonl", "9.jsonl"))
+
+    sentence = "it says otherwise than the records: it was changed; `auditbook rebuild` makes it again."
+    assert chain.verify(made).broken == Break(None, "manifest.jsonl", sentence)
+
+
+def test_what_is_missing_beside_the_commits_is_said_and_is_no_break(made: Path) -> None:
+    (made / "manifest.jsonl").unlink()
+    (made / "auditbook.duckdb").unlink()
+
+    found = chain.verify(made)
+
+    assert found.ok
+    assert found.notes == (
+        "auditbook.duckdb is not there; `auditbook rebuild` makes it again.",
+        "manifest.jsonl is not there; `auditbook rebuild` makes it again.",
+    )
+
+
+def test_a_report_is_held_against_the_chain(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", lines(1, 30))
+    auditbook("run", "a.jsonl", "-q", "--as-of", "2026-10-31")
+    report = tmp_path / "out/2026-10-31/review.html"
+
+    fresh = auditbook("verify", report)
+    auditbook("load", put(tmp_path / "b.jsonl", lines(31, 31)), "-q")
+    later = auditbook("verify", report)
+    report.chmod(0o600)
+    report.write_bytes(report.read_bytes().replace(b"30", b"31", 1))
+    changed = auditbook("verify", report)
+
+    assert "in no commit yet, the next one takes it in" in fresh.stdout
+    assert "review.html is review " in later.stdout
+    assert ", in commit 3\n" in later.stdout
+    assert changed.returncode == 5
+    assert changed.stderr == (
+        "auditbook: review.html is no report that the chain tells of: it was changed, or made elsewhere.\n"
+    )
