@@ -99,7 +99,7 @@ def _event(told: Table, uid: str, moment: datetime, line: int) -> dict[str, Any]
         event[name] = json.dumps(told[name]) if name in told else None
     address = places.parse(told["source_ip"]) if told.get("source_ip") else None
     event["ip_key"] = places.sort_key(address) if address else None
-    return {**event, "event_uid": uid, "occurred_at": moment, "line": line}
+    return {**event, "event_uid": uid, "occurred_at": moment, "line": told.get("line", line)}
 
 
 def _change(told: Table) -> dict[str, Any]:
