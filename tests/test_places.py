@@ -1,4 +1,4 @@
-"""[places] mmdb through the command: a tiny database made here, looked up once; without it the rules say why they cannot."""
+"""[places] mmdb through the command: a tiny database, looked up once; without it the rules say why they cannot."""
 
 from __future__ import annotations
 
