@@ -39,9 +39,11 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     for name in ("event_changes", "event_entities", "event_messages", "correlation_groups", "job_runs"):
         connection.execute(f"CREATE VIEW {name} AS {views.DERIVED[name]}")
     settings = config.from_dict(case.get("config", {}))
-    catalog.people(connection, settings)
-    catalog.slots(connection, settings)
-    for name, sql in activity.DERIVED.items():
+    past = activity.at_once()
+    catalog.people(connection, settings, past["sightings"])
+    times = "(SELECT occurred_at AS first_at, occurred_at AS last_at FROM events)"
+    catalog.slots(connection, settings, catalog.years(connection, times))
+    for name, sql in activity.tables(past).items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     declared.tables(connection, settings)
     _rejects(connection, case)
