@@ -47,6 +47,9 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     declared.tables(connection, settings)
     _rejects(connection, case)
+    connection.execute(
+        "CREATE VIEW files AS SELECT file, file_sha256 AS sha256, source, count(*) AS events FROM kept GROUP BY ALL"
+    )
 
 
 def _rejects(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
