@@ -72,9 +72,11 @@ summed AS (
 ),
 -- The finding stands where the silence has become too long, whatever comes after it.
 crossed AS (
-  SELECT source, since, slot + INTERVAL 30 MINUTE AS until, missed
+  SELECT source, since, min(slot) + INTERVAL 30 MINUTE AS until, min(missed) AS missed
   FROM summed
-  WHERE active = 0 AND missed >= $min_expected AND missed - share < $min_expected AND slot + INTERVAL 30 MINUTE <= since + INTERVAL 72 HOUR
+  WHERE active = 0 AND missed >= $min_expected AND share > 0
+  GROUP BY source, since
+  HAVING min(slot) + INTERVAL 30 MINUTE <= since + INTERVAL 72 HOUR
 ),
 around AS (
   SELECT c.source, c.since, c.until, c.missed, max(b.last_at) AS last_at,
