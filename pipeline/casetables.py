@@ -49,6 +49,9 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     _rejects(connection, case)
     geography.table(connection, settings.places)
     _rows(connection, "geography", case.get("geography", []))
+    connection.execute(
+        "CREATE VIEW files AS SELECT file, file_sha256 AS sha256, source, count(*) AS events FROM kept GROUP BY ALL"
+    )
 
 
 def _rejects(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
