@@ -37,7 +37,8 @@ WRITTEN = {
     "actor_id": "left(md5('a' || hash(i + 1) % 60), 24)",
     "entity_id": "left(md5('j' || hash(i + 3) % 200000), 24)",
     "correlation_id": "left(md5('c' || i // 2), 24)",
-    "message": "'Job ' || hash(i + 3) % 200000 || ' moved to slot ' || hash(i) % 8 || ' of printer ' || hash(i + 4) % 40",
+    "message": """'Job ' || hash(i + 3) % 200000 || ' moved to slot ' || hash(i) % 8
+      || ' of printer ' || hash(i + 4) % 40""",
 }
 LINE = {
     "file": "'printago.jsonl'",
@@ -66,7 +67,7 @@ def main() -> None:
             print(f"opening {EVENTS:,} events: {opened:.2f} s\n")
             print("| question | seconds | row groups read | of |\n|---|---|---|---|")
             for what, ask in questions(log):
-                print(_row(log, what, ask), flush=True)
+                print(_row(what, ask), flush=True)
 
 
 def make(store: Path, events: int) -> None:
@@ -114,13 +115,12 @@ def questions(log: Log) -> list[tuple[str, Callable[[], pa.Table | int]]]:
         ("actor and day, the first 50", lambda: log.events(actor="person7@example.com", on=day, limit=50).arrow()),
         ("one thing by its id", lambda: log.events(entity=f"print_job:{entity}").arrow()),
         ("text over a month", lambda: log.events(text="slot 3 of printer 17", since=month, until=till).arrow()),
-        ("text over a month, counted", lambda: log.events(text="slot 3 of printer 17", since=month, until=till).count()),
         ("the newest 50", lambda: log.events(limit=50).arrow()),
         ("entries of one correlation", lambda: log.events(correlation="x" * 24).arrow()),
     ]  # fmt: skip
 
 
-def _row(log: Log, what: str, ask: Callable[[], object]) -> str:
+def _row(what: str, ask: Callable[[], object]) -> str:
     taken = []
     for _ in range(TURNS):
         began = time.perf_counter()
