@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -63,10 +64,11 @@ def problems(text: str) -> list[Problem]:
     return sorted(_problems(text, tree), key=lambda one: one.line)
 
 
-def parameters(text: str) -> set[str]:
+@cache
+def parameters(text: str) -> frozenset[str]:
     """The names of all `$parameters` of one statement."""
     with duckdb.connect() as connection:
-        return set(connection.extract_statements(text)[0].named_parameters)
+        return frozenset(connection.extract_statements(text)[0].named_parameters)
 
 
 def first_line(error: Exception) -> str:
