@@ -24,7 +24,9 @@ def tables(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
     steps = [step for source, one in known.items() for step in _steps(source, one.rules)]
     if steps:
         marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(steps))
-        connection.execute(f"INSERT INTO status_graph VALUES {marks}", [text for step in steps for text in step])
+        connection.execute(
+            f"INSERT INTO status_graph VALUES {marks}", [text for step in steps for text in step]
+        )
     connection.execute(f"CREATE TABLE retention_policy ({POLICY})")
     for source in sorted({*known, *config.sources}):
         about = known[source].about if source in known else {}
