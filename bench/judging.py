@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
+from bench.simulate.world import PRODUCTS
 from pipeline.config import read as read_config
 
 SLACK = timedelta(hours=1)
@@ -30,6 +31,7 @@ class Label:
     end: datetime
     source: str
     records: frozenset[Key]
+    strength: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Found:
     records: frozenset[Key]
     who: frozenset[str]
     sources: frozenset[str]
+    observed: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Judgement:
 
 
 FINDINGS = """SELECT f.finding_id, f.detector, f.subject, f.window_start, f.window_end,
-    list(DISTINCT {'source': e.source, 'id': e.source_event_id}) AS records,
+    f.observed, list(DISTINCT {'source': e.source, 'id': e.source_event_id}) AS records,
     list(DISTINCT a.person) FILTER (e.actor_type = 'user' OR NOT a.is_service) AS who
   FROM findings f LEFT JOIN finding_events USING (finding_id) LEFT JOIN events e USING (event_uid)
     LEFT JOIN actors a USING (actor_key)
@@ -100,6 +103,7 @@ def _label(said: Mapping[str, Any]) -> Label:
         datetime.fromisoformat(said["until"]),
         said["source"],
         frozenset((one["source"], one["id"]) for one in said["records"]),
+        said["strength"],
     )
 
 
@@ -109,15 +113,13 @@ def _found(
     subject: str,
     start: datetime,
     end: datetime,
+    observed: str,
     records: list[dict[str, str]],
-    who: list[str],
+    who: list[str] | None,
 ) -> Found:
     keys = frozenset((one["source"], one["id"]) for one in records if one["source"])
-    sources = {source for source, _ in keys} | {word for word in ("craftstage", *_SOURCES) if word in subject}
-    return Found(detector, subject, start, end, keys, frozenset(who or ()), frozenset(sources))
-
-
-_SOURCES = ("oncloudwine", "printago", "bswagic", "hoops")
+    sources = {source for source, _ in keys} | {word for word in PRODUCTS if word in subject}
+    return Found(detector, subject, start, end, keys, frozenset(who or ()), frozenset(sources), observed)
 
 
 def matches(label: Label, one: Found) -> bool:
