@@ -190,7 +190,9 @@ def _sort_findings(run: Run, hits: Mapping[int, Sequence[Found]], judged: Judgem
         judged.detectors.setdefault(one.detector, Counter()).update(("all", sort))
         if sort == "false":
             judged.false.append(one)
-            about = sorted({label.kind for label in labels if label.sort == "benign"}) or ["nothing planned"]
+            benign = [label for label in labels if label.sort == "benign"]
+            benign.sort(key=lambda label: (not label.records & one.records, label.kind))
+            about = [label.kind for label in benign] or ["nothing planned"]
             judged.about.setdefault(one.detector, Counter()).update(about[:1])
 
 
@@ -198,9 +200,9 @@ def _sort(one: Found, labels: Iterable[Label]) -> str:
     sorts = {(label.sort, label.kind == one.detector) for label in labels}
     if ("planted", True) in sorts:
         return "own"
-    if ("ordinary", True) in sorts:
+    if {("ordinary", True), ("unlogged", True)} & sorts:
         return "ordinary"
-    if ("planted", False) in sorts:
+    if {("planted", False), ("unlogged", False)} & sorts:
         return "other"
     return "ordinary" if ("ordinary", False) in sorts else "false"
 

@@ -10,6 +10,7 @@ from random import Random
 
 from bench.simulate import benign, plants, routine, staff
 from bench.simulate.diary import DAY, keep
+from bench.simulate.plants import trail
 from bench.simulate.staff import Person
 from bench.simulate.world import Label, World
 
@@ -58,6 +59,8 @@ def _remark(w: World) -> None:
 
 def _label(label: Label) -> dict[str, object]:
     records = [{"source": one.product, "id": one.id} for one in label.entries if one.id]
+    if any(one.lost for one in label.entries) and label.kind not in trail.SILENT:
+        label.sort = "unlogged"  # a silence of the log took a part of it
     return {
         "kind": label.kind,
         "sort": label.sort,
