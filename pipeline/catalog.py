@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, ids, memory, views
+from pipeline import activity, calendar, declared, findings, ids, memory, scratch, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -89,8 +89,8 @@ def connect_to(
     chain: Sequence[Commit], store: Path, config: Config | None = None
 ) -> duckdb.DuckDBPyConnection:
     """The same for a chain that was read already: what is seen is that chain, whatever was committed since."""
-    with tempfile.TemporaryDirectory(prefix="auditbook-read-") as folder:
-        copy = Path(folder) / DATABASE
+    with scratch.folder("read") as folder:
+        copy = folder / DATABASE
         if config is not None or not _copied(store, copy, chain):
             build(chain, config or recorded_config(chain), copy)
         connection = duckdb.connect(str(copy), read_only=True)
@@ -106,7 +106,7 @@ def connect_to(
 def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
     """Where what does not fit in memory goes, made when it is needed: the store, which is its owner's alone."""
     base = store.resolve() if os.access(store, os.W_OK) else Path(tempfile.gettempdir())
-    place = base / f".spill-{os.getpid()}"
+    place = scratch.spill(base)
     connection.execute(f"SET temp_directory = '{str(place).replace(chr(39), chr(39) * 2)}'")
     memory.hold(connection)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import UsageError
-from pipeline.filters import FILTERS, fold_entity, known, moment, several
+from pipeline.filters import ACTOR, fold_entity, known, moment, several
 
 if TYPE_CHECKING:
     from pipeline.query import Log
@@ -36,7 +36,7 @@ _LANE = """CASE WHEN len(e.communications) > 0 OR e.category IN ('communication'
 _ABOUT = """CASE WHEN list_contains($chosen_entities, e.parent_entity_type || ':' || e.parent_entity_id)
     THEN e.parent_entity_type || ':' || e.parent_entity_id
   WHEN list_contains($chosen_entities, e.entity_type || ':' || e.entity_id) THEN e.entity_type || ':' || e.entity_id
-  ELSE coalesce(e.entity_type || ':' || e.entity_id, e.parent_entity_type || ':' || e.parent_entity_id, e.entity_type)
+  ELSE coalesce(e.parent_entity_type || ':' || e.parent_entity_id, e.entity_type || ':' || e.entity_id, e.entity_type)
   END"""
 _EVENTS = """events AS (
   SELECT e.*, {who} AS who, {lane} AS lane, {about} AS about
@@ -88,7 +88,7 @@ def person(log: Log, who: str, filters: Mapping[str, object]) -> Chosen:
         "(lower(person), lower(display_name), lower(email), lower(actor_key))", [who]
     ).fetchall()  # fmt: skip
     if not keys:
-        asked = FILTERS["actor"]
+        asked = ACTOR
         keys = log.con.execute(
             f"SELECT DISTINCT actor_key FROM events WHERE {asked}", [who] * asked.count("?")
         ).fetchall()

@@ -104,6 +104,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
 
 # What a finding can be, gravest first, and what a reviewer can decide about it.
 SEVERITIES = ("critical", "high", "medium", "low", "info")
+STATES = ("new", "open", "changed", "withdrawn", "suppressed", "reviewed")
 DECISIONS = ("accepted", "false_positive", "escalated")
 
 # Who an event's actor is, when several spellings mean one person. Anonymous customers are nobody in particular.

@@ -122,6 +122,8 @@ class Config:
     privacy: Privacy = field(default_factory=Privacy)
     log_reads: bool = False
     keep_originals: bool = False
+    # Questions under a name: what each asks.
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mappings: Path | None = (
         None  # a folder of the user's own, which win over ours; a place, so not part of to_dict
     )
@@ -184,6 +186,7 @@ def _config(values: dict[str, Any], path: Path | None = None) -> Config:
         privacy=Privacy(**_tuples(values.get("privacy", {}))),
         log_reads=values.get("audit", {}).get("log_reads", False),
         keep_originals=values.get("originals", {}).get("keep", False),
+        presets=values.get("presets", {}),
         teams=tuple(Team(id=name, **_hours(given)) for name, given in values.get("teams", {}).items()),
     )
 

@@ -31,6 +31,7 @@ from pipeline.work import Finished, Job, Prepared, Told, Worker
 
 BLOCK_BYTES = 32 * 1024 * 1024
 MOST_WORKERS = 8
+ENDING = 5  # seconds that a process may take to end
 _PR_SET_PDEATHSIG = 1
 
 
@@ -172,7 +173,11 @@ class Other:
         self._answers.setdefault(self._asked.popleft(), []).append(value)
 
     def _lost(self) -> AuditbookError:
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=ENDING)
+        except subprocess.TimeoutExpired:  # it waits for somebody to read what cannot be read
+            self._process.kill()
+            code = self._process.wait()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
         hint = "Nothing was committed. Signal 9 is mostly the system being out of memory: see --memory-limit."
         return AuditbookError(f"a process that loads {how}.", hint=hint)

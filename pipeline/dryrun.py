@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipeline import catalog, changes, drift, load, mapping
+from pipeline import catalog, changes, drift, load, mapping, scratch
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.config import Config
 from pipeline.distinct import whole
@@ -89,8 +87,8 @@ def check(exports: Sequence[str], *, config: Config, source: str | None = None) 
         chosen, why = source_of(one, source, config.mappings)
         if chosen is None:
             raise UsageError(f"{why or 'has no lines'}.", path=one.name, hint="Say which with --source.")
-    with tempfile.TemporaryDirectory(prefix="auditbook-check-") as folder:
-        store = Path(folder) / "store"
+    with scratch.folder("check") as folder:
+        store = folder / "store"
         with locked(store):
             loaded = load.load_found(found, store, config, source, None, silent, {}).loaded
         with catalog.connect(store, config) as connection:

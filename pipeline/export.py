@@ -79,6 +79,7 @@ def manifest(
         "file": path.name, "format": kind, **written, "bytes": counted.size, "sha256": counted.sha256,
         "columns": columns, "by_source": {row["source"]: row["n"] for row in by_source},
         "filter": {name: _plain(value) for name, value in rows.asked.items()},
+        "hidden": rows.notices(),
         "query": rows.sql, "values": _plain(rows.values),
         "formulas": "made safe" if kind == "csv" and choice.guarded else "as stored",
         "redaction": "none",

@@ -2,187 +2,227 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import duckdb
 
-from pipeline import mapping
+from pipeline import moments, vocabulary
 from pipeline.columns import VOCABULARIES
 from pipeline.errors import UsageError
+from pipeline.places import sort_key
+from pipeline.vocabulary import fold_entity, several
+from pipeline.vocabulary import names as known
 
-# What a filter asks of an event: the SQL is ours, the values are bound.
-FILTERS: dict[str, str] = {
-    "source": "source = ?",
-    "instance": "instance = ?",
-    "actor": (
-        "(lower(?) IN (lower(actor_id), lower(actor_name), lower(actor_email), lower(actor_key)) OR actor_key IN "
-        "(SELECT actor_key FROM actors WHERE lower(?) IN (lower(person), lower(display_name))))"
-    ),
-    "actor_type": "actor_type = ?",
-    "action": "action = ?",
-    "detail": "action_detail GLOB ?",
-    "outcome": "outcome = ?",
-    "category": "category = ?",
-    "correlation": "correlation_id = ?",
-    "text": "contains(lower(concat_ws(' ', message, action_detail, entity_name, reason, error_message)), lower(?))",
-}
-ENTITY = (
-    "event_uid IN (SELECT event_uid FROM event_entities WHERE (? IS NULL OR entity_type = ?) AND "
-    "(? IS NULL OR entity_id = ?)) OR (? IS NULL AND entity_type = ?)"
+__all__ = [
+    "ACTOR", "FILTERS", "Clause", "Store", "bound", "clock", "conditions", "fold_entity", "known", "moment", "several",
+    "together",
+]  # fmt: skip
+
+Clause = tuple[str, list[object]]
+
+ACTOR = (
+    "(lower(?) IN (lower(actor_id), lower(actor_name), lower(actor_email), lower(actor_key)) OR actor_key IN "
+    "(SELECT actor_key FROM actors WHERE lower(?) IN (lower(person), lower(display_name))))"
 )
-UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_AGO = re.compile(r"^(\d+)([hdw])$")
-_DATE = re.compile(r"^\d{4}-?\d{2}-?\d{2}$")
+# Who may do what, what was removed, and what was done to many at once; and what is as grave as that.
+CRITICAL_CLASSES = (
+    "permission", "privilege", "critical_setting", "deletion", "logging", "secret", "mfa", "impersonation",
+)  # fmt: skip
+CRITICAL = (
+    "(action = 'delete' OR is_bulk OR list_has_any(classes, ["
+    + ", ".join(f"'{one}'" for one in CRITICAL_CLASSES)
+    + "]))"
+)
+SEARCHED = (
+    "message", "action_detail", "action_raw", "entity_name", "entity_id", "reason", "error_message", "actor_name",
+    "actor_email",
+)  # fmt: skip
+MESSAGES = "array_to_string(list_transform(communications, lambda m: concat_ws(' ', m.subject, m.body)), ' ')"
+ENTITY_ID = """(entity_type = ? AND (entity_id = ? OR list_contains(entity_ids, ?))
+  OR parent_entity_type = ? AND parent_entity_id = ?
+  OR len(list_filter(related_entities, lambda r: r.type = ? AND r.id = ?)) > 0)"""
+ANY_TYPE = """(entity_id = ? OR list_contains(entity_ids, ?) OR parent_entity_id = ?
+  OR len(list_filter(related_entities, lambda r: r.id = ?)) > 0)"""
 
 
-def conditions(
-    connection: duckdb.DuckDBPyConnection, zone: str, filters: Mapping[str, object]
-) -> tuple[str, list[object]]:
-    """AND across filters, OR within one; a value that the store does not know is an error that lists the known ones."""
-    known(filters, {*FILTERS, "entity", "since", "until", "as_of", "limit"}, "filter")
-    where: list[str] = ["true"]
-    values: list[object] = []
-    for name, sql in FILTERS.items():
-        if chosen := several(filters.get(name)):
-            _check_values(connection, name, chosen)
-            where.append("(" + " OR ".join([sql] * len(chosen)) + ")")
-            values += [value for value in chosen for _ in range(sql.count("?"))]
-    if chosen := several(filters.get("entity")):
-        _check_types(connection, [str(entity) for entity in chosen])
-        where.append("(" + " OR ".join([ENTITY] * len(chosen)) + ")")
-        values += [value for entity in chosen for value in _entity_values(str(entity))]
-    for sign, bound in _bounds(connection, zone, filters):
-        where.append(f"occurred_at {sign} ?::TIMESTAMPTZ")
-        values.append(bound.isoformat())
-    return " AND ".join(where), values
+@dataclass(frozen=True)
+class Store:
+    """What conditions are made against: the store, the organization's zone, and the clock of relative times."""
+
+    con: duckdb.DuckDBPyConnection
+    zone: str
+    now: datetime
 
 
-def _bounds(
-    connection: duckdb.DuckDBPyConnection, zone: str, filters: Mapping[str, object]
-) -> list[tuple[str, datetime]]:
-    since, until = (
-        None if filters.get(name) is None
-        else moment(connection, zone, filters[name], end=name == "until", as_of=filters.get("as_of"))
-        for name in ("since", "until")
-    )  # fmt: skip
+def conditions(store: Store, filters: Mapping[str, object]) -> list[Clause]:
+    """One condition for each filter that asks for something: AND across them, OR within."""
+    made = [
+        condition(store, chosen)
+        for name, condition in FILTERS.items()
+        if (chosen := several(filters.get(name)))
+    ]
+    since, until = (bound(store, name, filters.get(name)) for name in ("since", "until"))
     if since and until and since >= until:
-        raise UsageError(f"--until ({until:%Y-%m-%d %H:%M}Z) is not after --since ({since:%Y-%m-%d %H:%M}Z).")
-    return [(sign, bound) for sign, bound in ((">=", since), ("<", until)) if bound is not None]
+        raise UsageError(
+            f"--until ({moments.instant(until)}) is not after --since ({moments.instant(since)})."
+        )
+    if since:
+        made.append(("occurred_at >= ?::TIMESTAMPTZ", [since.isoformat()]))
+    if until:
+        made.append(("occurred_at < ?::TIMESTAMPTZ", [until.isoformat()]))
+    return made
+
+
+def together(clauses: Sequence[Clause]) -> Clause:
+    """Conditions as one."""
+    return " AND ".join(["true", *(sql for sql, _ in clauses)]), [v for _, vs in clauses for v in vs]
+
+
+def bound(store: Store, name: str, written: object) -> datetime | None:
+    """An end of the time asked for; `all` is none."""
+    if written is None or written == "all":
+        return None
+    return moments.moment(written, store.zone, store.now, end=name == "until")
 
 
 def moment(
-    connection: duckdb.DuckDBPyConnection, zone: str, text: object, *, end: bool = False, as_of: object = None
+    _con: duckdb.DuckDBPyConnection, zone: str, text: object, *, end: bool = False, as_of: object = None
 ) -> datetime:
-    """A time, a date (of the zone, the whole day), or so long ago: `24h`, `7d`, `2w`."""
-    if isinstance(text, datetime) and text.tzinfo:
-        return text.astimezone(UTC)
-    written = str(text).strip()
-    try:
-        if ago := _AGO.match(written):
-            now = as_of if isinstance(as_of, datetime) else datetime.now(UTC)
-            return now - int(ago.group(1)) * UNITS[ago.group(2)]
-        found = datetime.fromisoformat(written)
-        if found.tzinfo is not None:
-            return found.astimezone(UTC)
-        if end and _DATE.match(written):
-            found += timedelta(days=1)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(
-            f'"{written}" is not a time.',
-            hint="Write 2026-10-31, 2026-10-31T18:00, 2026-10-31T18:00Z, 24h or 7d.",
-        ) from error
-    [(micros,)] = connection.execute(
-        "SELECT epoch_us(timezone(?, ?::TIMESTAMP))", [zone, found.isoformat()]
-    ).fetchall()
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+    """A written time as an instant; relative ones count from `as_of`."""
+    return moments.moment(text, zone, clock(as_of, zone), end=end)
 
 
-def _entity_values(entity: str) -> list[object]:
+def clock(written: object, zone: str) -> datetime:
+    """What relative times count from."""
+    now = datetime.now(UTC)
+    return now if written is None else moments.moment(written, zone, now)
+
+
+def _either(clauses: Sequence[Clause]) -> Clause:
+    return f"({' OR '.join(sql for sql, _ in clauses)})", [v for _, values in clauses for v in values]
+
+
+def _among(column: str, chosen: Sequence[object]) -> Clause:
+    return f"{column} IN ({', '.join('?' * len(chosen))})", list(chosen)
+
+
+def _each(sql: str, chosen: Sequence[object]) -> Clause:
+    return _either([(sql, [str(value)] * sql.count("?")) for value in chosen])
+
+
+def _actor(store: Store, chosen: list[object]) -> Clause:
+    vocabulary.actors(store.con, chosen, ACTOR)
+    return _each(ACTOR, chosen)
+
+
+def _actor_type(_store: Store, chosen: list[object]) -> Clause:
+    words = vocabulary.of_list("actor_type", chosen, (*VOCABULARIES["actor_type"], "all"))
+    return ("true", []) if "all" in words else _among("actor_type", words)
+
+
+def _action(_store: Store, chosen: list[object]) -> Clause:
+    """`delete` is every deletion; `bulk_delete` those of many at once."""
+    words = vocabulary.of_list("action", chosen, (*VOCABULARIES["action"], *vocabulary.BULK))
+    return _either(
+        [
+            ("(is_bulk AND action = ?)", [str(word).removeprefix("bulk_")])
+            if word in vocabulary.BULK
+            else ("action = ?", [word])
+            for word in words
+        ]
+    )
+
+
+def _outcome(store: Store, chosen: list[object]) -> Clause:
+    """Our words, or the source's own (`FAILED`)."""
+    ours = [one for one in chosen if vocabulary.fold(str(one)) in VOCABULARIES["outcome"]]
+    theirs = [one for one in chosen if one not in ours]
+    if theirs:
+        raw = {vocabulary.fold(word): word for word in vocabulary.distinct(store.con, "status_raw")}
+        if unknown := [one for one in theirs if vocabulary.fold(str(one)) not in raw]:
+            vocabulary.of_list("outcome", unknown, (*VOCABULARIES["outcome"], *sorted(raw.values())))
+        theirs = [raw[vocabulary.fold(str(one))] for one in theirs]
+    parts = [_among("outcome", vocabulary.of_list("outcome", ours, VOCABULARIES["outcome"]))] if ours else []
+    return _either([*parts, *([_among("status_raw", theirs)] if theirs else [])])
+
+
+def _entity(store: Store, chosen: list[object]) -> Clause:
+    return _either([_of_entity(store, str(one)) for one in chosen])
+
+
+def _of_entity(store: Store, entity: str) -> Clause:
     kind, _, name = entity.partition(":")
-    folded = fold_entity(kind)
-    identity = name or None
-    return [folded, folded, identity, identity, identity, folded]
+    folded = vocabulary.entity_type(store.con, kind)
+    if not name:
+        return "entity_type = ?", [folded]
+    if folded is None:
+        return ANY_TYPE, [name] * 4
+    return ENTITY_ID, [folded, name, name, folded, name, folded, name]
 
 
-def fold_entity(kind: str) -> str | None:
-    """`PrintJobs`, `print_jobs` and `print_job` are the same type."""
-    if not kind:
-        return None
-    word = re.sub(r"[\s\-]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", kind)).lower()
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    if re.search(r"(ch|sh|x|ss)es$", word):
-        return word[:-2]
-    return word if re.search(r"(ss|us|is)$", word) else word.removesuffix("s")
+def _ip(_store: Store, chosen: list[object]) -> Clause:
+    return _either([_network(str(one)) for one in chosen])
 
 
-def _check_values(connection: duckdb.DuckDBPyConnection, name: str, chosen: Sequence[object]) -> None:
-    """What has a closed list is held against it."""
-    if name in VOCABULARIES:
-        allowed: Sequence[str] = VOCABULARIES[name]
-    elif name == "source":
-        rows = connection.execute("SELECT DISTINCT source FROM events")  # the user's own mappings among them
-        allowed = sorted({*mapping.shipped(), *(row[0] for row in rows.fetchall())})
-    elif name == "instance":
-        rows = connection.execute(
-            "SELECT DISTINCT instance FROM events WHERE instance IS NOT NULL ORDER BY 1"
-        )
-        allowed = [row[0] for row in rows.fetchall()]
-    elif name == "actor":
-        _check_actors(connection, chosen)
-        return
-    else:
-        return
-    for value in chosen:
-        if value not in allowed:
-            raise UsageError(
-                f'"{value}" is not a known {name}.', hint=f"Known are: {', '.join(allowed) or 'none'}."
-            )
+def _network(text: str) -> Clause:
+    try:
+        network = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError as error:
+        raise UsageError(
+            f'"{vocabulary.short(text)}" is no address and no network.',
+            hint="Write 203.0.113.7, 203.0.113.0/24, 2001:db8::17 or 2001:db8::/32.",
+        ) from error
+    return "ip_key BETWEEN ? AND ?", [sort_key(network.network_address), sort_key(network.broadcast_address)]
 
 
-def _check_actors(connection: duckdb.DuckDBPyConnection, chosen: Sequence[object]) -> None:
-    """A person whom no event names is a slip of the pen more often than a question."""
-    for value in chosen:
-        sql = FILTERS["actor"]
-        asked = f"SELECT 1 FROM events WHERE {sql} LIMIT 1"
-        if not connection.execute(asked, [value] * sql.count("?")).fetchall():
-            rows = connection.execute(
-                "SELECT DISTINCT unnest([person, display_name, email]) FROM actors"
-            ).fetchall()
-            names = sorted(row[0] for row in rows if row[0])
-            near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(near)}?" if near else "`auditbook sources actors` lists them."
-            raise UsageError(f'"{value}" is no actor of this store.', hint=hint)
+def _text(_store: Store, chosen: list[object]) -> Clause:
+    parts = [f"contains(lower({name}), lower(?))" for name in (*SEARCHED, MESSAGES)]
+    return _each(f"({' OR '.join(f'coalesce({part}, false)' for part in parts)})", chosen)
 
 
-def _check_types(connection: duckdb.DuckDBPyConnection, entities: Sequence[str]) -> None:
-    rows = connection.execute(
-        "SELECT DISTINCT entity_type FROM event_entities UNION SELECT DISTINCT entity_type FROM events"
-    ).fetchall()
-    types = sorted(row[0] for row in rows if row[0])
-    for entity in entities:
-        kind = fold_entity(entity.partition(":")[0])
-        if kind is not None and kind not in types:
-            raise UsageError(
-                f'"{entity.partition(":")[0]}" is no entity type of this store.',
-                hint=f"Known are: {', '.join(types) or 'none'}.",
-            )
+def _finding(store: Store, chosen: list[object]) -> Clause:
+    """The events behind a finding, or behind any."""
+    behind = "event_uid IN (SELECT event_uid FROM finding_events{})"
+    if any(one is True or one == "any" for one in chosen):
+        return behind.format(""), []
+    ids = [vocabulary.finding(store.con, one) for one in chosen]
+    where, values = _among("finding_id", ids)
+    return behind.format(f" WHERE {where}"), values
 
 
-def known(given: Mapping[str, object], allowed: set[str], what: str) -> None:
-    """An error that names the nearest word for one that is not allowed."""
-    for name in given:
-        if name not in allowed:
-            near = difflib.get_close_matches(name, sorted(allowed), n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(sorted(allowed))}."
-            raise UsageError(f'"{name}" is not a {what}.', hint=hint)
+def _newcomer(store: Store, chosen: list[object]) -> Clause:
+    """Who was first seen since; in a log's first week everybody is, and that says nothing."""
+    since = moments.moment(chosen[0], store.zone, store.now)
+    return (
+        """actor_key IN (SELECT actor_key FROM actors WHERE first_seen >= ?::TIMESTAMPTZ AND NOT is_service
+        AND first_seen >= (SELECT min(first_event) FROM files) + INTERVAL 7 DAY)""",
+        [since.isoformat()],
+    )
 
 
-def several(value: object) -> list[object]:
-    """One value, several or none, as a list."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+FILTERS: dict[str, Callable[[Store, list[object]], Clause]] = {
+    "source": lambda store, chosen: _among(
+        "source", vocabulary.of_list("source", chosen, vocabulary.sources(store.con))
+    ),
+    "instance": lambda store, chosen: _among(
+        "instance", vocabulary.of_list("instance", chosen, vocabulary.distinct(store.con, "instance"))
+    ),
+    "actor": _actor,
+    "actor_type": _actor_type,
+    "type": lambda store, chosen: _among("event_type_raw", vocabulary.event_types(store.con, chosen)),
+    "action": _action,
+    "detail": lambda _store, chosen: _each("lower(action_detail) GLOB lower(?)", chosen),
+    "entity": _entity,
+    "outcome": _outcome,
+    "category": lambda _store, chosen: _among("category", vocabulary.categories(chosen)),
+    "ip": _ip,
+    "correlation": lambda _store, chosen: _among("correlation_id", [str(one) for one in chosen]),
+    "text": _text,
+    "critical": lambda _store, _chosen: (CRITICAL, []),
+    "finding": _finding,
+    "newcomer": _newcomer,
+    "uids": lambda _store, chosen: ("event_uid IN (SELECT unnest(?::VARCHAR[]))", [list(map(str, chosen))]),
+}

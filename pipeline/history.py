@@ -92,7 +92,7 @@ class History:
 
 def of(log: Log, name: str, options: Mapping[str, object]) -> History:
     """The life of TYPE:ID. Nothing that came after `at` (or `as_of`) is in it."""
-    known(options, OPTIONS, "option of history")
+    known(options, OPTIONS, "setting of history")
     at = options.get("at") if options.get("at") is not None else options.get("as_of")
     clock = recipe.clock(log, at)
     filters = {key: options[key] for key in recipe.NARROWING if options.get(key) is not None}
@@ -108,7 +108,7 @@ def _entries(log: Log, chosen: Chosen, options: Mapping[str, object]) -> Rows:
     for lane in lanes:
         known({lane: None}, {*LANES, STATUS}, "lane")
     direction = str(options.get("sort") or "oldest")
-    known({direction: None}, {"oldest", "newest"}, "order")
+    known({direction: None}, {"oldest", "newest"}, "way to sort")
     condition = f"list_contains($lanes, lane) OR (list_contains($lanes, '{STATUS}') AND {_STATUS})"
     query = chosen.around(f"SELECT * FROM events{f' WHERE {condition}' if lanes else ''}")
     way = "DESC" if direction == "newest" else "ASC"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import glob
 import hashlib
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from pipeline import scratch
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.limits import DEFAULT, Limits
 from pipeline.lines import Stopped
@@ -208,12 +209,11 @@ def _named(path: Path) -> Input:
 
 def _spooled() -> Input:
     """Standard input, kept in a file of its own for the second reading; removed when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="auditbook-stdin-")
-    _spools.append(folder)
-    path = Path(folder.name) / "stdin"
+    path = _spools.enter_context(scratch.folder("stdin")) / "stdin"
     with path.open("wb") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy)
     return Input("stdin", path)
 
 
-_spools: list[tempfile.TemporaryDirectory[str]] = []
+_spools = ExitStack()
+atexit.register(_spools.close)

@@ -54,6 +54,12 @@ class Shelf:
         for run in self.runs.get(load, []):
             table = self._opened(run.part.lines).slice(run.start, run.stop - run.start)
             text = pc.coalesce(table.column("raw").cast(pa.binary()), table.column("raw_bytes"))
+            if text.null_count:
+                raise AuditbookError(
+                    f"has {text.null_count:,} lines without their text, which retention or erasure took away: the file "
+                    "cannot be read again.",
+                    path=load[1], hint="What it became stays as it is.",
+                )  # fmt: skip
             ending = pc.if_else(table.column("newline"), b"\n", b"")
             yield b"".join(pc.binary_join_element_wise(text, ending, b"").to_pylist())
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline import replaced
+from pipeline import replaced, scratch
 from pipeline.errors import AuditbookError, StoreBusyError
 from pipeline.store import commits, create, folders, now
 
@@ -62,6 +62,7 @@ def _remove_unfinished(store: Path) -> None:
         shutil.rmtree(leftover)
     for leftover in store.glob(".new-*"):
         leftover.unlink()
+    scratch.sweep_spills(store)
 
 
 def _acquire(lock: int, store: Path, wait: float) -> None:

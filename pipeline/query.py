@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from pipeline import catalog, identity
+from pipeline import catalog, identity, sifted
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.errors import UsageError
-from pipeline.filters import FILTERS, conditions, known, several
+from pipeline.filters import Store, clock
+from pipeline.question import KEYWORDS, Question, question, understood
+from pipeline.vocabulary import names as known
 
 if TYPE_CHECKING:
     import pandas
@@ -56,12 +58,13 @@ class Log:
     def __init__(self, store: Path, config: Config | None = None) -> None:
         self.store = store
         self._config = config
+        self.presets: Mapping[str, Mapping[str, Any]] = config.presets if config else {}
         self._connect()
 
     def _connect(self) -> None:
         stores.require(self.store)
         chain = stores.commits(self.store)
-        self.con = catalog.connect_to(chain, self.store, self._config)
+        self.con: duckdb.DuckDBPyConnection = catalog.connect_to(chain, self.store, self._config)
         self.head = chain[-1].head if chain else stores.GENESIS
         self.config = self._config if self._config is not None else catalog.recorded_config(chain)
 
@@ -98,24 +101,26 @@ class Log:
         """Any SELECT over the tables of the store."""
         return Rows(self.con, query, parameters if parameters is not None else (), whole=True)
 
-    @_completed(*FILTERS, "entity", "since", "until", "uids", "as_of", "limit")
+    @_completed(*KEYWORDS)
     def events(self, **filters: object) -> Rows:
-        """The events that match; keywords as on the command line, lists mean OR. Newest first."""
-        asked = {name: value for name, value in filters.items() if several(value)}
-        uids = filters.pop("uids", None)
-        where, values = conditions(self.con, self.config.organization.timezone, filters)
-        if uids is not None:
-            where, values = (
-                f"{where} AND event_uid IN (SELECT unnest(?::VARCHAR[]))",
-                [*values, several(uids)],
-            )
+        """The events that match; keywords as the options of `auditbook events`, lists mean OR. Newest first.
+
+        `profile=True` lays a source's own defaults under the question, as the command does; `.notices()` says what
+        they leave out. `as_of` is the clock of relative times.
+        """
+        asked = question(
+            self.con, self.config.organization.timezone, self.presets, self.config.mappings, filters
+        )
         return Rows(
-            self.con,
-            f"SELECT * FROM events WHERE {where}",
-            values,
-            order=(("occurred_at", "DESC"), ("file", "DESC"), ("line", "DESC")),
-            asked=asked,
-        ).limit(filters.get("limit"))
+            self.con, f"SELECT * FROM events WHERE {asked.where}", asked.values, order=asked.order,
+            asked=asked.asked, question=asked,
+        ).limit(asked.limit)  # fmt: skip
+
+    def values(self, column: str, like: str | None = None, **filters: object) -> Rows:
+        """The values of a column among the events that match, most frequent first, with how many have each."""
+        from pipeline import values
+
+        return values.values(self, column, like, **filters)
 
     def event(self, uid: str) -> Event:
         """One event in full, by its uid or the beginning of it, with its raw line and where that stands."""
@@ -131,22 +136,20 @@ class Log:
             )
         return Event(found.to_dicts()[0])
 
-    @_completed("severity", "detector", "state", "limit")
+    @_completed(*sifted.KEYWORDS)
     def findings(self, **filters: object) -> Rows:
-        """Findings, most severe first; filter by severity, detector or state."""
-        allowed = {"severity", "detector", "state", "limit"}
-        known(filters, allowed, "filter")
-        where = ["true"]
-        values: list[object] = []
-        for name in sorted(allowed - {"limit"}):
-            if chosen := several(filters.get(name)):
-                where.append(f"{name} IN ({', '.join('?' * len(chosen))})")
-                values += chosen
-        order = "list_position(['critical', 'high', 'medium', 'low', 'info'], severity)"
-        query = (
-            f"SELECT * FROM findings WHERE {' AND '.join(where)} ORDER BY {order}, window_start, finding_id"
-        )
-        return Rows(self.con, query, values).limit(filters.get("limit"))
+        """Findings, most severe first; by severity, detector or state, and by the filters of `events`.
+
+        A time is about a finding's window; every other filter about the events behind it, of which one is enough.
+        """
+        known(filters, set(sifted.KEYWORDS), "filter")
+        asked = understood(filters, self.presets)
+        zone = self.config.organization.timezone
+        store = Store(self.con, zone, clock(asked.get("as_of"), zone))
+        columns = [row[0] for row in self.con.execute("DESCRIBE findings").fetchall()]
+        where, values = sifted.where(store, asked)
+        query = f"SELECT * FROM findings WHERE {where} ORDER BY {sifted.order(asked.get('sort'), columns)}"
+        return Rows(self.con, query, values).limit(asked.get("limit"))
 
     def evaluate(self, detector: str, **parameters: Value) -> Trial:
         """What a detector would find with other parameters; nothing is written. `auditbook detectors show` has them."""
@@ -231,6 +234,7 @@ class Rows:
     # Columns and directions: kept apart from the query, for lines are sorted when they are made.
     order: tuple[tuple[str, str], ...] = ()
     asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
+    question: Question | None = None  # the filters, as they were understood
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -335,6 +339,14 @@ class Rows:
 
         export.write(self, Path(path))
         return Path(path)
+
+    def notices(self) -> list[str]:
+        """What a source's own defaults leave out of these rows, with the number and what brings it back."""
+        told = []
+        for one in self.question.hidden if self.question else ():
+            [(n,)] = self.con.execute(one.query, one.values or None).fetchall()
+            told += [f"hidden: {n:,} {one.told}"] if n else []
+        return told
 
     def __len__(self) -> int:
         return self.count()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ def run(
     recipes = shipped()
     known({name: None}, set(recipes), "recipe")
     one, given = recipes[name], dict(options or {})
-    known(given, {*NARROWING, "as_of", "limit", *one.parameters}, f"option of {name}")
+    known(given, {*NARROWING, "as_of", "limit", *one.parameters}, f"setting of {name}")
     now = clock(log, given.get("as_of"))
     chosen = choose(log, one, target, {key: given.get(key) for key in NARROWING}, now)
     return ask(log, one, chosen, _values(one, given), now, given.get("limit"))
@@ -80,7 +80,8 @@ def choose(
         if one.target != "none" and not one.optional_target:
             raise UsageError(f"{one.name} needs a target.", hint=f"auditbook recipe {one.usage}")
         return choosing.everything(log, narrowed)
-    return CHOOSE[one.target](log, target, narrowed)
+    found = CHOOSE[one.target](log, target, narrowed)
+    return replace(choosing.everything(log, narrowed), target=target) if one.whole else found
 
 
 def ask(
@@ -118,21 +119,32 @@ def sight(log: Log, one: Recipe, chosen: Chosen) -> tuple[str, ...]:
     """What was looked at of each source, which columns it left empty, and where the log itself ends."""
     empty = ", ".join(f"count(*) FILTER (in_scope AND {column} IS NULL)" for column in one.needs)
     unseen = ", ".join(f"count(*) FILTER ({each.when})" for each in one.unseen)
-    query = chosen.around(f"""SELECT source, count(*), count(*) FILTER (in_scope), min(occurred_at)::VARCHAR,
+    query = chosen.around(f"""SELECT source, count(*), count(*) FILTER (in_scope),
       [{empty}], [{unseen}] FROM (SELECT *, coalesce(({one.scope}), false) AS in_scope FROM events)
       GROUP BY source ORDER BY source""")
     rows = log.con.execute(query, chosen.bound(query, {}) or None).fetchall()
-    said = [f"No event of {chosen.target or 'the store'} is in what was asked for."] if not rows else []
-    for source, events, scope, _, blanks, _ in rows:
-        said.append(f"{source}: {scope:,} {one.scope_name} among the {events:,} events that were looked at.")
-        said += [
-            f"{source}: {blank:,} of {scope:,} {one.scope_name} have no {column}."
-            for column, blank in zip(one.needs, blanks, strict=True) if blank
-        ]  # fmt: skip
+    if not rows:
+        return (f"No event of {chosen.target or 'the store'} is in what was asked for.",)
+    there = [row for row in rows if row[2]]
+    said = [told for row in there for told in _looked(one, *row[:4])]
+    if without := [f"{source} ({events:,} events)" for source, events, scope, *_ in rows if not scope]:
+        said.append(f"No {one.scope_name} in {', '.join(without)}.")
     for place, each in enumerate(one.unseen):
-        if n := sum(row[5][place] for row in rows):
+        if n := sum(row[4][place] for row in rows):
             said.append(each.text.format(n=f"{n:,}"))
-    return (*said, *_ends(log, [row[0] for row in rows]))
+    return (*said, *_ends(log, [row[0] for row in there or rows]))
+
+
+def _looked(one: Recipe, source: str, events: int, scope: int, blanks: list[int]) -> list[str]:
+    """What was looked at of a source, and what it leaves empty."""
+    return [
+        f"{source}: {scope:,} {one.scope_name} among the {events:,} events that were looked at.",
+        *(
+            f"{source}: {blank:,} of {scope:,} {one.scope_name} have no {column}."
+            for column, blank in zip(one.needs, blanks, strict=True)
+            if blank
+        ),
+    ]
 
 
 def _ends(log: Log, sources: list[str]) -> list[str]:

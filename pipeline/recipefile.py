@@ -51,6 +51,7 @@ class Recipe:
     next_steps: str
     target: str
     optional_target: bool
+    whole: bool
     example: str
     scope: str
     scope_name: str
@@ -111,7 +112,8 @@ def parse(text: str, *, name: str, path: str) -> Recipe:
         for key in "title question answers reading next_steps target example scope scope_name".split()
     }
     return Recipe(
-        name=name, optional_target=header.get("optional_target", False), needs=tuple(header.get("needs", ())),
+        name=name, optional_target=header.get("optional_target", False),
+        whole=header.get("whole", False), needs=tuple(header.get("needs", ())),
         parameters=parameters, columns=header["columns"],
         unseen=tuple(Unseen(**one) for one in header.get("unseen", ())), sql=sql, path=path, **texts,
     )  # fmt: skip

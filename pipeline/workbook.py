@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import rowtext
+from pipeline import rowtext, scratch
 from pipeline.batches import batches
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ def write(rows: Rows, stream: Stream, done: Callable[[int], None], most: int = M
     names, kinds = rows.shape()
     kept = [name for name in names if name not in rowtext.NOT_FOR_PEOPLE]
     count = cut = 0
-    with tempfile.TemporaryDirectory(prefix="auditbook-xlsx-") as folder:
-        book = xlsxwriter.Workbook(stream, {**SETTINGS, "tmpdir": folder})
+    with scratch.folder("xlsx") as folder:
+        book = xlsxwriter.Workbook(stream, {**SETTINGS, "tmpdir": str(folder)})
         book.set_properties({"created": MADE})
         sheet = _sheet(book, kept)
         for batch in batches(rows, lambda part: rowtext.cells(part.sql, names, kinds)):

@@ -9,12 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from pipeline import scratch
 from pipeline.errors import AuditbookError
 from reports.text import by_number
 
@@ -49,8 +49,7 @@ def press(
     html: bytes, *, as_of: datetime, identifier: str, seconds: float = SECONDS, memory: int = MEMORY_BYTES
 ) -> bytes:
     """The PDF of one document; the same bytes for the same input, wherever and by whomever it is made."""
-    with ExitStack() as held, tempfile.TemporaryDirectory(prefix="auditbook-pdf-") as name:
-        folder = Path(name)
+    with ExitStack() as held, scratch.folder("pdf") as folder:
         faces = [
             {"family": family, "path": str(_font(held, package, file)), "style": style, "weight": weight}
             for family, package, file, style, weight in FACES

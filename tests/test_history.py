@@ -80,7 +80,7 @@ def test_both_directions_of_time(log: Log) -> None:
     oldest = log.history("job:J-2222", sort="oldest").pl()["event_uid"].to_list()
 
     assert log.history("job:J-2222", sort="newest").pl()["event_uid"].to_list() == oldest[::-1]
-    with pytest.raises(UsageError, match='"sideways" is not a order'):
+    with pytest.raises(UsageError, match='"sideways" is not a way to sort'):
         log.history("job:J-2222", sort="sideways")
 
 

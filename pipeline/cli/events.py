@@ -1,141 +1,179 @@
-"""events and show: the log, and one entry of it in full."""
+"""events and values: the log as a table or as data, and what values its columns have."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli import filters as filtering
 from pipeline.cli import options, output
 
 if TYPE_CHECKING:
-    from pipeline.query import Log
+    from pipeline.query import Rows
 
 DEFAULT_LIMIT = 50
-COLUMNS = ("time_utc", "source", "actor", "action", "detail", "entity", "outcome", "event")
+COLUMNS = ("source", "actor", "action", "detail", "entity", "changes", "from", "outcome")
+# What a table gives up first where the terminal has no room.
+SPARE = ("from", "changes", "source", "status", "entity_type", "detail", "outcome", "type", "ago")
 
 
 @click.command()
-@click.option("--source", multiple=True, metavar="ID", help="Of this product.")
-@click.option("--actor", multiple=True, metavar="WHO", help="By this person: id, name or email.")
-@click.option("--action", multiple=True, metavar="VERB", help="create, update, delete, …")
-@click.option("--entity", multiple=True, metavar="TYPE[:ID]", help="About this thing; bulk ids count.")
-@click.option("--since", metavar="TIME", help="Not before (2026-10-01, 2026-10-01T08:00, 24h, 7d).")
-@click.option("--until", metavar="TIME", help="Not after; a bare date includes that day.")
+@filtering.filters
+@click.option("--columns", metavar="A,B,…", help="Only these columns, in this order.")
 @options.several(options.limit, options.shape_of("ocsf"), options.store, options.config)
-def events(shape: str, limit: int | None, store: Path, config: Path | None, **filters: object) -> None:
+def events(
+    shape: str, limit: int | None, columns: str | None, store: Path, config: Path | None, **filters: object
+) -> None:
     """The log, newest first. Filters: AND across, OR within one that is repeated.
 
     A table shows 50 entries unless --limit says otherwise; csv, json, jsonl and ocsf have all. ocsf is one OCSF 1.8
-    record a line, for other security tools.
+    record a line, for other security tools. With --source of one product the table is as that product's own page has
+    it: its columns, its window, what it hides; what is hidden is counted, and how to see it is said.
 
     \b
     Examples:
       auditbook events --since 7d --action delete
       auditbook events --actor ana@example.com --actor "Ana Ruiz" --entity print_job
+      auditbook events --preset investigate --since 24h --sort source
       auditbook events --source hoops --format csv > hoops.csv
       auditbook events --since 24h --format ocsf > night.ocsf.jsonl
     """
-    most = limit if limit is not None else DEFAULT_LIMIT if shape == "table" else 0
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()}
+    asked = filtering.given(filters)
+    most = limit if limit is not None else asked.pop("limit", DEFAULT_LIMIT if shape == "table" else 0)
     with options.open_log(store, config) as log:
-        found = log.events(**given)
-        if shape == "table":
-            _table(found, most)
+        found = log.events(**asked, profile=True)
+        limited = found.limit(most if limit is not None or not found.most else found.most)
+        if columns:
+            limited = limited.select(*(name.strip() for name in columns.split(",")))
+        if shape != "table":
+            output.stream(limited, shape)
+            notices(found, sys.stderr)
+        elif columns:
+            output.rows(limited, shape, limited.columns)
+            notices(found)
         else:
-            output.stream(found.limit(most), shape)
+            _table(found, limited)
 
 
-def _table(found: Any, most: int) -> None:
+def notices(found: Rows, stream: Any = None) -> None:
+    """What relative times meant and what defaults leave out."""
+    question = found.question
+    told = [*question.said, *found.notices()] if question else []
+    if question and question.relative and question.now:
+        from pipeline.moments import instant
+
+        told.append(f"as of {instant(question.now)}")
+    for line in told:
+        print(output.inert(line), file=stream or sys.stdout)
+
+
+def _table(found: Rows, limited: Rows) -> None:
     from pipeline.export import rows_as_json
 
-    shown = [_line(row) for row in rows_as_json(found.limit(most))]
-    output.table(COLUMNS, shown, keys=("event", "time_utc"))
+    assert found.question is not None
+    view, now = found.question.view, found.question.now if found.question.relative else None
+    shown = [_line(row, view.columns, now) for row in rows_as_json(limited)]
+    names = view.columns or (*(("ago",) if now else ()), *COLUMNS)
+    uid = "uid" if "event" in names else "event"
+    output.table(("time_utc", *names, uid), shown, keys=(uid, "time_utc"), spare=SPARE)
     matching = found.count()
     hidden = matching - len(shown)
     more = f"; {hidden:,} more with --limit 0" if hidden else ""
     print(f"\n{len(shown):,} of {output.count(matching, 'event')}{more}")
+    notices(found)
 
 
-def _line(row: Mapping[str, Any]) -> dict[str, Any]:
-    entity = ":".join(part for part in (row["entity_type"], row["entity_id"]) if part)
+def _line(row: Mapping[str, Any], columns: tuple[str, ...], now: datetime | None) -> dict[str, Any]:
     bulk = f" (+{len(row['entity_ids'])})" if row["entity_ids"] else ""
-    return {
+    told = {
         "time_utc": row["occurred_at"],
         "source": row["source"],
+        "type": row["event_type_raw"],
         "actor": actor(row),
         "action": row["action"],
         "detail": row["action_detail"],
-        "entity": entity + bulk,
+        "entity": entity(row) + bulk,
+        "entity_type": row["entity_type"],
+        "entity_id": f"{row['entity_id'] or ''}{bulk}".strip(),
+        "changes": changes(row),
+        "from": row["source_ip"],
         "outcome": row["outcome"],
+        "status": row["status_raw"] or row["outcome"],
+        "message": row["message"],
         "event": row["event_uid"][:12],
+        "uid": row["event_uid"][:12],
     }
+    if now is not None:
+        from pipeline.moments import ago
+
+        told["ago"] = ago(datetime.fromisoformat(row["occurred_at"]), now)
+    if "event" in columns:
+        told["event"] = " · ".join(part for part in (row["action_detail"], row["entity_name"]) if part)
+    return told
 
 
 def actor(row: Mapping[str, Any]) -> str:
-    """Who it was, in the fewest words."""
+    """Who it was, in the fewest words; who acted as somebody else is said first."""
     if row["actor_anonymous"]:
         return "Anonymous"
-    return str(row["actor_email"] or row["actor_name"] or row["actor_id"] or row["actor_type"])
+    who = str(row["actor_email"] or row["actor_name"] or row["actor_id"] or row["actor_type"])
+    other = row.get("impersonator_email") or row.get("impersonator_name") or row.get("impersonator_id")
+    return f"{other} as {who}" if other else who
+
+
+def entity(row: Mapping[str, Any]) -> str:
+    """What it was about, as `--entity` takes it."""
+    return ":".join(part for part in (row["entity_type"], row["entity_id"]) if part)
+
+
+def changes(row: Mapping[str, Any]) -> str:
+    """What changed, in one line."""
+    return ", ".join(_change(one) for one in row["changes"])
+
+
+def _change(one: Mapping[str, Any]) -> str:
+    if one["redacted"]:
+        return f"{one['field']} [REDACTED]"
+    old, new = (output.cell(one[side]) or "–" if side in one else None for side in ("old", "new"))
+    if old is None or new is None:
+        return f"{one['field']} {'+' if old is None else '−'}{old or new or ''}"
+    return f"{one['field']} {old} → {new}"
 
 
 @click.command()
-@click.argument("event", metavar="EVENT")
-@options.several(options.store, options.config, options.as_json)
-def show(event: str, store: Path, config: Path | None, as_json: bool) -> None:
-    """One event in full.
+@click.argument("column", metavar="COLUMN", shell_complete=filtering.suggests("column"))
+@filtering.filters
+@click.option("--like", metavar="TEXT", help="Only values with this in them, in any case.")
+@options.several(options.limit, options.shape, options.store, options.config)
+def values(
+    column: str,
+    like: str | None,
+    shape: str,
+    limit: int | None,
+    store: Path,
+    config: Path | None,
+    **filters: object,
+) -> None:
+    """The values of a column, most frequent first, with how many entries have each, since when and until when.
 
-    Who, what, from where, what changed, the other entries of its correlation, and the raw line with its place.
-    EVENT is an event's uid, the beginning of it, or the source's own id.
+    COLUMN is a column of `events`, or what a filter is called: actor, type, detail, entity, ip, correlation.
 
     \b
-    Example:
-      auditbook show 51c0a7b2
+    Examples:
+      auditbook values detail --source printago
+      auditbook values actor --since 7d
+      auditbook values field --like token
     """
-    from pipeline.export import canonical
-
     with options.open_log(store, config) as log:
-        row = canonical(log.event(event))
-        related = _correlated(log, row)
-    if as_json:
-        output.document({**row, "correlated": related})
-    else:
-        _in_full(row, related)
-
-
-def _correlated(log: Log, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    from pipeline.export import rows_as_json
-
-    if row["correlation_id"] is None:
-        return []
-    query = """SELECT event_uid, occurred_at, action_detail, entity_type, entity_id, outcome FROM events
-      WHERE correlation_id = ? AND source = ? AND event_uid <> ? ORDER BY occurred_at, file, line"""
-    return list(rows_as_json(log.sql(query, [row["correlation_id"], row["source"], row["event_uid"]])))
-
-
-NESTED = ("changes", "communications", "related_entities", "metadata", "unmapped", "raw", "error_stack")
-
-
-def _in_full(row: Mapping[str, Any], related: list[dict[str, Any]]) -> None:
-    output.record((name, value) for name, value in row.items() if name not in NESTED)
-    for change in row["changes"]:
-        output.heading(f"changed {change['field']}")
-        for side in ("old", "new"):
-            print(f"  {side}  {output.cell(change[side]) if side in change else '(not given)'}")
-    for name in ("communications", "related_entities"):
-        for item in row[name]:
-            output.heading(name.replace("_", " "))
-            output.record(item.items())
-    for name in ("metadata", "unmapped"):
-        if row[name]:
-            output.heading(name)
-            output.record(row[name].items() if isinstance(row[name], dict) else [("value", row[name])])
-    if related:
-        output.heading(
-            f"{output.count(len(related), 'other entry', 'other entries')} with the same correlation id"
-        )
-        output.table(tuple(related[0]), related, keys=("event_uid",))
-    output.heading(f"raw line: {row['file']}, line {row['line']}, byte {row['byte_offset']}")
-    print(output.inert(row["raw"] or ""))
+        found = log.values(column, like=like, **filtering.given(filters), profile=False)
+        most = DEFAULT_LIMIT if limit is None and shape == "table" else limit
+        output.rows(found.limit(most), shape, ("value", "n", "first_seen", "last_seen"), keys=("n",))
+        if shape == "table":
+            total = found.count()
+            more = f"; {total - most:,} more with --limit 0" if most and total > most else ""
+            print(f"\n{output.count(total, 'value')}{more}")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli import filters as filtering
 from pipeline.cli import options, output
-from pipeline.cli.events import events
+from pipeline.cli.events import notices
 
 if TYPE_CHECKING:
     from pipeline.query import Log, Rows
@@ -21,6 +22,7 @@ MANY = 100_000  # from here on, plain lines say how far it is
 
 
 @click.command()
+@filtering.filters
 @click.option(
     "--output", "target", type=click.Path(path_type=Path), metavar="FILE", help="Where to; else stdout."
 )
@@ -63,8 +65,11 @@ def export(
         choice = Choice(guarded=not raw_csv, done=say)
         if target is None:
             _to_stdout(rows, chosen, choice, quiet)
+            notices(rows, sys.stderr)
             return
         told = exports.write(rows, target, chosen, choice)
+        if not quiet:
+            notices(rows, sys.stderr)
     options.done()
     if as_json:
         output.document(told)
@@ -89,12 +94,12 @@ def _rows(
 ) -> Rows:
     from pipeline import picked
 
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()}
+    given = filtering.given(filters)
     if limit:
         given["limit"] = limit
     if ids is not None:
         given["uids"] = picked.uids(log.con, picked.read(ids))
-    rows = log.events(**given)
+    rows = log.events(**given, profile=True)
     return rows.select(*(name.strip() for name in columns.split(","))) if columns else rows
 
 
@@ -146,7 +151,3 @@ def _tell(target: Path, told: dict[str, Any]) -> None:
     if told.get("cut_cells"):
         print(f"{output.count(told['cut_cells'], 'text')} cut at the 32,767 characters of a cell, and marked")
     print(f"sha256 {told['sha256']}")
-
-
-OWN = {option.name for option in export.params}
-export.params[:0] = [option for option in events.params if option.name not in {*OWN, "shape"}]

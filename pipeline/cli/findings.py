@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli import filters as filtering
 from pipeline.cli import options, output
 from pipeline.cli.events import actor
 from pipeline.cli.group import Nouns
-from pipeline.columns import DECISIONS, SEVERITIES
+from pipeline.columns import DECISIONS, SEVERITIES, STATES
 
 if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.query import Log
 
-STATES = ("new", "open", "changed", "withdrawn", "suppressed", "reviewed")
 COLUMNS = ("finding_id", "severity", "state", "detector", "window_start", "subject", "observed")
 IN_FULL = (
     "finding_id", "title", "severity", "detector", "state", "subject", "window_start", "window_end", "observed",
@@ -42,20 +42,22 @@ def findings() -> None:
 @click.option("--severity", multiple=True, type=click.Choice(SEVERITIES), help="Of this severity.")
 @click.option("--detector", multiple=True, metavar="ID", help="Of this detector.")
 @click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state; else all.")
+@filtering.filters
 @options.several(options.limit, options.shape, options.store, options.config)
-def list_(
-    severity: tuple[str, ...], detector: tuple[str, ...], state: tuple[str, ...], limit: int | None, shape: str,
-    store: Path, config: Path | None,
-) -> None:  # fmt: skip
+def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
     """Findings in every state, most severe first.
 
+    --since and --until are about a finding's window; the other filters are those of `auditbook events`, about the
+    events behind it, of which one is enough. --text also looks into what the finding says.
+
     \b
-    Example:
+    Examples:
       auditbook findings list --state new --format jsonl
+      auditbook findings --actor ana@example.com --since 7d
     """
     with options.open_log(store, config) as log:
-        _known_detectors(detector)
-        found = log.findings(severity=list(severity), detector=list(detector), state=list(state), limit=limit)
+        _known_detectors(filters["detector"])
+        found = log.findings(**filtering.given(filters))
         output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"))
         if shape == "table":
             print(f"\n{output.count(found.count(), 'finding')}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 CONFIG = Path("auditbook.toml")
+STORE = "store"
 
 
 def _hold_to(_ctx: click.Context, _param: click.Parameter, text: str | None) -> None:
@@ -31,7 +32,7 @@ def _hold_to(_ctx: click.Context, _param: click.Parameter, text: str | None) -> 
 
 _path = click.Path(path_type=Path)
 store = click.option(
-    "--store", type=_path, default="store", envvar="AUDITBOOK_STORE", show_default="./store, or AUDITBOOK_STORE",
+    "--store", type=_path, default=STORE, envvar="AUDITBOOK_STORE", show_default="./store, or AUDITBOOK_STORE",
     help="Folder of the store.",
 )  # fmt: skip
 config = click.option("--config", type=_path, show_default="./auditbook.toml if there", help="Settings.")
@@ -96,7 +97,9 @@ def open_log(store: Path, path: Path | None, *, from_commits: bool = False) -> L
     recorded = catalog.recorded_config(stores.commits(store))
     chosen = recorded if path is None and not CONFIG.exists() else read_config(path)
     same = to_dict(chosen) == to_dict(recorded)
-    return query.open(store, None if same and not from_commits else chosen)
+    log = query.open(store, None if same and not from_commits else chosen)
+    log.presets = chosen.presets
+    return log
 
 
 def read_clock(text: str | None, config: Config) -> datetime | None:

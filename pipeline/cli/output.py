@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.formats import Choice
     from pipeline.query import Rows
 
 Row = Mapping[str, Any]
-PIPE, GAP, NARROWEST = 10_000, 3, 5
+PIPE, GAP, NARROWEST = 10_000, 3, 8
 WIDEST = 100  # what a table on a pipe shows of one text; csv and json have all of it
 
 # Everything that moves a cursor, rings, hides or turns text around: C0, DEL, C1, bidirectional and zero-width marks.
@@ -94,28 +96,114 @@ def _escaped(text: str) -> str:
     return _ACTING_IN_JSON.sub(_shown, text)
 
 
-def table(columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = ()) -> None:
-    """A table that fits the terminal; on a pipe it is as wide as it needs. `keys` are columns never cut short."""
-    from rich import box
+# What a colour says, the word beside it says too; on a pipe, and where NO_COLOR is set, there is none.
+STYLES: dict[str, dict[str, str]] = {
+    "outcome": {"failure": "bold red", "warning": "yellow", "pending": "cyan", "success": "green"},
+    "action": {"delete": "red", "create": "green", "reject": "red", "approve": "green"},
+    "severity": {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"},
+    "state": {"new": "bold", "changed": "bold", "withdrawn": "dim", "suppressed": "dim", "reviewed": "dim"},
+}
+STYLES["status"] = {"FAILED": "bold red", "WARNING": "yellow", "IN_PROGRESS": "cyan", **STYLES["outcome"]}
+
+
+def table(
+    columns: Sequence[str], records: Iterable[Row], keys: Sequence[str] = (), spare: Sequence[str] = ()
+) -> None:
+    """A table that fits the terminal; on a pipe it is as wide as it needs.
+
+    `keys` are columns never cut short, `spare` those that are left out first, which is said below. Where not even
+    the rest fits, each record stands by itself.
+    """
+    records = list(records)
+    room = console().width
+    texts = {name: [_short(cell(record.get(name))) for record in records] for name in columns}
+    kept, left_out = list(columns), []
+    for name in (*(one for one in spare if _says_nothing(texts.get(one, []))), *spare):
+        if name in kept and _least(kept, texts, keys) > room:
+            kept.remove(name)
+            left_out.append(name)
+    if _least(kept, texts, keys) > room:
+        _stacked(columns, records, texts, keys)
+        return
+    _grid(kept, records, texts, keys, room)
+    if left_out:
+        names = ", ".join(name for name in columns if name in left_out).replace("_", " ")
+        print(f"\nno room for {names}: widen the terminal, or --format csv")
+
+
+def console(**settings: Any) -> Console:
+    """Where tables go: as wide as the terminal, or as wide as they need."""
     from rich.console import Console
+
+    width = None if sys.stdout.isatty() else PIPE
+    return Console(
+        file=sys.stdout, width=width, highlight=False, force_terminal=sys.stdout.isatty(), **settings
+    )
+
+
+def _says_nothing(texts: Sequence[str]) -> bool:
+    return len(set(texts)) < 2
+
+
+def _least(columns: Sequence[str], texts: Mapping[str, Sequence[str]], keys: Sequence[str]) -> int:
+    """The width below which a table of these columns could not be read."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, (name, *texts[name]))) for name in columns]
+    least = [
+        width if name in keys else min(width, NARROWEST) for name, width in zip(columns, widths, strict=True)
+    ]
+    return sum(least) + GAP * (len(columns) - 1)
+
+
+def _grid(
+    columns: Sequence[str],
+    records: Sequence[Row],
+    texts: Mapping[str, Sequence[str]],
+    keys: Sequence[str],
+    room: int,
+) -> None:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    records = list(records)
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE, highlight=False)
-    lines = [[_short(cell(record.get(name))) for name in columns] for record in records]
+    lines = [[texts[name][place] for name in columns] for place in range(len(records))]
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name, width in zip(columns, _widths(columns, lines, keys, console.width), strict=True):
+    for name, width in zip(columns, _widths(columns, lines, keys, room), strict=True):
         numeric = bool(records) and all(isinstance(record.get(name), int | None) for record in records)
-        heading = Text(name.replace("_", " "))
         made.add_column(
-            heading, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis", width=width
-        )
+            Text(name.replace("_", " ")), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis",
+            width=width,
+        )  # fmt: skip
     for line in lines:
-        made.add_row(*map(Text, line))
-    with console.capture() as captured:
-        console.print(made)
+        made.add_row(*(Text(text, style_of(name, text)) for name, text in zip(columns, line, strict=True)))
+    page = console()
+    with page.capture() as captured:
+        page.print(made)
     sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
+def style_of(name: str, text: str) -> str:
+    """The colour of a value, where it has a meaning."""
+    return STYLES.get(name, {}).get(text, "")
+
+
+def _stacked(
+    columns: Sequence[str], records: Sequence[Row], texts: Mapping[str, Sequence[str]], keys: Sequence[str]
+) -> None:
+    """Each record by itself, what it is known by first: for terminals that have no room for a table."""
+    from rich.text import Text
+
+    page = console(soft_wrap=False)
+    width = max(len(name) for name in columns)
+    for place in range(len(records)):
+        page.print(Text("  ".join(texts[name][place] for name in columns if name in keys), "bold"))
+        for name in columns:
+            text = texts[name][place]
+            if name not in keys and text:
+                page.print(
+                    Text.assemble(f"  {name.replace('_', ' '):<{width}}  ", (text, style_of(name, text)))
+                )
 
 
 def _widths(
@@ -130,7 +218,7 @@ def _widths(
     shrinking = [place for place, name in enumerate(columns) if name not in keys]
     while shrinking and sum(widths) + GAP * (len(widths) - 1) > room:
         widest = max(shrinking, key=lambda place: widths[place])
-        if widths[widest] <= NARROWEST:
+        if widths[widest] <= 1:
             break
         widths[widest] -= 1
     return widths
