@@ -71,9 +71,11 @@ class Judgement:
 FINDINGS = """SELECT f.finding_id, f.detector, f.subject, f.window_start, f.window_end,
     f.observed, list(DISTINCT {'source': e.source, 'id': e.source_event_id}) AS records,
     list(DISTINCT a.person) FILTER (e.actor_type = 'user' OR NOT a.is_service) AS who
-  FROM findings f LEFT JOIN finding_events USING (finding_id) LEFT JOIN events e USING (event_uid)
-    LEFT JOIN actors a USING (actor_key)
-  WHERE f.state <> 'withdrawn' GROUP BY ALL ORDER BY f.detector, f.window_start, f.finding_id"""
+  FROM findings f LEFT JOIN finding_events fe ON fe.finding_id = f.finding_id
+    LEFT JOIN events e ON e.event_uid = fe.event_uid
+    LEFT JOIN actors a ON a.actor_key = e.actor_key
+  WHERE f.state <> 'withdrawn' GROUP BY f.finding_id, f.detector, f.subject, f.window_start, f.window_end, f.observed
+  ORDER BY f.detector, f.window_start, f.finding_id"""
 ACTOR_DAYS = """SELECT count(*) FROM (SELECT DISTINCT a.person, e.occurred_at::DATE FROM events e
   JOIN actors a USING (actor_key) WHERE e.actor_type = 'user')"""
 
