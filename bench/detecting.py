@@ -87,9 +87,13 @@ def _table(judged: Judgement) -> list[str]:
     for name in sorted({*judged.kinds, *judged.detectors}):
         planted, own, anyone = judged.kinds.get(name, (0, 0, 0))
         row = judged.detectors.get(name)
-        found = [row[key] for key in ("all", "own", "ordinary", "other", "false")] if row else [""] * 5
+        found = (
+            [row[key] for key in ("all", "own", "ordinary", "other", "false")]
+            if row is not None
+            else [""] * 5
+        )
         about = ", ".join(f"{what} {n}" for what, n in judged.about.get(name, {}).items())
-        note = about or judged.silent.get(name, "" if row else "no such rule")
+        note = about or judged.silent.get(name, "" if row is not None else "no such rule")
         lines.append(f"| {name} | {planted} | {own} | {anyone} | {' | '.join(map(str, found))} | {note} |")
     return lines
 

@@ -41,6 +41,7 @@ def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
     _remark(w)
     benign.arrange(w)
     plants.arrange(w, size.each)
+    _aftermath(w)
     w.run(lambda day: routine.morning(w, day))
     (folder / "auditbook.toml").write_text(staff.settings(w.staff, BEGIN, size.days), "utf-8")
     with (folder / "labels.jsonl").open("w", encoding="utf-8") as file:
@@ -55,6 +56,24 @@ def _remark(w: World) -> None:
     for session in (one for found in w.diary.sessions.values() for one in found if one.remark):
         start, end = session.start, session.end
         w.labels.append(Label(session.remark, "benign", start, end, [session.seat.who.email]))
+
+
+AFTERMATH = (
+    "state_conflict",
+    "illegal_transition",
+    "missing_approval",
+    "ready_with_errors",
+    "superseded_approval_link",
+    "edit_after_approval",
+    "invoice_never_sent",
+    "stale_in_progress",
+)
+
+
+def _aftermath(w: World) -> None:
+    """For two weeks after a silence, what went on unlogged rightly looks like steps that were left out."""
+    for product, start, end, _ in w.silences:
+        w.labels += [Label(kind, "ordinary", start, end + 14 * DAY, source=product) for kind in AFTERMATH]
 
 
 def _label(label: Label) -> dict[str, object]:
