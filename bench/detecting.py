@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.judging import Judgement, Run, judge, noticed, read
 from bench.simulate.course import Size, simulate
 
-FULL = Size(people=200, days=90, scale=0.75, each=8, swaps=20)
+FULL = Size(people=200, days=90, scale=0.6, each=8, swaps=20)
 SMALL = Size(people=70, days=60, scale=0.25, each=3, swaps=8)
 PAGE = Path(__file__).parent.parent / "docs" / "detection.md"
 
