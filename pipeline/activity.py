@@ -6,6 +6,9 @@ by half hours and days, so that a baseline never reads the events again.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 from pipeline.columns import EVENT_COLUMNS, TIME
 
 # What stands for an actor that nobody can name: a person's findings are theirs, an unnamed system's are its source's.
@@ -53,6 +56,18 @@ PLACE_ROWS: dict[str, str] = {
     "first_at": TIME,
     "last_at": TIME,
 }
+SIGHTING_ROWS: dict[str, str] = {
+    "actor_key": "VARCHAR",
+    "actor_type": "VARCHAR",
+    "actor_id": "VARCHAR",
+    "actor_name": "VARCHAR",
+    "actor_email": "VARCHAR",
+    "actor_role": "VARCHAR",
+    "source": "VARCHAR",
+    "n": "BIGINT",
+    "first_at": "TIMESTAMP WITH TIME ZONE",
+    "last_at": "TIMESTAMP WITH TIME ZONE",
+}
 
 
 def habits_of(events: str) -> str:
@@ -70,6 +85,22 @@ def places_of(events: str) -> str:
       source_ip, {NETWORK} AS network, user_agent, api_key_id_masked, count(*) AS n,
       min(occurred_at) AS first_at, max(occurred_at) AS last_at
     FROM {events} WHERE source_ip IS NOT NULL OR user_agent IS NOT NULL GROUP BY ALL"""
+
+
+def sightings_of(events: str) -> str:
+    """The events of a relation, counted by the spellings of who acted."""
+    return f"""SELECT actor_key, actor_type, actor_id, actor_name, actor_email, actor_role, source, count(*) AS n,
+      min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM {events} GROUP BY ALL"""
+
+
+SUMMARIES = {
+    "habits": (HABIT_ROWS, habits_of),
+    "places": (PLACE_ROWS, places_of),
+    "sightings": (SIGHTING_ROWS, sightings_of),
+}
+# A summary that was made in another way than this is made again.
+VERSION = hashlib.sha256("".join(made("events") for _, made in SUMMARIES.values()).encode()).hexdigest()[:16]
 
 
 def activity_of(events: str, columns: str = "x.*") -> str:
@@ -93,13 +124,27 @@ def with_clock(relation: str) -> str:
     LEFT JOIN calendar c ON c.schedule = x.schedule AND c.slot = x.slot"""
 
 
-DERIVED: dict[str, str] = {
-    "spans": """SELECT source, min(occurred_at) AS first_at, max(occurred_at) AS last_at, count(*) AS n
-        FROM events GROUP BY source""",
-    "activity": activity_of("events"),
-    "habits": with_clock(f"({habits_of('events')})"),
-    "places": with_person(f"({places_of('events')})"),
-}
+def spans_of(sightings: str) -> str:
+    """How far each source's log reaches."""
+    return f"""SELECT source, min(first_at) AS first_at, max(last_at) AS last_at, sum(n)::BIGINT AS n
+    FROM {sightings} GROUP BY source"""
+
+
+def tables(summaries: Mapping[str, str]) -> dict[str, str]:
+    """What detectors read beside the events themselves, over relations of the summaries' rows."""
+    return {
+        "activity": activity_of("events"),
+        "habits": with_clock(summaries["habits"]),
+        "places": with_person(summaries["places"]),
+        "spans": spans_of(summaries["sightings"]),
+    }
+
+
+def at_once() -> dict[str, str]:
+    """Relations of the summaries' rows, made of the view `events` when they are asked."""
+    return {name: f"({made('events')})" for name, (_, made) in SUMMARIES.items()}
+
+
 ACTIVITY_COLUMNS = (
     *EVENT_COLUMNS, "actor_key", "person", "who", "is_named", "is_service", "person_role", "team", "schedule",
     "local_date", "hour", "weekday", "is_holiday", "is_business_hours", "is_workday", "local_at", "records", "network",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, catalog, config, declared, places, views
+from pipeline import activity, catalog, config, declared, geography, places, views
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError
 
@@ -39,23 +39,33 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     for name in ("event_changes", "event_entities", "event_messages", "correlation_groups", "job_runs"):
         connection.execute(f"CREATE VIEW {name} AS {views.DERIVED[name]}")
     settings = config.from_dict(case.get("config", {}))
-    catalog.people(connection, settings)
-    catalog.slots(connection, settings)
-    for name, sql in activity.DERIVED.items():
+    past = activity.at_once()
+    catalog.people(connection, settings, past["sightings"])
+    times = "(SELECT occurred_at AS first_at, occurred_at AS last_at FROM events)"
+    catalog.slots(connection, settings, catalog.years(connection, times))
+    for name, sql in activity.tables(past).items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     declared.tables(connection, settings)
     _rejects(connection, case)
+    geography.table(connection, settings.places)
+    _rows(connection, "geography", case.get("geography", []))
+    connection.execute(
+        "CREATE VIEW files AS SELECT file, file_sha256 AS sha256, source, count(*) AS events FROM kept GROUP BY ALL"
+    )
 
 
 def _rejects(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     """The lines of a case that did not become events, as the view of a store has them."""
     columns = ", ".join(f"{name} {kind}" for name, kind in REJECT_COLUMNS.items())
     connection.execute(f"CREATE TABLE rejects ({columns})")
-    for told in case.get("rejects", []):
-        row = {"file": "case", **told}
-        connection.execute(
-            f"INSERT INTO rejects ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
-        )
+    _rows(connection, "rejects", [{"file": "case", **told} for told in case.get("rejects", [])])
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Table]) -> None:
+    """Rows of a case into a table that is there."""
+    for row in rows:
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
 
 
 def _written(case: Table) -> list[dict[str, Any]]:
@@ -92,7 +102,7 @@ def _event(told: Table, uid: str, moment: datetime, line: int) -> dict[str, Any]
         event[name] = json.dumps(told[name]) if name in told else None
     address = places.parse(told["source_ip"]) if told.get("source_ip") else None
     event["ip_key"] = places.sort_key(address) if address else None
-    return {**event, "event_uid": uid, "occurred_at": moment, "line": line}
+    return {**event, "event_uid": uid, "occurred_at": moment, "line": told.get("line", line)}
 
 
 def _change(told: Table) -> dict[str, Any]:

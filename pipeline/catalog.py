@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, ids, memory, scratch, views
+from pipeline import activity, calendar, declared, findings, geography, ids, memory, scratch, summary, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -28,6 +28,7 @@ from pipeline.store import Commit
 
 DATABASE = "auditbook.duckdb"
 STORAGE_VERSION = "v1.5.0"
+MEMORY = "3GB"
 LONGEST_CALENDAR = 20  # years; beyond, a calendar of 35,000 slots a year has only the years that have events
 
 
@@ -96,11 +97,32 @@ def connect_to(
         connection = duckdb.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
-    for name, sql in {**_stored(chain), **views.DERIVED}.items():
-        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
-    for name, sql in activity.DERIVED.items():
+    for name, sql in {**_stored(chain), **views.DERIVED, **_past(chain)}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
+
+
+def to_evaluate_in(
+    connection: duckdb.DuckDBPyConnection,
+    store: Path,
+    chain: Sequence[Commit],
+    config: Config,
+    past: summary.Summary,
+) -> None:
+    """The small tables that rules read, in a database in memory; what does not fit there goes to disk."""
+    connection.execute(f"SET memory_limit = '{MEMORY}'")
+    spill_into(connection, store)
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(views.RESOLVED_LINES)
+    files(connection, chain)
+    stored = _stored(chain)
+    for name, sql in {"stored_lines": stored["stored_lines"], "rejects": views.DERIVED["rejects"]}.items():
+        connection.execute(f"CREATE VIEW {name} AS {sql}")
+    people(connection, config, past.relation("sightings"))
+    connection.execute(f"CREATE TABLE spans AS {activity.spans_of(past.relation('sightings'))}")
+    declared.tables(connection, config)
+    geography.table(connection, config.places, past.relation("places"))
+    findings.tables(connection, chain, config)
 
 
 def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
@@ -123,16 +145,23 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         for name, sql in {**_stored(chain), **views.DERIVED}.items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         _commits(connection, chain)
-        _files(connection, chain)
+        files(connection, chain)
         _settings(connection, config)
-        people(connection, config)
-        slots(connection, config)
-        for name, sql in activity.DERIVED.items():
+        past = summary.of(chain)
+        people(connection, config, past.relation("sightings"))
+        slots(connection, config, years(connection, past.times()))
+        for name, sql in _past(chain).items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         declared.tables(connection, config)
+        geography.table(connection, config.places)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
         connection.execute("DETACH c")
+
+
+def _past(chain: Sequence[Commit]) -> dict[str, str]:
+    past = summary.of(chain)
+    return activity.tables({name: past.relation(name) for name in activity.SUMMARIES})
 
 
 def _stored(chain: Sequence[Commit]) -> dict[str, str]:
@@ -180,7 +209,8 @@ def _config_text(config: Config) -> tuple[str, str]:
 
 def _shape() -> str:
     """What this version's tables and views are made of: a database of another one is made anew."""
-    return stores.sha256_text(stores.canonical([stores.versions(), views.DERIVED, views.RESOLVED_LINES]))
+    made_of = [stores.versions(), views.DERIVED, views.RESOLVED_LINES, activity.tables(activity.at_once())]
+    return stores.sha256_text(stores.canonical(made_of))
 
 
 def _settings(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
@@ -189,7 +219,8 @@ def _settings(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
     connection.execute("INSERT INTO settings VALUES (?, ?, ?)", [*_config_text(config), _shape()])
 
 
-def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:
+def files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:
+    """The table `files`: the ledger."""
     connection.execute(
         """CREATE TABLE files (file VARCHAR, sha256 VARCHAR, source VARCHAR, instance VARCHAR, bytes BIGINT,
         "read" BIGINT, events BIGINT, duplicates BIGINT, rejects BIGINT, blank BIGINT, resolved BIGINT,
@@ -216,7 +247,7 @@ def _files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> No
         )
 
 
-def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+def people(connection: duckdb.DuckDBPyConnection, config: Config, sightings: str) -> None:
     """The tables `people`, as configured, and `actors`, as seen in the events."""
     columns = ", ".join(f'"{name}" {kind}' for name, kind in views.PEOPLE_COLUMNS.items())
     connection.execute(f"CREATE TABLE people ({columns})")
@@ -228,7 +259,7 @@ def people(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
                 [key, person.id, person.name, email, config.schedule_of(person), person.team, person.role,
                  person.service, person.left_on],
             )  # fmt: skip
-    connection.execute(f"CREATE TABLE actors AS {views.ACTORS} ORDER BY actor_key")
+    connection.execute(f"CREATE TABLE actors AS {views.actors_of(sightings)} ORDER BY actor_key")
 
 
 def _actor_key(alias: str) -> str:
@@ -240,20 +271,26 @@ def _is_email(alias: str) -> bool:
     return "@" in alias and ":" not in alias
 
 
-def slots(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
-    """The table `calendar`, over the span of the events; around a wrong clock's 1970 the years between are left out."""
-    years = connection.execute(
-        "SELECT epoch_ms(min(occurred_at)), epoch_ms(max(occurred_at)) FROM events "
-        "GROUP BY year(occurred_at) ORDER BY 1"
+def years(connection: duckdb.DuckDBPyConnection, times: str) -> list[tuple[datetime, datetime]]:
+    """The first and the last of these times, year by year: a wrong clock's 1970 is far from all others."""
+    found = connection.execute(
+        f"SELECT epoch_ms(min(first_at)), epoch_ms(max(last_at)) FROM {times} GROUP BY year(first_at) ORDER BY 1"
     ).fetchall()
-    spans = [(_moment(first), _moment(last)) for first, last in years] or [(_moment(0), _moment(0))]
+    return [(_moment(first), _moment(last)) for first, last in found]
+
+
+def slots(
+    connection: duckdb.DuckDBPyConnection, config: Config, spans: Sequence[tuple[datetime, datetime]]
+) -> None:
+    """The table `calendar`, over these spans; around a wrong clock's 1970 the years between are left out."""
+    spans = spans or [(_moment(0), _moment(0))]
     if spans[-1][1].year - spans[0][0].year < LONGEST_CALENDAR:
         spans = [(spans[0][0], spans[-1][1])]
     made = pa.concat_tables(calendar.calendar(config, first, last) for first, last in spans)
     connection.register("slots", made)
     once = "SELECT DISTINCT ON (schedule, slot) * FROM slots ORDER BY schedule, slot"
     connection.execute(
-        f"""CREATE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time),
+        f"""CREATE OR REPLACE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time),
           bool_or(is_business_hours) OVER (PARTITION BY schedule, local_date) AS is_workday
         FROM ({once if len(spans) > 1 else "SELECT * FROM slots"}) ORDER BY schedule, slot"""
     )

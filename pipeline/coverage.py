@@ -1,13 +1,15 @@
 """What a detector could see, source by source: so that no finding is never the absence of data. Part of detector.
 
-`evaluated` says that the rule had what it needs; `not_evaluable` says why it had not; `failed` that it broke.
+`evaluated` says that the rule had what it needs; `not_evaluable` says why it had not; `failed` that it broke. Events
+are counted in the evaluation that first sees them, and the counts of earlier ones are added.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -32,11 +34,59 @@ class Coverage:
     missing: str | None
     baseline_days: int
     baseline_needed: int
+    baseline_events: int
     why: str | None
     error: str | None
     version: int
     sql_sha256: str
     parameters: str
+    counts: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Events of one source as one rule sees them: all, those it is about, with each column, those it can judge."""
+
+    total: int = 0
+    about: int = 0
+    judged: int = 0
+    filled: Mapping[str, int] = field(default_factory=dict)
+    first: int | None = None  # days since 1970, of those judged
+    last: int | None = None
+    classes: tuple[str, ...] = ()
+
+    def __add__(self, more: Counts) -> Counts:
+        firsts = [one.first for one in (self, more) if one.first is not None]
+        lasts = [one.last for one in (self, more) if one.last is not None]
+        return Counts(
+            self.total + more.total, self.about + more.about, self.judged + more.judged,
+            {name: self.filled.get(name, 0) + more.filled.get(name, 0) for name in {**self.filled, **more.filled}},
+            min(firsts, default=None), max(lasts, default=None), tuple(sorted({*self.classes, *more.classes})),
+        )  # fmt: skip
+
+    def text(self) -> str:
+        """As the chain keeps it."""
+        return json.dumps({**vars(self), "classes": list(self.classes)}, sort_keys=True)
+
+    @staticmethod
+    def read(text: str) -> Counts:
+        told = json.loads(text)
+        return Counts(**{**told, "classes": tuple(told["classes"])})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A rule to count for, with its parameters, and which of the events (SQL)."""
+
+    rule: Detector
+    chosen: Mapping[str, Value]
+    which: str = "true"
+
+
+Sight = Mapping[str, Counts]  # by source
+# By what the rule lives from and source: each person's earlier days of activity, and events.
+People = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
+PLACES = ("source_ip", "user_agent", "api_key_id_masked")
 
 
 def coverage(
@@ -44,39 +94,101 @@ def coverage(
 ) -> list[Coverage]:
     """How many events of each source were in scope, which fields were missing, whether the baseline was long enough."""
     chosen = values(detector, overrides)
-    needed = (
-        int(chosen[detector.baseline_parameter]) if detector.baseline_parameter else detector.baseline_days
-    )
+    [sight] = counted(connection, "activity", [Asked(detector, chosen)])
+    past = people(connection) if needed(detector, chosen) else {}
+    return judged(detector, chosen, sight, past, configured(connection))
+
+
+def configured(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Which of the settings that rules may require are there."""
+    return frozenset(["places.mmdb"] if connection.execute("FROM geography LIMIT 1").fetchall() else [])
+
+
+def counted(connection: duckdb.DuckDBPyConnection, relation: str, asked: Sequence[Asked]) -> list[Sight]:
+    """What each rule sees of each source, in one reading of the events."""
+    scopes = [_numbered(one, n) for n, one in enumerate(asked)]
+    about = ", ".join(f"({one.which}) AND coalesce(({text}), false) AS about_{n}"
+                      for n, (one, (text, _)) in enumerate(zip(asked, scopes, strict=True)))  # fmt: skip
+    given = {name: value for _, bound in scopes for name, value in bound.items()}
+    sums = ", ".join(_sums(n, one) for n, one in enumerate(asked))
+    query = f"""SELECT source, list_sort(list_distinct(flatten(list(DISTINCT classes)))) AS classes, {sums}
+      FROM (SELECT *, {about} FROM {relation}) GROUP BY source ORDER BY source"""
     try:
-        given = {name: chosen[name] for name in dialect.parameters(f"SELECT ({detector.scope})")}
-        rows = connection.sql(_seen(detector), params=given).to_arrow_table().to_pylist()
-        people = _people(connection, detector, {**given, "needed": needed}) if needed else {}
+        rows = connection.sql(query, params=given).to_arrow_table().to_pylist()
     except duckdb.Error as error:
-        raise AuditbookError(f"scope: {dialect.first_line(error)}.", path=detector.path) from error
-    return [_judged(detector, chosen, needed, row, people.get(row["source"], (0, 0, 0))) for row in rows]
+        where = asked[0].rule.path if len(asked) == 1 else None
+        raise AuditbookError(f"scope: {dialect.first_line(error)}.", path=where) from error
+    return [
+        {row["source"]: _counts(n, one, row) for row in rows if row[f"total_{n}"]}
+        for n, one in enumerate(asked)
+    ]
+
+
+def _numbered(one: Asked, n: int) -> tuple[str, dict[str, Value]]:
+    """A scope whose parameters are told from those of other rules."""
+    names = dialect.parameters(f"SELECT ({one.rule.scope})")
+    text = re.sub(r"\$([a-z][a-z0-9_]*)", rf"$scope_{n}_\1", one.rule.scope)
+    return text, {f"scope_{n}_{name}": one.chosen[name] for name in names}
+
+
+def _sums(n: int, one: Asked) -> str:
+    every = " AND ".join(_is_filled(need) for need in one.rule.needs)
+    filled = "".join(f", count(*) FILTER (about_{n} AND {_is_filled(need)}) AS filled_{n}_{k}"
+                     for k, need in enumerate(one.rule.needs))  # fmt: skip
+    day = "date_diff('day', DATE '1970-01-01', (occurred_at AT TIME ZONE 'UTC')::DATE)"
+    return f"""count(*) FILTER ({one.which}) AS total_{n}, count(*) FILTER (about_{n}) AS about_{n}_n{filled},
+      count(*) FILTER (about_{n} AND {every}) AS judged_{n},
+      min({day}) FILTER (about_{n} AND {every}) AS first_{n}, max({day}) FILTER (about_{n} AND {every}) AS last_{n}"""
+
+
+def _counts(n: int, one: Asked, row: Mapping[str, Any]) -> Counts:
+    filled = {need: row[f"filled_{n}_{k}"] for k, need in enumerate(one.rule.needs)}
+    return Counts(
+        row[f"total_{n}"], row[f"about_{n}_n"], row[f"judged_{n}"], filled, row[f"first_{n}"], row[f"last_{n}"],
+        tuple(row["classes"] or ()),
+    )  # fmt: skip
+
+
+def people(connection: duckdb.DuckDBPyConnection) -> People:
+    """How much past there is, source by source: days of activity before the last one, of each person, and events.
+
+    For rules that live from where people come from, those days count on which that was said.
+    """
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for column in ("", *PLACES):
+        days = (
+            f"""(SELECT *, "day" AS local_date FROM places WHERE {column} IS NOT NULL)"""
+            if column
+            else "habits"
+        )
+        rows = connection.execute(
+            f"""WITH known AS (SELECT person, count(DISTINCT local_date) - 1 AS days FROM {days} GROUP BY person)
+            SELECT h.source, k.days, sum(h.n)::BIGINT FROM {days} h JOIN known k USING (person) WHERE h.is_named
+            GROUP BY h.source, h.person, k.days ORDER BY ALL"""
+        ).fetchall()
+        for source, known, n in rows:
+            found.setdefault((column, source), []).append((known, n))
+    return found
+
+
+def needed(detector: Detector, chosen: Mapping[str, Value]) -> int:
+    """Days of history before the rule can say anything."""
+    return int(chosen[detector.baseline_parameter]) if detector.baseline_parameter else detector.baseline_days
+
+
+def judged(
+    detector: Detector, chosen: Mapping[str, Value], sight: Sight, people: People, ready: frozenset[str]
+) -> list[Coverage]:
+    """What is said of each source that the rule saw."""
+    days, column = needed(detector, chosen), next((name for name in PLACES if name in detector.needs), "")
+    unset = next((f"{name} is not configured." for name in detector.requires if name not in ready), None)
+    return [_judged(detector, chosen, days, source, counts, people.get((column, source), ()), unset)
+            for source, counts in sorted(sight.items())]  # fmt: skip
 
 
 def failed(detector: Detector, overrides: Mapping[str, object], error: str) -> Coverage:
     """A detector that broke; its parameters as configured, for they may be what broke it."""
     return _coverage(detector, dict(overrides), source="*", status="failed", error=error)
-
-
-def _seen(detector: Detector) -> str:
-    """Per source: events, those the rule is about, those of them with each needed column and with all, their days."""
-    filled = ", ".join(
-        f'count(*) FILTER (about AND {_is_filled(need)}) AS "{need}"' for need in detector.needs
-    )
-    return f"""SELECT source, count(*) AS total, count(*) FILTER (about) AS about, {filled},
-        count(*) FILTER (judged) AS judged,
-        coalesce(date_diff('day', min(occurred_at) FILTER (judged), max(occurred_at) FILTER (judged)), 0) AS days,
-        list_sort(list_distinct(flatten(list(DISTINCT classes)))) AS classes
-      FROM (SELECT *, about AND {_has_all(detector)} AS judged
-        FROM (SELECT *, coalesce(({detector.scope}), false) AS about FROM events))
-      GROUP BY source ORDER BY source"""
-
-
-def _has_all(detector: Detector) -> str:
-    return " AND ".join(_is_filled(need) for need in detector.needs)
 
 
 def _is_filled(need: str) -> str:
@@ -91,62 +203,54 @@ def _says(name: str) -> str:
     return f"coalesce(\"{name}\" <> 'unknown', false)" if unknown else f'"{name}" IS NOT NULL'
 
 
-def _people(
-    connection: duckdb.DuckDBPyConnection, detector: Detector, given: Mapping[str, Value]
-) -> dict[str, tuple[int, int, int]]:
-    """Per source: people with events to judge, those with a long enough past on their last day, the longest past."""
-    rows = connection.execute(
-        f"""WITH active AS (
-          SELECT source, a.person, occurred_at::DATE AS day
-          FROM (SELECT * FROM events WHERE ({detector.scope}) AND {_has_all(detector)})
-          JOIN actors a USING (actor_key)),
-        known AS (SELECT person, count(DISTINCT day) - 1 AS days FROM active GROUP BY person)
-        SELECT source, count(*), count(*) FILTER (days >= $needed), max(days)
-        FROM (SELECT DISTINCT source, person FROM active) JOIN known USING (person) GROUP BY source""",
-        given,
-    ).fetchall()
-    return {source: (people, judged, longest) for source, people, judged, longest in rows}
-
-
 def _judged(
-    detector: Detector,
-    chosen: Mapping[str, Any],
-    needed: int,
-    row: Mapping[str, Any],
-    people: tuple[int, int, int],
-) -> Coverage:
-    total, about, judged = row["total"], row["about"], row["judged"]
-    lacking = {need: about - row[need] for need in detector.needs if row[need] < about}
-    missing = ", ".join(f"{need} ({count:,} of {about:,} events)" for need, count in lacking.items()) or None
-    blind = [need for need, count in lacking.items() if count == about]
-    reason = None
-    if not about:
-        reason = f"None of its {total:,} events is in scope."
-    elif blind:
-        reason = f"{', '.join(blind)}: never filled by this source."
-    elif not judged:
-        reason = f"No event has all of {', '.join(detector.needs)}."
-    elif detector.classes and not set(detector.classes) & _classes(row["source"], row["classes"]):
-        reason = f"Its mapping marks no event as {' or '.join(detector.classes)}."
-    elif needed and not people[1]:
-        reason = f"Nobody has the {needed} earlier days of activity that a judgement needs (the most: {people[2]})."
-    status, sight = ("not_evaluable", 0) if reason else ("evaluated", judged)
-    if not reason and needed and people[1] < people[0]:
-        left = people[0] - people[1]
+    detector: Detector, chosen: Mapping[str, Value], days: int, source: str, seen: Counts,
+    people: Sequence[tuple[int, int]], unset: str | None,
+) -> Coverage:  # fmt: skip
+    lacking = {
+        need: seen.about - seen.filled[need] for need in detector.needs if seen.filled[need] < seen.about
+    }
+    missing = (
+        ", ".join(f"{need} ({count:,} of {seen.about:,} events)" for need, count in lacking.items()) or None
+    )
+    able = sum(known >= days for known, _ in people)
+    reason = unset or _blind(detector, days, source, seen, lacking, [known for known, _ in people])
+    status, sight = ("not_evaluable", 0) if reason else ("evaluated", seen.judged)
+    if not reason and days and able < len(people):
         reason = (
-            f"{left} of {people[0]} people have fewer than {needed} earlier days of activity: not judged."
+            f"{len(people) - able} of {len(people)} people have fewer than {days} earlier days of activity: not judged."
             + (f" Not said: {missing}." if missing else "")
         )
+    span = 0 if seen.first is None or seen.last is None else seen.last - seen.first
     return _coverage(
-        detector, chosen, source=row["source"], status=status, in_scope=sight, missing=missing, why=reason,
-        baseline_days=row["days"], baseline_needed=needed,
+        detector, chosen, source=source, status=status, in_scope=sight, missing=missing, why=reason,
+        baseline_days=span, baseline_needed=days, baseline_events=sum(n for _, n in people), counts=seen.text(),
     )  # fmt: skip
 
 
-def _classes(source: str, seen: list[str] | None) -> set[str]:
+def _blind(
+    detector: Detector, days: int, source: str, seen: Counts, lacking: Mapping[str, int], known: Sequence[int]
+) -> str | None:
+    """Why the rule can say nothing of a source."""
+    never = [need for need, count in lacking.items() if count == seen.about]
+    if not seen.about:
+        return f"None of its {seen.total:,} events is in scope."
+    if never:
+        return f"{', '.join(never)}: never filled by this source."
+    if not seen.judged:
+        return f"No event has all of {', '.join(detector.needs)}."
+    if detector.classes and not set(detector.classes) & _classes(source, seen.classes):
+        return f"Its mapping marks no event as {' or '.join(detector.classes)}."
+    if days and max(known, default=0) < days:
+        most = max(known, default=0)
+        return f"Nobody has the {days} earlier days of activity that a judgement needs (the most: {most})."
+    return None
+
+
+def _classes(source: str, seen: Sequence[str]) -> set[str]:
     """The classes that a source's events can have: those its mapping declares and those that were seen."""
     known = mapping.shipped().get(source)
-    return set(seen or ()) | set(known.rules.get("classes", {}) if known else ())
+    return set(seen) | set(known.rules.get("classes", {}) if known else ())
 
 
 def _coverage(
@@ -159,10 +263,12 @@ def _coverage(
     missing: str | None = None,
     baseline_days: int = 0,
     baseline_needed: int = 0,
+    baseline_events: int = 0,
     why: str | None = None,
     error: str | None = None,
+    counts: str | None = None,
 ) -> Coverage:
     return Coverage(
-        detector.id, source, status, in_scope, missing, baseline_days, baseline_needed, why, error,
-        detector.version, detector.sha256, json.dumps(dict(chosen), sort_keys=True, default=str),
+        detector.id, source, status, in_scope, missing, baseline_days, baseline_needed, baseline_events, why, error,
+        detector.version, detector.sha256, json.dumps(dict(chosen), sort_keys=True, default=str), counts,
     )  # fmt: skip

@@ -1,32 +1,42 @@
 """Events + detectors -> findings and coverage: one commit. Second stage; reads only what load wrote.
 
-A finding has a stable identity, so evaluating again repeats nothing: what is new, what changed and what is gone
-becomes a row. A detector that fails is recorded as failed, and the caller fails with it; the rest is kept.
+A night costs what is new: each rule is evaluated over the windows that new events can change, and what it found
+elsewhere stays. A finding has a stable identity, so evaluating again repeats nothing: what is new, what changed and
+what is gone becomes a row. A detector that fails is recorded as failed, and the caller fails with it; the rest is kept.
 """
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipeline import catalog, detector
+from pipeline import activity, catalog, coverage, detector, evaluation, findings, standing, summary
 from pipeline import store as stores
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config, to_dict
-from pipeline.detector import Coverage, Detector, Finding
+from pipeline.coverage import Counts
+from pipeline.detector import Detector
 from pipeline.errors import AuditbookError, UsageError
+from pipeline.evaluation import Outcome, Rule
 from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
 from pipeline.lock import locked
+from pipeline.summary import Span, Summary
 
 Progress = Callable[[str], None]
+_JUDGED_BY = (
+    "organization",
+    "actors",
+    "teams",
+    "sources",
+    "places",
+)  # parts of the configuration that rules see
 
 
 @dataclass(frozen=True)
@@ -55,59 +65,89 @@ class DetectResult:
         }
 
 
-def detect(store: Path | str, *, config: Config, progress: Progress = lambda text: None) -> DetectResult:
-    """Evaluate the detectors over the store and commit what they found."""
+def detect(
+    store: Path | str, *, config: Config, progress: Progress = lambda text: None, stretch: Span | None = None
+) -> DetectResult:
+    """Evaluate the detectors over what is new, or over a stretch of time again, and commit what they found."""
     path = Path(store)
     stores.require(path)
     with locked(path) as interrupted:
-        result = evaluate(path, config, progress, interrupted)
+        result = evaluate(path, config, progress, interrupted, stretch=stretch)
         catalog.publish(path, config)
     return result
 
 
 def evaluate(
-    path: Path, config: Config, progress: Progress, interrupted: dict[str, Any], day: date | None = None
+    path: Path,
+    config: Config,
+    progress: Progress,
+    interrupted: dict[str, Any],
+    day: date | None = None,
+    stretch: Span | None = None,
 ) -> DetectResult:
     """The evaluation itself; the caller holds the lock. Raises after committing when a detector failed.
 
     `day` is the one on which suppressions and decisions hold or have run out; without it, today.
     """
-    chosen = _enabled(config)
     chain = stores.commits(path)
-    basis = _basis(chain, config, chosen)
-    last = next((link for link in reversed(chain) if link.kind == "detect"), None)
-    same_basis = last is not None and last.content["basis"] == basis
-    with _connected(path, config, day) as connection:
-        before, covered_before = _current(connection), _covered(connection)
-        if same_basis and not any(row["status"] == "failed" for row in covered_before):
-            return _result(Counter(), before, covered_before, (), None)
-        findings, coverage, failed = _run_all(connection, chosen, config, progress)
-    rows = _differences(before, findings, {one.id for one in chosen} - set(failed))
-    covered: list[dict[str, object]] = [
-        {name: getattr(one, name) for name in COVERAGE_ROWS} for one in coverage
-    ]
-    done = None
-    if not (same_basis and not rows and covered == covered_before):
-        content = {"basis": basis, "config": to_dict(config), "rules": {one.id: one.sha256 for one in chosen}}
-        done = _commit(path, content, rows, covered, interrupted, config)
-    with _connected(path, config, day) as connection:
-        now = _current(connection)
-    if failed:
-        catalog.publish(path, config)
-        raise AuditbookError(
-            f"{len(failed)} of {len(chosen)} detectors failed; what was loaded stays loaded. "
-            + " ".join(failed.values()),
-            hint="Mend or disable them, then run again.",
-        )
-    return _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(failed), done)
-
-
-@contextmanager
-def _connected(path: Path, config: Config, day: date | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    with catalog.connect(path, config) as connection:
+    past, last = summary.of(chain), next((link for link in reversed(chain) if link.kind == "detect"), None)
+    bases = {one.id: _basis(one, config) for one in _enabled(config)}
+    known = dict(last.content.get("bases", {})) if last else {}
+    rules = [_rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in _enabled(config)]
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         if day is not None:
             connection.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
-        yield connection
+        folder = path / "commits" / ".tmp-summary"
+        try:
+            past = _summarize(connection, past, folder)
+            catalog.to_evaluate_in(connection, path, chain, config, past)
+            before, covered_before = standing.current(connection), _covered(connection)
+            if not (past.new or stretch or any(rule.again for rule in rules)):
+                return _result(Counter(), before, covered_before, (), None)
+            outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
+            rows = standing.differences(before, outcome.found)
+            covered = _coverage(rules, outcome, covered_before, coverage.configured(connection))
+            done = None
+            if (
+                past.new
+                or folder.exists()
+                or rows
+                or covered != covered_before
+                or _bases(bases, outcome) != known
+            ):
+                content = {
+                    "config": to_dict(config), "rules": {rule.id: rule.detector.sha256 for rule in rules},
+                    "bases": _bases(bases, outcome), "summary": activity.VERSION,
+                    "events": {name: summary.as_numbers(span) for name, span in past.told_in(folder).items()},
+                }  # fmt: skip
+                done = _commit(path, content, rows, covered, folder, interrupted, config)
+                findings.tables(connection, [*chain, done], config)
+            now = standing.current(connection)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    if outcome.failed:
+        catalog.publish(path, config)
+        raise AuditbookError(
+            f"{len(outcome.failed)} of {len(rules)} detectors failed; what was loaded stays loaded. "
+            + " ".join(outcome.failed[rule.id] for rule in rules if rule.id in outcome.failed),
+            hint="Mend or disable them, then run again.",
+        )
+    return _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(outcome.failed), done)
+
+
+def _bases(bases: dict[str, str], outcome: Outcome) -> dict[str, str]:
+    """What each rule was last evaluated with; one that failed is evaluated over everything again."""
+    return {name: basis for name, basis in bases.items() if name not in outcome.failed}
+
+
+def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Path) -> Summary:
+    """Write the summaries of the events of which none tells yet, where the commit will find them."""
+    if not past.left:
+        return past
+    folder.mkdir(mode=0o700)
+    summary.write(connection, past.left, folder)
+    return past.written(folder)
 
 
 def _commit(
@@ -115,14 +155,16 @@ def _commit(
     content: dict[str, Any],
     rows: Sequence[dict[str, object]],
     covered: Sequence[dict[str, object]],
+    summaries: Path,
     interrupted: dict[str, Any],
     config: Config,
 ) -> stores.Commit:
     def write(folder: Path) -> dict[str, int]:
-        return {
+        written = {
             "findings.parquet": write_rows(folder / "findings.parquet", FINDING_ROWS, rows),
             "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, covered),
         }
+        return written | summary.move(summaries, folder)
 
     run = {"interrupted": interrupted} if interrupted else {}
     return stores.commit(path, "detect", content, write, run, config.signing)
@@ -132,9 +174,33 @@ def _covered(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """What the newest evaluation said that it could see."""
     names = ", ".join(COVERAGE_ROWS)
     found = connection.execute(
-        f"SELECT {names} FROM detector_coverage WHERE newest ORDER BY commit_no"
+        f"SELECT {names} FROM detector_coverage WHERE newest ORDER BY detector, source"
     ).fetchall()
     return [dict(zip(COVERAGE_ROWS, row, strict=True)) for row in found]
+
+
+def _coverage(
+    rules: Sequence[Rule],
+    outcome: Outcome,
+    before: Sequence[dict[str, object]],
+    ready: frozenset[str],
+) -> list[dict[str, object]]:
+    """What each rule could see, of these events and of all before them."""
+    rows: list[dict[str, object]] = []
+    for rule in rules:
+        earlier = [row for row in before if row["detector"] == rule.id and row["counts"] and not rule.again]
+        if rule.id in outcome.failed:
+            rows.append(asdict(detector.failed(rule.detector, rule.overrides, outcome.failed[rule.id])))
+        elif rule.id in outcome.sights:
+            sight = dict(outcome.sights[rule.id])
+            for row in earlier:
+                source = str(row["source"])
+                sight[source] = Counts.read(str(row["counts"])) + sight.get(source, Counts())
+            judged = coverage.judged(rule.detector, rule.chosen, sight, outcome.people, ready)
+            rows += [asdict(one) for one in judged]
+        else:  # nothing that is new concerns it
+            rows += earlier
+    return sorted(rows, key=lambda row: (str(row["detector"]), str(row["source"])))
 
 
 def _enabled(config: Config) -> list[Detector]:
@@ -143,85 +209,20 @@ def _enabled(config: Config) -> list[Detector]:
         raise UsageError(
             f"[detectors.{unknown[0]}] is not a detector.", hint=f"Known are: {', '.join(sorted(known))}."
         )
-    return [
-        one
-        for name, one in sorted(known.items())
-        if name not in config.detectors or config.detectors[name].enabled
-    ]
+    return [one for name, one in sorted(known.items()) if config.detector(name).enabled]
 
 
-def _basis(chain: Sequence[stores.Commit], config: Config, chosen: Sequence[Detector]) -> str:
-    """What the outcome depends on: the events, the configuration and the rules."""
-    loads = [link.head for link in chain if link.kind not in ("detect", "disposition")]
-    rules = {one.id: one.sha256 for one in chosen}
-    return stores.sha256_text(stores.canonical([loads[-1:], to_dict(config), rules, stores.versions()]))
+def _rule(one: Detector, config: Config, again: bool) -> Rule:
+    settings = config.detector(one.id)
+    return Rule(one, settings.parameters, settings.severity or one.severity, again)
 
 
-def _run_all(
-    connection: duckdb.DuckDBPyConnection, chosen: Sequence[Detector], config: Config, progress: Progress
-) -> tuple[list[Finding], list[Coverage], dict[str, str]]:
-    findings: list[Finding] = []
-    coverage: list[Coverage] = []
-    failed: dict[str, str] = {}
-    for one in chosen:
-        progress(f"evaluating {one.id}")
-        settings = config.detectors.get(one.id)
-        overrides = settings.parameters if settings else {}
-        severity = settings.severity if settings and settings.severity else one.severity
-        try:
-            found = detector.evaluate(connection, one, overrides, severity)
-            covered = detector.coverage(connection, one, overrides)
-        except AuditbookError as error:
-            failed[one.id] = str(error)
-            coverage.append(detector.failed(one, overrides, str(error)))
-            continue
-        findings += found
-        coverage += covered
-    return findings, coverage, failed
-
-
-def _current(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
-    """Every finding as it stands, by id."""
-    columns = ", ".join(f'"{name}"' if kind != "TIMESTAMP WITH TIME ZONE" else f'epoch_us("{name}") AS "{name}"'
-                        for name, kind in FINDING_ROWS.items() if name != "change")  # fmt: skip
-    rows = connection.execute(f"SELECT {columns}, state FROM findings ORDER BY finding_id")
-    names = [part[0] for part in rows.description or []]
-    return {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
-
-
-def _differences(
-    before: dict[str, dict[str, Any]], findings: Sequence[Finding], evaluated: set[str]
-) -> list[dict[str, object]]:
-    """What is new, what changed, and what is no longer so."""
-    rows: list[dict[str, object]] = []
-    found = {one.finding_id: one for one in findings}
-    for key, one in sorted(found.items()):
-        row = {name: getattr(one, name) for name in FINDING_ROWS if name not in ("change", "events")}
-        row["events"] = list(one.events)
-        old = before.get(key)
-        if old is None or old["state"] == "withdrawn":
-            rows.append({**row, "change": "new"})
-        elif _comparable(old) != _comparable(row):
-            rows.append({**row, "change": "changed"})
-    for key, old in sorted(before.items()):
-        if key not in found and old["state"] != "withdrawn" and old["detector"] in evaluated:
-            moments = {name: _moment(old[name]) for name in ("window_start", "window_end")}
-            rows.append({name: {**old, **moments, "change": "withdrawn"}[name] for name in FINDING_ROWS})
-    return rows
-
-
-def _comparable(row: dict[str, Any]) -> str:
-    told = {name: row[name] for name in FINDING_ROWS if name != "change"}
-    for name in ("window_start", "window_end"):
-        told[name] = _moment(told[name])
-    return json.dumps(told, default=str, sort_keys=True)
-
-
-def _moment(value: Any) -> Any:
-    """A time from a finding, or from the store in microseconds."""
-    if isinstance(value, int):
-        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+def _basis(one: Detector, config: Config) -> str:
+    """What the outcome of a rule depends on beside the events."""
+    settings = to_dict(config)
+    own = settings.get("detectors", {}).get(one.id, {})
+    shared = {name: settings.get(name) for name in _JUDGED_BY}
+    return stores.sha256_text(stores.canonical([one.sha256, own, shared, stores.versions()]))[:16]
 
 
 def _result(
@@ -235,14 +236,6 @@ def _result(
     for row in covered:
         statuses.setdefault(str(row["detector"]), set()).add(str(row["status"]))
     silent = sum("evaluated" not in found and "failed" not in found for found in statuses.values())
-    standing = Counter(row["severity"] for row in now.values() if row["state"] in ("new", "open", "changed"))
-    return DetectResult(
-        counted["new"],
-        counted["changed"],
-        counted["withdrawn"],
-        dict(standing),
-        len(statuses),
-        silent,
-        failed,
-        done,
-    )
+    alive = Counter(row["severity"] for row in now.values() if row["state"] in ("new", "open", "changed"))
+    told = (counted["new"], counted["changed"], counted["withdrawn"])
+    return DetectResult(*told, dict(alive), len(statuses), silent, failed, done)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.query import Rows
 
 ENDINGS = {".ocsf.jsonl": "ocsf", ".ndjson": "jsonl", **{f".{kind}": kind for kind in WRITERS}}
-NEED_A_FILE = frozenset({"parquet", "xlsx", "pdf"})  # no terminal can show them
+NEED_A_FILE = frozenset({"parquet", "xlsx", "pdf", "html"})  # no terminal can show them
 MANIFEST = ".manifest.json"
 PART = 1 << 20
 

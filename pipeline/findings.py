@@ -28,6 +28,10 @@ FINDING_ROWS: dict[str, str] = {
     "reason": "VARCHAR",
     "cleared_by": "VARCHAR",
     "events": "VARCHAR[]",
+    "actor_key": "VARCHAR",
+    "actor_keys": "VARCHAR[]",
+    "sources": "VARCHAR[]",
+    "local_date": "DATE",
     "change": "VARCHAR",
 }
 DISPOSITION_ROWS: dict[str, str] = {
@@ -47,11 +51,13 @@ COVERAGE_ROWS: dict[str, str] = {
     "missing": "VARCHAR",
     "baseline_days": "BIGINT",
     "baseline_needed": "BIGINT",
+    "baseline_events": "BIGINT",
     "why": "VARCHAR",
     "error": "VARCHAR",
     "version": "BIGINT",
     "sql_sha256": "VARCHAR",
     "parameters": "VARCHAR",
+    "counts": "VARCHAR",
 }
 
 
@@ -70,15 +76,17 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
     evaluations = [link.number for link in chain if link.kind == "detect"]
     newest = evaluations[-1] if evaluations else 0
     connection.execute(
-        f"CREATE TABLE dispositions AS {_rows(chain, 'dispositions.parquet', DISPOSITION_ROWS)}"
+        f"CREATE OR REPLACE TABLE dispositions AS {_rows(chain, 'dispositions.parquet', DISPOSITION_ROWS)}"
     )
-    connection.execute(f"CREATE TABLE finding_versions AS {_rows(chain, 'findings.parquet', FINDING_ROWS)}")
     connection.execute(
-        f"""CREATE TABLE detector_coverage AS SELECT *, commit_no = {newest} AS newest
+        f"CREATE OR REPLACE TABLE finding_versions AS {_rows(chain, 'findings.parquet', FINDING_ROWS)}"
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE detector_coverage AS SELECT *, commit_no = {newest} AS newest
         FROM ({_rows(chain, "coverage.parquet", COVERAGE_ROWS)})"""
     )
     connection.execute(
-        "CREATE TABLE suppressions (suppression BIGINT, detector VARCHAR, actor VARCHAR, source VARCHAR, "
+        "CREATE OR REPLACE TABLE suppressions (suppression BIGINT, detector VARCHAR, actor VARCHAR, source VARCHAR, "
         "owner VARCHAR, reason VARCHAR, until DATE)"
     )
     for number, s in enumerate(config.suppressions, start=1):
@@ -88,13 +96,13 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
         )
     connection.execute(_CURRENT_FINDINGS, {"newest": newest})
     connection.execute(
-        "CREATE TABLE finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
+        "CREATE OR REPLACE TABLE finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
     )
     connection.execute(_SUPPRESSED)
-    connection.execute(f"CREATE VIEW findings AS {FINDINGS}")
+    connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
 
 
-_CURRENT_FINDINGS = """CREATE TABLE current_findings AS
+_CURRENT_FINDINGS = """CREATE OR REPLACE TABLE current_findings AS
   SELECT last.* EXCLUDE (commit_no, change), commit_no AS last_commit,
     CASE WHEN change = 'withdrawn' THEN 'withdrawn' WHEN commit_no < $newest THEN 'open'
          WHEN change = 'new' THEN 'new' ELSE 'changed' END AS base_state
@@ -103,22 +111,20 @@ _CURRENT_FINDINGS = """CREATE TABLE current_findings AS
 
 # Which findings a configured suppression covers: by its detector, its source, and every spelling of the person it
 # names. Every event must be theirs: what somebody else did beside it is not covered.
-_SUPPRESSED = """CREATE TABLE suppressed_findings AS
-  SELECT f.finding_id, s.suppression, s.owner, s.reason, s.until FROM current_findings f JOIN suppressions s
-    ON s.detector IN ('*', f.detector)
-    AND NOT EXISTS (
-      SELECT 1 FROM finding_events fe
-      JOIN events e USING (event_uid)
-      LEFT JOIN actors a USING (actor_key)
-      WHERE fe.finding_id = f.finding_id
-        AND NOT (coalesce(s.source = e.source, s.source IS NULL)
-          AND (s.actor IS NULL
-            OR coalesce(lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email)), false))))"""
+_SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
+  WITH spelled AS (
+    SELECT s.suppression, list(a.actor_key) AS keys FROM suppressions s JOIN actors a
+      ON lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email)) GROUP BY s.suppression)
+  SELECT f.finding_id, s.suppression, s.owner, s.reason, s.until
+  FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)
+  LEFT JOIN spelled k ON k.suppression = s.suppression
+  WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
+    AND (s.actor IS NULL OR coalesce(list_has_all(k.keys, f.actor_keys), false))"""
 
 # What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
 # decision is about the finding as it was then: one that changed since needs another.
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
-    f.observed, f.expected, f.reason, f.cleared_by, f.events,
+    f.observed, f.expected, f.reason, f.cleared_by, f.events, f.actor_key, f.actor_keys, f.sources, f.local_date,
     CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.commit_no > f.last_commit THEN 'reviewed'
          WHEN s.finding_id IS NOT NULL THEN 'suppressed' WHEN d.status IS NOT NULL THEN 'changed'
          ELSE f.base_state END AS state,

@@ -98,6 +98,15 @@ def pdf(rows: Rows, stream: Stream, choice: Choice) -> Told:
     return told
 
 
+def html(rows: Rows, stream: Stream, choice: Choice) -> Told:
+    """The log page: one file to filter, open and export, without a network."""
+    from pipeline import shown
+
+    told = shown.log_page(rows, stream)
+    choice.done(told["rows"])
+    return told
+
+
 WRITERS: dict[str, Writer] = {
     "csv": csv,
     "json": json_document,
@@ -105,6 +114,7 @@ WRITERS: dict[str, Writer] = {
     "parquet": parquet,
     "xlsx": xlsx,
     "pdf": pdf,
+    "html": html,
     "ocsf": ocsf,
 }
 

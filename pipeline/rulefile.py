@@ -55,6 +55,7 @@ class Detector:
     needs: tuple[str, ...]
     classes: tuple[str, ...]
     attack: tuple[str, ...]
+    requires: tuple[str, ...]
     baseline_days: int
     baseline_parameter: str | None
     parameters: Mapping[str, Parameter]
@@ -116,7 +117,7 @@ def parse(text: str, *, name: str, path: str) -> Detector:
         id=name, severity=header["severity"], version=header["version"],
         controls={key: tuple(values) for key, values in header["controls"].items()},
         needs=tuple(header["needs"]), classes=tuple(header.get("classes", [])),
-        attack=tuple(header.get("attack", [])),
+        attack=tuple(header.get("attack", [])), requires=tuple(header.get("requires", [])),
         baseline_days=int(parameters[named].default) if named else baseline, baseline_parameter=named,
         parameters=parameters, sql=text, sha256=hashlib.sha256(text.encode()).hexdigest(), path=path, **texts,
         **{key: " ".join(header[key].split()) for key in (*REACHES, "reads") if key in header},
@@ -175,6 +176,16 @@ def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
     ):
         line = _line_of(text, ["baseline_days"])
         raise AuditbookError(f'baseline_days: "{baseline}" is not a parameter in days.', path=path, line=line)
+    if not header.get("habits") and (
+        word := re.search(r"\b(?:FROM|JOIN)\s+(habits|places)\b", text.partition("*/")[2])
+    ):
+        hint = 'For example habits = "baseline_days + 1 day".'
+        raise AuditbookError(
+            f"reads {word[1]}, but its header does not say how far back.", path=path, line=1, hint=hint
+        )
+    if named := dialect.parameters(f"SELECT ({header.get('reads', 'true')})"):
+        message = f"reads: ${min(named)} is a parameter, which `reads` cannot have."
+        raise AuditbookError(message, path=path, line=_line_of(text, ["reads"]))
     units = {key: str(value["unit"]) for key, value in header.get("parameters", {}).items()}
     for key in REACHES:
         if told := reach.problem(header.get(key, reach.ALL), units):

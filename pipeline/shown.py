@@ -25,6 +25,15 @@ def pdf(rows: Rows, stream: Stream) -> dict[str, Any]:
     return {"rows": count}
 
 
+def log_page(rows: Rows, stream: Stream) -> dict[str, Any]:
+    """A selection of events as a page that can be searched."""
+    from reports import logpage
+
+    made, count = logpage.of_rows(rows)
+    stream.write(made)
+    return {"rows": count}
+
+
 def table(rows: Rows) -> str:
     """Rows as a table in a notebook."""
     from reports import notebook

@@ -100,18 +100,25 @@ DERIVED: dict[str, str] = {
         FROM events WHERE category = 'background_job' GROUP BY source, instance, job_run""",
 }
 
-ACTORS = """SELECT actor_key, coalesce(min(p.id), actor_key) AS person,
-      coalesce(min(p.name), arg_max(e.actor_name, e.moment), arg_max(e.actor_email, e.moment),
-               arg_max(e.actor_id, e.moment)) AS display_name,
-      coalesce(arg_max(e.actor_email, e.moment), min(p.email)) AS email,
-      mode(e.actor_type ORDER BY e.actor_type) AS actor_type,
+
+def actors_of(sightings: str) -> str:
+    """One row for each actor key, made of the spellings under which it was seen."""
+    return f"""WITH seen AS (SELECT * FROM {sightings} WHERE actor_key IS NOT NULL),
+    types AS (SELECT actor_key, actor_type, sum(n) AS n FROM seen GROUP BY ALL),
+    mostly AS (SELECT actor_key, arg_min(actor_type, (-n, actor_type)) AS actor_type FROM types GROUP BY actor_key)
+    SELECT actor_key, coalesce(min(p.id), actor_key) AS person,
+      coalesce(min(p.name), arg_max(s.actor_name, (s.last_at, s.actor_name)),
+               arg_max(s.actor_email, (s.last_at, s.actor_email)),
+               arg_max(s.actor_id, (s.last_at, s.actor_id))) AS display_name,
+      coalesce(arg_max(s.actor_email, (s.last_at, s.actor_email)), min(p.email)) AS email,
+      min(m.actor_type) AS actor_type,
       coalesce(min(p.schedule), 'organization') AS schedule,
-      min(p.team) AS team, coalesce(min(p.role), arg_max(e.actor_role, e.moment)) AS "role",
-      coalesce(bool_or(p.service), NOT bool_or(e.actor_type IN ('user', 'customer'))) AS is_service,
-      min(p.left_on) AS left_on, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen,
-      count(*) AS events
-    FROM (SELECT *, (occurred_at, event_uid) AS moment FROM events) e
-    LEFT JOIN people p USING (actor_key) WHERE actor_key IS NOT NULL GROUP BY actor_key"""
+      min(p.team) AS team, coalesce(min(p.role), arg_max(s.actor_role, (s.last_at, s.actor_role))) AS "role",
+      coalesce(bool_or(p.service), NOT bool_or(s.actor_type IN ('user', 'customer'))) AS is_service,
+      min(p.left_on) AS left_on, min(s.first_at) AS first_seen, max(s.last_at) AS last_seen, sum(s.n)::BIGINT AS events
+    FROM seen s JOIN mostly m USING (actor_key) LEFT JOIN people p USING (actor_key) GROUP BY actor_key"""
+
+
 PEOPLE_COLUMNS: dict[str, str] = {
     "actor_key": "VARCHAR",
     "id": "VARCHAR",

@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
+import pipeline
 from pipeline import issued
+from pipeline.errors import AuditbookError
 
 if TYPE_CHECKING:
     from reports.model import Report
     from reports.period import Moment
     from reports.rows import Log
 
-__all__ = ["Review", "review"]
+__all__ = ["Page", "Review", "log", "review"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The log itself as one HTML file: filters, history, details and export work in it without a network."""
+
+    make: Callable[[], bytes]
+    day: str
+
+    def html(self) -> bytes:
+        """One self-contained HTML file."""
+        return self._html
+
+    def write(self, out: Path | str = "out") -> list[Path]:
+        """Write it under a folder of the report's day; nothing that is there is overwritten."""
+        from reports.shelf import place
+
+        return place(Path(out), self.day, {"log.html": self.html})
+
+    @cached_property
+    def _html(self) -> bytes:
+        return self.make()
 
 
 @dataclass(frozen=True)
 class Review:
-    """One review: the numbers, and the two documents made of them."""
+    """One review: the numbers, the two documents made of them, and the log page of the same period beside."""
 
     model: Report
     store: Path
+    log: Page
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -40,11 +67,8 @@ class Review:
         from reports.shelf import place
 
         cover = self.model.cover
-        documents = (
-            {"review.html": self.html}
-            if self.without_pdf
-            else {"review.html": self.html, "review.pdf": self.pdf}
-        )
+        pdf = {} if self.without_pdf else {"review.pdf": self.pdf}
+        documents = {"review.html": self.html, **pdf, "log.html": self.log.html}
         written = place(Path(out), cover.as_of.local[:10], documents)
         issued.note(self.store, self._entry(written))
         return written
@@ -81,6 +105,12 @@ class Review:
         )
 
 
+def log(log: Log, as_of: datetime | None = None, **filters: object) -> Page:
+    """The events that match, as a page to search; keywords as those of `log.events`. As of a moment (default: now)."""
+    clock = _clock(as_of)
+    return Page(_page(log, clock, filters), _day(log, clock))
+
+
 def review(
     log: Log,
     since: Moment = None,
@@ -92,7 +122,39 @@ def review(
     """The review of a period (default: everything in the store) as of a moment (default: now)."""
     from reports.model import Request, build
 
+    clock = _clock(as_of)
+    model = build(log, Request(clock, since, until, prepared_by, reviewed_by))
+    period = model.cover.period
+    page = _page(log, clock, {"since": period.since.at, "until": period.until.at})
+    return Review(model, log.store, Page(page, _day(log, clock)))
+
+
+def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:
+    from reports.logpage import render
+
+    head, asked = log.head, {"as_of": clock, **filters}
+
+    def make() -> bytes:
+        try:
+            return render(log.events(**asked), clock)
+        except duckdb.ConnectionException:  # the log was closed before the document was written
+            with pipeline.open(log.store, log.config) as again:
+                if again.head != head:
+                    raise AuditbookError(
+                        "the store has changed since the log was closed.", path=log.store,
+                        hint="Write the document while the log is open.",
+                    ) from None  # fmt: skip
+                return render(again.events(**asked), clock)
+
+    return make
+
+
+def _clock(as_of: datetime | None) -> datetime:
     clock = as_of or datetime.now(UTC)
-    if clock.tzinfo is None:
-        clock = clock.replace(tzinfo=UTC)
-    return Review(build(log, Request(clock, since, until, prepared_by, reviewed_by)), log.store)
+    return clock if clock.tzinfo else clock.replace(tzinfo=UTC)
+
+
+def _day(log: Log, clock: datetime) -> str:
+    from pipeline.hours import zone
+
+    return clock.astimezone(zone(log.config.organization.timezone)).date().isoformat()

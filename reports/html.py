@@ -7,6 +7,7 @@ import hashlib
 import importlib.resources
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -33,16 +34,21 @@ SECTIONS = (
     ("signoff", "Sign-off"),
     ("appendix", "Appendix"),
 )
+PAGE = "log.html"
 
 
 def render(report: Report) -> bytes:
     """The report for screens, and for printing from a browser."""
-    return _document(report, css("base.css") + css("screen.css") + f"@media print{{{css('print.css')}}}")
+    return _document(
+        report,
+        PAGE,
+        css("base.css") + css("dark.css") + css("screen.css") + f"@media print{{{css('print.css')}}}",
+    )
 
 
 def for_paper(report: Report) -> bytes:
     """The same document with the style of paper alone; fonts come from pdf.py."""
-    return _document(report, css("base.css") + css("print.css") + css("paper.css"))
+    return _document(report, "", css("base.css") + css("print.css") + css("paper.css"))
 
 
 @cache
@@ -50,12 +56,14 @@ def css(name: str) -> str:
     return (importlib.resources.files("reports") / "assets" / name).read_text("utf-8")
 
 
-def _document(report: Report, style: str) -> bytes:
+def _document(report: Report, page: str, style: str) -> bytes:
+    """`page` is the log page that stands beside; paper has none."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = environment().get_template("review.html.j2")
     page = template.render(
         report=report,
         style=Markup(style),
+        log=page,
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         by_day=charts.by_day(report.activity.by_day),
         by_hour=charts.by_hour(report.activity.by_hour),
@@ -86,6 +94,7 @@ def environment() -> Environment:
         "framework": lambda name: FRAMEWORKS.get(name, name),
         "listed": text.listed,
         "weekday": text.weekday,
+        "part": lambda value: quote(value, safe=""),
     }
     environment.globals |= {"count": text.count, "percent": text.percent}
     return environment

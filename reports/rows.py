@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.config import Config, from_dict
 from reports.period import Period
 
 Row = dict[str, Any]
@@ -26,6 +27,7 @@ class Log(Protocol):
     def head(self) -> str: ...
     @property
     def store(self) -> Path: ...
+    def events(self, **filters: object) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ def rows(con: Any, sql: str, **values: Any) -> list[Row]:
     result = con.execute(sql, values) if values else con.execute(sql)
     names = [column[0] for column in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def recorded(con: Any) -> tuple[Config, str]:
+    """The configuration that the store was opened with, and its head: what a question's rows know of their log."""
+    [(settings, head)] = con.execute(
+        "SELECT (SELECT config FROM settings), (SELECT max_by(head, commit_no) FROM commits)"
+    ).fetchall()
+    return from_dict(json.loads(settings)), head
 
 
 def said(text: Any) -> Any:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from pipeline.columns import EVENT_COLUMNS
-from pipeline.config import from_dict
 from pipeline.errors import UsageError
 from pipeline.filters import several
 from pipeline.hours import zone
@@ -22,6 +21,7 @@ from reports.html import css, environment
 from reports.model import UNNAMED
 from reports.pdf import press
 from reports.period import EPOCH
+from reports.rows import recorded
 
 IN_FULL = 500  # entries with their changes; beyond, one line each
 MOST = 20_000
@@ -61,21 +61,15 @@ def render(selection: Selection) -> bytes:
 
 def select(rows: Any) -> Selection:
     """Read the entries, oldest first; what no reader would turn the pages of is refused."""
-    if missing := [name for name in EVENT_COLUMNS if name not in rows.columns]:
-        raise UsageError(
-            f"these rows are no events: they have no {missing[0]}.",
-            hint="A PDF is made of whole events; csv and xlsx take any columns.",
-        )
+    whole(rows, "A PDF")
     total = rows.count()
     if total > MOST:
         raise UsageError(
             f"{total:,} events are too many for a PDF, which holds {MOST:,}.",
             hint="Narrow the filters, or use csv or xlsx.",
         )
-    [(settings, head)] = rows.con.execute(
-        "SELECT (SELECT config FROM settings), (SELECT max_by(head, commit_no) FROM commits)"
-    ).fetchall()
-    organization = from_dict(json.loads(settings)).organization
+    config, head = recorded(rows.con)
+    organization = config.organization
     where = zone(organization.timezone)
     entries = tuple(
         entry(row, where) for row in replace(rows, query=_entries(rows.sql), order=()).arrow().to_pylist()
@@ -88,6 +82,15 @@ def select(rows: Any) -> Selection:
         identity="AB-" + hashlib.sha256(said.encode()).hexdigest()[:12].upper(),
         until=max((one.at.at for one in entries), default=EPOCH),
     )  # fmt: skip
+
+
+def whole(rows: Any, what: str) -> None:
+    """Refuse rows that are not whole events."""
+    if missing := [name for name in EVENT_COLUMNS if name not in rows.columns]:
+        raise UsageError(
+            f"these rows are no events: they have no {missing[0]}.",
+            hint=f"{what} is made of whole events; csv and xlsx take any columns.",
+        )
 
 
 def _entries(query: str) -> str:

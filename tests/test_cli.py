@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,18 +59,6 @@ def test_the_first_page_names_every_command_and_exit_code(auditbook: Auditbook) 
 
 def test_the_version(auditbook: Auditbook) -> None:
     assert auditbook("--version").stdout.startswith("auditbook 0.")
-
-
-def test_help_is_quick() -> None:
-    """Less than twice as long as importing click: taken in turns, the best of each, so that noise hits both."""
-
-    def taken(*command: str) -> float:
-        started = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - started
-
-    turns = [(taken(sys.executable, "-c", "import click"), taken(str(COMMAND), "--help")) for _ in range(15)]
-    assert min(help for _, help in turns) < 2 * min(click for click, _ in turns)
 
 
 def test_nothing_heavy_is_imported_for_help() -> None:

@@ -81,19 +81,17 @@ def test_a_finding_is_new_then_open_then_changed(store: Path, add: Callable[...,
     assert (first.new, first.changed, first.withdrawn) == (1, 0, 0)
     assert first.commit is not None
     assert (again.new, again.commit) == (0, None), "nothing had changed, nothing is committed"
-    assert findings(store) == [("ana@example.com", "new", "5 records deleted, 5 of them within 60 minutes")]
+    assert findings(store) == [("ana@example.com", "new", "5 records deleted, up to 5 within 60 minutes")]
 
     add(deletion(9, 600, "ben@example.com"), name="later.jsonl")
     later = detect.detect(store, config=config())
     assert (later.new, later.changed, later.withdrawn) == (0, 0, 0)
-    assert findings(store) == [("ana@example.com", "open", "5 records deleted, 5 of them within 60 minutes")]
+    assert findings(store) == [("ana@example.com", "open", "5 records deleted, up to 5 within 60 minutes")]
 
     add(deletion(5, 5), name="late.jsonl")
     changed = detect.detect(store, config=config())
     assert (changed.new, changed.changed, changed.withdrawn) == (0, 1, 0)
-    assert findings(store) == [
-        ("ana@example.com", "changed", "6 records deleted, 6 of them within 60 minutes")
-    ]
+    assert findings(store) == [("ana@example.com", "changed", "6 records deleted, up to 6 within 60 minutes")]
 
 
 def test_a_finding_that_no_longer_holds_is_withdrawn_and_may_come_again(

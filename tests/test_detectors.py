@@ -72,7 +72,15 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
               'ana' AS actor_key, []::VARCHAR[] AS classes,
               TIMESTAMPTZ '2026-03-02 10:00:00Z' + n * INTERVAL 1 MINUTE AS occurred_at FROM range(2) AS numbers(n)"""
         )
-        connection.execute("CREATE TABLE actors AS SELECT 'ana' AS actor_key, 'ana' AS person")
+        connection.execute("CREATE VIEW activity AS SELECT *, actor_key AS person FROM events")
+        connection.execute(
+            """CREATE VIEW habits AS SELECT source, person, true AS is_named, occurred_at::DATE AS local_date, 1 AS n
+            FROM activity"""
+        )
+        connection.execute(
+            """CREATE TABLE places (source VARCHAR, person VARCHAR, is_named BOOLEAN, "day" DATE, n BIGINT,
+              source_ip VARCHAR, user_agent VARCHAR, api_key_id_masked VARCHAR)"""
+        )
         yield connection
 
 
@@ -135,8 +143,8 @@ def test_parameters_may_be_typed_in_a_shell() -> None:
         (HEADER, "deletions.sql:1 must be exactly one SELECT statement, but holds: nothing."),
         (HEADER + SELECT + "; SELECT 2", "deletions.sql:1 must be exactly one SELECT statement, but holds: SELECT, SELECT."),
         (HEADER + "DELETE FROM events", "deletions.sql:1 must be exactly one SELECT statement, but holds: DELETE."),
-        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
-        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
+        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, geography, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
+        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, geography, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_told_where_and_how(text: str, message: str) -> None:
@@ -380,7 +388,6 @@ def test_a_partial_sight_is_said_beside_the_people_without_a_past(tables: duckdb
         "'e5', 'printago', 'delete', 'ben'",
     ):
         tables.execute(f"INSERT INTO events VALUES ({row}, [], TIMESTAMPTZ '2026-03-05 10:00:00Z')")
-    tables.execute("INSERT INTO actors VALUES ('ben', 'ben')")
     header = HEADER.replace("action = 'delete'", "true").replace("needs =", "baseline_days = 1\nneeds =")
     (seen,) = detector.coverage(tables, parse(header + SELECT), {})
     assert seen.why == (
@@ -404,7 +411,6 @@ def test_coverage_counts_those_who_have_no_past_yet(tables: duckdb.DuckDBPyConne
     tables.execute(
         "INSERT INTO events VALUES ('e4', 'printago', 'delete', 'ben', [], TIMESTAMPTZ '2026-03-05 10:00:00Z')"
     )
-    tables.execute("INSERT INTO actors VALUES ('ben', 'ben')")
     (warm,) = detector.coverage(tables, rule, {})
     assert (warm.status, warm.why) == (
         "evaluated",

@@ -48,7 +48,7 @@ def text_of(document: bytes, tmp_path: Path) -> str:
 def test_html_needs_nothing_and_runs_nothing(review: reports.Review) -> None:
     page = review.html().decode()
     assert "<script" not in page
-    assert not re.search(r"(?:src|href)\s*=\s*\"(?!#)", page)
+    assert not re.search(r"(?:src|href)\s*=\s*\"(?!#|log\.html[#\"])", page), "only the log page beside it"
     assert "url(" not in page
     assert " style=" not in page
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
@@ -176,19 +176,21 @@ def test_the_same_bytes_anywhere(
     )
     assert (tmp_path / "out" / "2026-10-09" / "review.html").read_bytes() == review.html()
     assert (tmp_path / "out" / "2026-10-09" / "review.pdf").read_bytes() == document
+    assert (tmp_path / "out" / "2026-10-09" / "log.html").read_bytes() == review.log.html()
 
 
 def test_what_is_there_is_never_overwritten(review: reports.Review, document: bytes, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = review.write(out)
-    assert first == [out / "2026-10-09" / "review.html", out / "2026-10-09" / "review.pdf"]
-    assert [path.stat().st_mode & 0o777 for path in (*first, first[0].parent)] == [0o600, 0o600, 0o700]
+    names = ("review.html", "review.pdf", "log.html")
+    assert first == [out / "2026-10-09" / name for name in names]
+    assert [path.stat().st_mode & 0o777 for path in (*first, first[0].parent)] == [0o600, 0o600, 0o600, 0o700]
     assert review.write(out) == first
     first[0].write_text("somebody's notes")
-    assert review.write(out) == [out / "2026-10-09-2" / "review.html", out / "2026-10-09-2" / "review.pdf"]
+    assert review.write(out) == [out / "2026-10-09-2" / name for name in names]
     assert first[0].read_text() == "somebody's notes"
     assert sorted(path.name for path in out.rglob("*")) == [
-        "2026-10-09", "2026-10-09-2", "review.html", "review.html", "review.pdf", "review.pdf",
+        "2026-10-09", "2026-10-09-2", "log.html", "log.html", "review.html", "review.html", "review.pdf", "review.pdf",
     ]  # fmt: skip
     assert (out / "2026-10-09-2" / "review.pdf").read_bytes() == document
 
@@ -225,7 +227,7 @@ def test_without_pango_there_is_html_and_one_sentence(log: query.Log, tmp_path: 
         "on Debian, apt-get install libpango-1.0-0 libpangoft2-1.0-0."
     )
     assert json.loads(done.stdout) == [
-        ["out/2026-10-09/review.html"], f"{sentence} The HTML is complete.", sentence
+        ["out/2026-10-09/review.html", "out/2026-10-09/log.html"], f"{sentence} The HTML is complete.", sentence
     ]  # fmt: skip
     assert (tmp_path / "out" / "2026-10-09" / "review.html").read_bytes().startswith(b"<!DOCTYPE html>")
     assert not (tmp_path / "out" / "2026-10-09" / "review.pdf").exists()

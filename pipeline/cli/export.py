@@ -16,7 +16,7 @@ from pipeline.cli.events import notices
 if TYPE_CHECKING:
     from pipeline.query import Log, Rows
 
-FORMATS = ("csv", "json", "jsonl", "parquet", "xlsx", "pdf", "ocsf")
+FORMATS = ("csv", "json", "jsonl", "parquet", "xlsx", "pdf", "html", "ocsf")
 TENTHS = 10
 MANY = 100_000  # from here on, plain lines say how far it is
 
@@ -45,7 +45,7 @@ def export(
     FILE appears when it is complete, readable by its owner only, with FILE.manifest.json beside it: the question, how
     many rows, the hash, and the head of the store. Parquet and CSV have every column unless --columns says otherwise;
     nested ones are JSON in CSV. A workbook goes on in a new sheet after 1,048,576 rows. A PDF holds 20,000 events,
-    up to 500 with their changes.
+    up to 500 with their changes. HTML is one page to filter and search offline, with the newest 100,000.
 
     \b
     Examples:

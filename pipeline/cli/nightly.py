@@ -1,4 +1,4 @@
-"""run, load, detect, report, demo: what does the work."""
+"""run, load, detect, demo: what does the work."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(
         as_of=options.read_clock(as_of, settings), progress=options.progress(quiet, verbose),
     )  # fmt: skip
     facts = result.as_json() | _profile(result.loaded, verbose=verbose)
-    _tell(facts, result.messages, quiet=quiet, as_json=as_json)
+    tell(facts, result.messages, quiet=quiet, as_json=as_json)
     ctx.exit(_code(facts, result.unrecognised, fail_on, max_rejects))
 
 
@@ -77,7 +77,7 @@ def load(
         progress=options.progress(quiet, verbose),
     )  # fmt: skip
     facts = result.as_json() | _profile(result, verbose=verbose)
-    _tell(facts, result.messages, quiet=quiet, as_json=as_json)
+    tell(facts, result.messages, quiet=quiet, as_json=as_json)
     ctx.exit(_code(facts, result.unrecognised, None, max_rejects))
 
 
@@ -99,42 +99,8 @@ def detect(
     result = detecting.detect(
         store, config=options.read_config(config), progress=options.progress(quiet, verbose)
     )
-    _tell(result.as_json(), (), quiet=quiet, as_json=as_json)
+    tell(result.as_json(), (), quiet=quiet, as_json=as_json)
     ctx.exit(_code(result.as_json(), (), fail_on, None))
-
-
-@click.command()
-@click.argument("kind", type=click.Choice(["review"]), metavar="KIND")
-@click.option(
-    "--since",
-    metavar="TIME",
-    help="Begin of the period (a date, a time, 7d); else since the last signed review.",
-)
-@click.option("--until", metavar="TIME", help="End of the period; a bare date includes that day.")
-@click.option("--prepared-by", metavar="NAME", help="Who prepared it.")
-@click.option("--reviewed-by", metavar="NAME", help="Who reviewed it: somebody else. With both it is FINAL.")
-@options.several(options.store, options.config, options.out, options.as_of, talk)
-def report(
-    kind: str, since: str | None, until: str | None, prepared_by: str | None, reviewed_by: str | None,
-    store: Path, config: Path | None, out: Path, as_of: str | None, quiet: bool, verbose: bool, as_json: bool,
-) -> None:  # fmt: skip
-    """Write a report as HTML and PDF. KIND is `review`, the compliance review.
-
-    \b
-    Examples:
-      auditbook report review --since 2026-10-01 --until 2026-10-31 --out october
-      auditbook report review --prepared-by "Ana Silva" --reviewed-by "Dana Ruiz"
-    """
-    import reports
-
-    options.progress(quiet, verbose)(f"writing the {kind}")
-    with options.open_log(store, config, from_commits=True) as log:
-        clock = options.read_clock(as_of, log.config)
-        review = reports.review(log, since, until, clock, prepared_by, reviewed_by)
-        written = review.write(out)
-        head = log.head
-    messages = (review.without_pdf,) if review.without_pdf else ()
-    _tell({"reports": [str(path) for path in written], "head": head}, messages, quiet=quiet, as_json=as_json)
 
 
 @click.command()
@@ -159,7 +125,7 @@ def demo(store: Path, out: Path, as_of: str | None, quiet: bool, verbose: bool, 
             [str(folder)], store=store, out=out, config=settings, as_of=options.read_clock(as_of, settings),
             progress=options.progress(quiet, verbose),
         )  # fmt: skip
-    _tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
+    tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
     if not quiet and not as_json:
         print(f"\nOpen {result.reports[-1]}, then try:\n  auditbook findings --store {store}")
 
@@ -193,7 +159,7 @@ def _code(
     return FINDINGS_FOUND if any(facts["findings"]["by_severity"][severity] for severity in bad) else 0
 
 
-def _tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_json: bool) -> None:
+def tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     """What was done: one document for programs, a few lines for people; notices go to stderr."""
     options.done()
     skipped = [f"skipped {text}. Load it with --source." for text in facts.get("unrecognised", [])]

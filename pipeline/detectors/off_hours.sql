@@ -1,7 +1,7 @@
 /*
 title = "Activity outside business hours"
 severity = "medium"
-version = 2
+version = 3
 why = """An account that works when its owner never does may be in somebody else's hands, or doing what should not
 be seen. The question is the person's own: hours that they often use are theirs, whatever the office keeps."""
 false_positives = """Releases, stock-taking and travel; a person whose shift has just moved (quiet again once the new
@@ -9,10 +9,12 @@ hours are a habit, which takes habit_span_days). Hours that an intruder keeps fo
 People with a short past are not judged at all, and are counted in the detector's coverage."""
 next_steps = """Ask the person what they did that night. Compare the address and the browser with their usual ones,
 read what was changed, and end the sessions if they do not recognise it."""
-scope = """actor_type = 'user' AND NOT actor_anonymous AND time_precision IS DISTINCT FROM 'day'
-  AND (actor_key IS NULL OR actor_key NOT IN (SELECT actor_key FROM actors WHERE is_service))"""
+scope = """actor_type = 'user' AND NOT actor_anonymous AND NOT is_service
+  AND time_precision IS DISTINCT FROM 'day'"""
 needs = ["actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
+habits = "baseline_days + 3 days"
+lookback = "2 days"
 
 [controls]
 soc2 = ["CC6.1", "CC7.2"]
@@ -73,67 +75,68 @@ meaning = "What happens before this hour belongs to the night that began the eve
 WITH days AS (
   SELECT schedule, local_date, NOT bool_or(is_business_hours) AS is_free FROM calendar GROUP BY schedule, local_date
 ),
--- What people did, on their own clock. A night is named by the evening it began.
+-- What people did outside business hours, on their own clock. A night is named by the evening it began.
 worked AS (
-  SELECT a.person, a.display_name, a.schedule, e.event_uid, e.occurred_at, c.hour, c.is_business_hours,
-    left(CAST(c.local_time + (e.occurred_at - c.slot) AS VARCHAR), 5) AS clock,
-    CASE WHEN c.hour < $night_ends THEN c.local_date - 1 ELSE c.local_date END AS night,
-    list_contains(e.classes, 'permission') OR list_contains(e.classes, 'deletion') OR list_contains(e.classes, 'logging')
-      OR list_contains(e.classes, 'secret') OR list_contains(e.classes, 'critical_setting') AS is_critical
-  FROM events e
-  JOIN actors a ON a.actor_key = e.actor_key
-  JOIN calendar c ON c.schedule = a.schedule AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
-  WHERE e.actor_type = 'user' AND NOT e.actor_anonymous AND NOT a.is_service AND e.time_precision IS DISTINCT FROM 'day'
+  SELECT e.person, e.who, e.schedule, e.event_uid, e.occurred_at, e.hour, strftime(e.local_at, '%H:%M') AS clock,
+    CASE WHEN e.hour < $night_ends THEN e.local_date - 1 ELSE e.local_date END AS night,
+    list_has_any(e.classes, ['permission', 'deletion', 'logging', 'secret', 'critical_setting']) AS is_critical
+  FROM activity e
+  WHERE NOT e.is_business_hours AND e.actor_type = 'user' AND e.is_named AND NOT e.is_service
+    AND e.time_precision IS DISTINCT FROM 'day'
 ),
-placed AS (
+outside AS (
   SELECT w.*, coalesce(d.is_free, false) AS is_free
   FROM worked w LEFT JOIN days d ON d.schedule = w.schedule AND d.local_date = w.night
 ),
-used AS (
-  SELECT DISTINCT person, night, is_free, hour FROM placed
+slots AS (
+  SELECT DISTINCT person, schedule, CASE WHEN hour < $night_ends THEN local_date - 1 ELSE local_date END AS night, hour
+  FROM habits WHERE actor_type = 'user' AND is_named
 ),
-outside AS (
-  SELECT DISTINCT person, night, is_free, hour FROM placed WHERE NOT is_business_hours
+used AS (
+  SELECT s.person, s.night, s.hour, coalesce(d.is_free, false) AS is_free
+  FROM slots s LEFT JOIN days d ON d.schedule = s.schedule AND d.local_date = s.night
+),
+asked AS (
+  SELECT DISTINCT person, schedule, night, is_free, hour FROM outside
 ),
 -- For each such hour: on how many earlier days of the same kind it, or one beside it, was used.
-habits AS (
+customs AS (
   SELECT o.person, o.night, o.hour, count(DISTINCT u.night) AS habit_days,
     coalesce(date_diff('day', min(u.night), max(u.night)), 0) AS span_days
-  FROM outside o
+  FROM asked o
   LEFT JOIN used u ON u.person = o.person AND u.is_free = o.is_free
     AND u.night < o.night AND u.night >= o.night - $baseline_days
     AND least(abs(u.hour - o.hour), 24 - abs(u.hour - o.hour)) <= $tolerance_hours
   GROUP BY o.person, o.night, o.hour
 ),
--- A person who worked on both Saturdays there have been has the habit, though there were not three yet.
-chances AS (
-  SELECT o.person, o.night, count(*) AS possible_days
-  FROM (SELECT DISTINCT person, schedule, night, is_free FROM placed WHERE NOT is_business_hours) o
-  JOIN (SELECT person, min(night) AS first_night FROM used GROUP BY person) f ON f.person = o.person
-  JOIN days d ON d.schedule = o.schedule AND d.is_free = o.is_free AND d.local_date < o.night
-    AND d.local_date >= greatest(f.first_night, o.night - $baseline_days)
-  GROUP BY o.person, o.night
-),
 pasts AS (
-  SELECT o.person, o.night, count(DISTINCT u.night) AS active_days
-  FROM (SELECT DISTINCT person, night FROM outside) o
+  SELECT o.person, o.schedule, o.night, o.is_free, count(DISTINCT u.night) AS active_days, min(u.night) AS first_night
+  FROM (SELECT DISTINCT person, schedule, night, is_free FROM asked) o
   JOIN (SELECT DISTINCT person, night FROM used) u ON u.person = o.person
     AND u.night < o.night AND u.night >= o.night - $baseline_days
-  GROUP BY o.person, o.night
+  GROUP BY o.person, o.schedule, o.night, o.is_free
+),
+-- A person who worked on both Saturdays there have been has the habit, though there were not three yet.
+chances AS (
+  SELECT p.person, p.night, p.active_days, count(*) AS possible_days
+  FROM pasts p
+  JOIN days d ON d.schedule = p.schedule AND d.is_free = p.is_free AND d.local_date < p.night
+    AND d.local_date >= p.first_night
+  GROUP BY p.person, p.night, p.active_days
 ),
 unusual AS (
-  SELECT p.*, h.habit_days, past.active_days
-  FROM placed p
-  JOIN habits h ON h.person = p.person AND h.night = p.night AND h.hour = p.hour
-  JOIN pasts past ON past.person = p.person AND past.night = p.night
-  JOIN chances ch ON ch.person = p.person AND ch.night = p.night
-  WHERE NOT p.is_business_hours AND past.active_days >= $min_baseline_days AND h.habit_days < ch.possible_days
+  SELECT o.*, h.habit_days, h.span_days, c.active_days
+  FROM outside o
+  JOIN customs h ON h.person = o.person AND h.night = o.night AND h.hour = o.hour
+  JOIN chances c ON c.person = o.person AND c.night = o.night
+  WHERE c.active_days >= $min_baseline_days AND h.habit_days < c.possible_days
     AND (h.habit_days < $habit_days OR h.span_days < $habit_span_days)
 ),
 nights AS (
-  SELECT person, night, min(display_name) AS subject, min(schedule) AS schedule,
-    min(occurred_at) AS window_start, max(occurred_at) AS window_end, arg_min(clock, (occurred_at, event_uid)) AS first_clock,
-    arg_max(clock, (occurred_at, event_uid)) AS last_clock, count(*) AS n, max(habit_days) AS habit_days,
+  SELECT person, night, min(who) AS subject, min(schedule) AS schedule,
+    min(occurred_at) AS window_start, max(occurred_at) AS window_end,
+    arg_min(clock, (occurred_at, event_uid)) AS first_clock, arg_max(clock, (occurred_at, event_uid)) AS last_clock,
+    count(*) AS n, max(habit_days) AS habit_days, bool_and(habit_days < $habit_days) AS is_rare,
     max(active_days) AS active_days, bool_or(is_free) AS is_free, list_sort(list(event_uid)) AS events
   FROM unusual
   GROUP BY person, night
@@ -152,6 +155,8 @@ SELECT
     || CASE WHEN is_free THEN 'a free day' ELSE 'a working day' END || ', outside business hours (' || schedule
     || '); of ' || active_days || ' earlier active days, ' || habit_days
     || CASE WHEN habit_days = 1 THEN ' day was' ELSE ' days were' END || ' at such an hour.' AS reason,
+  CASE WHEN is_rare THEN 'such an hour on ' || ($habit_days - habit_days) || ' more earlier days of that kind'
+       ELSE 'such hours over ' || $habit_span_days || ' days' END AS cleared_by,
   events
 FROM nights
 ORDER BY window_start, key

@@ -1,0 +1,118 @@
+/*
+title = "The time of an entry cannot be right"
+severity = "low"
+version = 1
+why = """Everything else on this page trusts the times. An entry that stands before or after its neighbours in the log, or years
+away from all others, was written by a clock that is wrong, or was given another time on purpose."""
+false_positives = """Entries that the product writes down late; a log without zones in the night in which the clock goes back;
+several exports put together into one file. A log that is not in order is not judged."""
+next_steps = """Find the clock: one person's device, one server, one zone in the configuration. Until then read the entry at its
+place in the log, not at its time."""
+scope = "true"
+lookback = "4 days"
+lookahead = "3 days"
+needs = ["line"]
+attack = ["T1070.006"]
+
+[controls]
+soc2 = ["CC7.2", "PI1.5"]
+iso27001 = ["A.8.15", "A.8.17"]
+pci = ["10.6.1", "10.6.3"]
+hipaa = ["164.312(b)"]
+nist = ["AU-8", "AU-10"]
+
+[parameters.skew_minutes]
+default = 30
+minimum = 2
+maximum = 1440
+unit = "minutes"
+meaning = "So far out of the order of the log an entry must stand"
+
+[parameters.min_entries]
+default = 20
+minimum = 5
+maximum = 1000000
+unit = "entries"
+meaning = "So many entries of the day at least must be in order before one of them can be out of it"
+*/
+WITH placed AS (
+  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date, file, file_sha256, line, who,
+    -- The product's own numbers are the order in which it wrote; else the lines of the export are.
+    CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN 'ids' ELSE coalesce(file_sha256, file) END AS list,
+    CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN CAST(source_event_id AS BIGINT) ELSE line END AS place
+  FROM activity WHERE conflicts_with IS NULL
+),
+turned AS (
+  SELECT *, date_diff('second', lag(occurred_at) OVER told, occurred_at) AS step
+  FROM placed WINDOW told AS (PARTITION BY source, instance, list ORDER BY place, event_uid)
+),
+directions AS (
+  SELECT source, instance, list, CASE WHEN sum(CASE WHEN step < 0 THEN -1 WHEN step > 0 THEN 1 ELSE 0 END) < 0 THEN -1 ELSE 1 END AS way
+  FROM turned WHERE abs(step) <= 172800 GROUP BY source, instance, list
+),
+neighbours AS (
+  SELECT p.*, lag(p.occurred_at) OVER told AS before_at, lag(p.occurred_at, 2) OVER told AS earlier_at,
+    lead(p.occurred_at) OVER told AS after_at, lead(p.occurred_at, 2) OVER told AS later_at
+  FROM placed p JOIN directions d ON d.source = p.source AND d.instance = p.instance AND d.list = p.list
+  WINDOW told AS (PARTITION BY p.source, p.instance, p.list ORDER BY p.place * d.way, p.event_uid)
+),
+-- Ahead of what comes after it while that follows what was before it; or behind in the same way.
+judged AS (
+  SELECT *,
+    CASE WHEN occurred_at > after_at + $skew_minutes * INTERVAL 1 MINUTE AND after_at >= before_at
+        AND occurred_at <= after_at + INTERVAL 2 DAY THEN date_diff('minute', after_at, occurred_at)
+      WHEN occurred_at < before_at - $skew_minutes * INTERVAL 1 MINUTE AND after_at >= before_at
+        AND occurred_at >= before_at - INTERVAL 2 DAY THEN -date_diff('minute', occurred_at, before_at) END AS off_by,
+    CASE WHEN before_at > occurred_at + $skew_minutes * INTERVAL 1 MINUTE THEN 1 ELSE 0 END AS turns
+  FROM neighbours
+),
+days AS (
+  SELECT source, instance, list, local_date, count(*) AS n, sum(turns) AS turns FROM judged
+  GROUP BY source, instance, list, local_date
+),
+displaced AS (
+  SELECT j.event_uid, j.source, j.instance, j.occurred_at, j.local_date, j.who, j.off_by
+  FROM judged j
+  -- Against the day of its neighbours: its own may be another, or none.
+  JOIN calendar c ON c.schedule = 'organization' AND c.slot = time_bucket(INTERVAL 15 MINUTE, j.before_at)
+  JOIN days d ON d.source = j.source AND d.instance = j.instance AND d.list = j.list AND d.local_date = c.local_date
+  WHERE j.off_by IS NOT NULL AND d.n >= $min_entries AND d.turns * 20 <= greatest(d.n, 20)
+),
+-- At one end of the log, days away from everything else, in a file of many: too far for its neighbours to be seen.
+ends AS (
+  SELECT p.event_uid, p.source, p.instance, p.occurred_at, p.local_date, p.who, p.occurred_at = s.last_at AS is_last,
+    lag(p.occurred_at) OVER by_time AS before_at, lead(p.occurred_at) OVER by_time AS after_at, f.events AS n
+  FROM placed p
+  JOIN spans s ON s.source = p.source
+  LEFT JOIN (SELECT sha256, max(events) AS events FROM files GROUP BY sha256) f ON f.sha256 = p.file_sha256
+  WINDOW by_time AS (PARTITION BY p.source ORDER BY p.occurred_at, p.event_uid)
+),
+alone AS (
+  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.local_date, e.who
+  FROM ends e JOIN spans s ON s.source = e.source
+  WHERE e.n >= 100 AND (e.occurred_at = s.last_at OR e.occurred_at = s.first_at)
+    AND (e.before_at IS NULL OR e.before_at < e.occurred_at - INTERVAL 3 DAY)
+    AND (e.after_at IS NULL OR e.after_at > e.occurred_at + INTERVAL 3 DAY)
+),
+all_of_them AS (
+  SELECT event_uid, source, instance, occurred_at, local_date, who,
+    CASE WHEN off_by > 0 THEN off_by || ' minutes ahead' ELSE -off_by || ' minutes behind' END AS told, abs(off_by) AS far
+  FROM displaced
+  UNION ALL
+  SELECT event_uid, source, instance, occurred_at, local_date, who, 'alone, more than three days from every other entry', 1000000
+  FROM alone WHERE event_uid NOT IN (SELECT event_uid FROM displaced)
+)
+SELECT
+  source || '|' || instance || '|' || local_date AS key,
+  source || CASE WHEN instance = '' THEN '' ELSE ' (' || instance || ')' END AS subject,
+  min(occurred_at) AS window_start,
+  max(occurred_at) AS window_end,
+  count(*) || CASE WHEN count(*) = 1 THEN ' entry ' ELSE ' entries, the farthest ' END || arg_max(told, (far, event_uid)) AS observed,
+  'in the order of the log, within ' || $skew_minutes || ' minutes' AS expected,
+  'Entries of ' || left(string_agg(DISTINCT who, ', ' ORDER BY who), 200) || ' on ' || local_date
+    || ' have a time that does not fit their place in the log.' AS reason,
+  'a time between those of its neighbours' AS cleared_by,
+  list_sort(list(event_uid)) AS events
+FROM all_of_them
+GROUP BY source, instance, local_date
+ORDER BY window_start, key

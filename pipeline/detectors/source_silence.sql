@@ -1,0 +1,110 @@
+/*
+title = "A log fell silent when it usually is not"
+severity = "medium"
+version = 1
+why = """No entry is no proof that nothing happened. A log that falls silent in hours in which it always had entries was switched
+off, cut, or lost on its way here; or nobody worked, and that is known."""
+false_positives = """Days off that the configuration does not know; an outage of the product; an export that was not made."""
+next_steps = """Ask whether people worked. If they did, export that time again; if it stays empty, ask the vendor whether the log
+was on (logging_disabled) and treat the time as unreviewed."""
+scope = "true"
+lookback = "3 days"
+lookahead = "3 days"
+habits = "32 days"
+needs = ["occurred_at"]
+baseline_days = 10
+attack = ["T1562.008"]
+
+[controls]
+soc2 = ["CC7.2", "CC7.3"]
+iso27001 = ["A.8.15", "A.8.16"]
+pci = ["10.4.1", "10.7.2", "10.7.3"]
+hipaa = ["164.312(b)"]
+nist = ["AU-5", "AU-12"]
+
+[parameters.min_expected]
+default = 8.0
+minimum = 1.0
+maximum = 1000.0
+unit = "half hours"
+meaning = "So many half hours in which entries were to be expected must have passed without one"
+
+[parameters.min_weeks]
+default = 2
+minimum = 1
+maximum = 4
+unit = "weeks"
+meaning = "So many of the four weeks before must be known, with the same half hour on a working day"
+*/
+WITH grid AS (
+  SELECT slot, local_date, local_time FROM calendar
+  WHERE schedule = 'organization' AND is_workday AND date_part('minute', slot) % 30 = 0
+),
+seen AS (
+  SELECT source, slot, min(first_at) AS first_at, max(last_at) AS last_at FROM habits GROUP BY source, slot
+),
+weeks AS (
+  SELECT unnest([7, 14, 21, 28]) AS back
+),
+-- How often the same half hour of the same weekday had entries in the four weeks before; holidays do not count.
+expected AS (
+  SELECT s.source, g.slot, count(h.slot) * 1.0 / count(*) AS share
+  FROM spans s
+  JOIN grid g ON g.slot >= s.first_at AND g.slot + INTERVAL 30 MINUTE <= s.last_at
+  JOIN weeks w ON true
+  JOIN grid p ON p.local_date = g.local_date - w.back AND p.local_time = g.local_time AND p.slot >= s.first_at
+  LEFT JOIN seen h ON h.source = s.source AND h.slot = p.slot
+  GROUP BY s.source, g.slot
+  HAVING count(*) >= $min_weeks
+),
+timeline AS (
+  SELECT source, slot, max(share) AS share, max(active) AS active
+  FROM (SELECT source, slot, share, 0 AS active FROM expected UNION ALL SELECT source, slot, 0.0, 1 FROM seen)
+  GROUP BY source, slot
+),
+spells AS (
+  SELECT *, sum(active) OVER (PARTITION BY source ORDER BY slot) AS spell FROM timeline
+),
+summed AS (
+  SELECT *, first_value(slot) OVER quiet AS since, sum(CASE WHEN active = 0 THEN share ELSE 0.0 END) OVER quiet AS missed
+  FROM spells WHERE spell > 0
+  WINDOW quiet AS (PARTITION BY source, spell ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+-- The finding stands where the silence has become too long, whatever comes after it.
+crossed AS (
+  SELECT source, since, min(slot) + INTERVAL 30 MINUTE AS until, min(missed) AS missed
+  FROM summed
+  WHERE active = 0 AND missed >= $min_expected AND share > 0
+  GROUP BY source, since
+  HAVING min(slot) + INTERVAL 30 MINUTE <= since + INTERVAL 72 HOUR
+),
+around AS (
+  SELECT c.source, c.since, c.until, c.missed, max(b.last_at) AS last_at,
+    min(a.first_at) AS again_at
+  FROM crossed c
+  JOIN seen b ON b.source = c.source AND b.slot = c.since
+  LEFT JOIN seen a ON a.source = c.source AND a.slot >= c.until AND a.slot < c.until + INTERVAL 2 DAY
+  GROUP BY c.source, c.since, c.until, c.missed
+),
+before AS (
+  SELECT a.source, a.since, arg_max(e.event_uid, (e.occurred_at, e.event_uid)) AS event_uid
+  FROM around a JOIN activity e ON e.source = a.source AND e.occurred_at = a.last_at
+  GROUP BY a.source, a.since
+)
+SELECT
+  a.source || '|' || strftime(a.since AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M') AS key,
+  a.source AS subject,
+  a.last_at AS window_start,
+  a.until AS window_end,
+  CASE WHEN a.again_at IS NULL THEN 'no entry for more than ' || CAST(trunc(date_diff('minute', a.last_at, a.until) / 60) AS BIGINT) || ' hours'
+       ELSE 'no entry for ' || CAST(trunc(date_diff('minute', a.last_at, a.again_at) / 60) AS BIGINT) || ' hours' END
+    || ', in ' || round(a.missed, 1) || ' half hours that have them' AS observed,
+  'entries in ' || $min_expected || ' such half hours, as in the weeks before' AS expected,
+  'The last entry of ' || a.source || ' before the silence is of ' || strftime(a.last_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M')
+    || ' UTC' || CASE WHEN a.again_at IS NULL THEN '; in the two days after it was noticed there is none.'
+       ELSE ', the next of ' || strftime(a.again_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC.' END
+    || ' At these hours of the same weekdays there were entries in the four weeks before.' AS reason,
+  'an entry before ' || strftime(a.until AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC' AS cleared_by,
+  [b.event_uid] AS events
+FROM around a JOIN before b ON b.source = a.source AND b.since = a.since
+ORDER BY window_start, key

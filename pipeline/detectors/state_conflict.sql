@@ -1,0 +1,91 @@
+/*
+title = "The old value is not the one that was set last"
+severity = "medium"
+version = 1
+why = """Every change says what stood there before. When that is not what the change before it had set, something happened in
+between that the log does not have: an entry was removed, the log was off, or the data was changed past the product."""
+false_positives = """Fields that the product also changes by itself without writing an entry; two changes at once; entries that were
+not exported. A field whose history often breaks is not judged: here it usually holds."""
+next_steps = """Look at the history of the thing on both sides of the break, and at the log's own gaps of that time. Ask the
+vendor which entries exist between the two. Compare with a backup where it matters."""
+scope = "len(changes) > 0 AND (entity_id IS NOT NULL OR len(entity_ids) > 0) AND outcome <> 'failure'"
+lookback = "memory_days + practice_days + 1 day"
+reads = "len(changes) > 0 AND (entity_id IS NOT NULL OR len(entity_ids) > 0) AND outcome <> 'failure'"
+needs = ["changes", "entity_type"]
+attack = ["T1070", "T1565.001"]
+
+[controls]
+soc2 = ["CC7.2", "PI1.3", "PI1.5"]
+iso27001 = ["A.8.15", "A.5.33"]
+pci = ["10.3.4", "11.5.2"]
+hipaa = ["164.312(c)(1)", "164.312(c)(2)"]
+nist = ["AU-9", "SI-7"]
+
+[parameters.memory_days]
+default = 14
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "The change before must not be longer ago"
+
+[parameters.practice_days]
+default = 7
+minimum = 1
+maximum = 90
+unit = "days"
+meaning = "So long before the break it is counted how often the field's history holds"
+
+[parameters.max_share]
+default = 0.1
+minimum = 0.0
+maximum = 1.0
+unit = "share"
+meaning = "A field whose history breaks more often than that is not judged"
+*/
+WITH sides AS (
+  SELECT event_uid, field, old->>'$' AS old, new->>'$' AS new, new_present AND NOT redacted AS is_told,
+    -- What a status or a figure says is the business itself; of other fields it must first be seen that they hold.
+    CASE WHEN regexp_matches(lower(field), '(status|stage|total|quantity|amount|price|role)') THEN 1 ELSE 5 END AS needed
+  FROM event_changes
+),
+steps AS (
+  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.who, e.entity_type, t.entity_id,
+    c.field, c.old, c.new, c.is_told, c.needed
+  FROM sides c
+  JOIN activity e ON e.event_uid = c.event_uid
+  JOIN event_entities t ON t.event_uid = c.event_uid AND t.relation IN ('entity', 'bulk')
+  WHERE e.outcome <> 'failure' AND e.entity_type IS NOT NULL
+),
+followed AS (
+  SELECT *, lag(new) OVER history AS set_before, lag(occurred_at) OVER history AS set_at, lag(event_uid) OVER history AS set_by
+  FROM steps WHERE is_told
+  WINDOW history AS (PARTITION BY source, instance, entity_type, entity_id, field ORDER BY occurred_at, event_uid)
+),
+pairs AS (
+  SELECT *, CASE WHEN old = set_before THEN 0 ELSE 1 END AS breaks
+  FROM followed
+  WHERE old IS NOT NULL AND set_before IS NOT NULL AND set_at < occurred_at AND event_uid <> set_by
+    AND set_at >= occurred_at - $memory_days * INTERVAL 1 DAY
+),
+practised AS (
+  SELECT *, sum(breaks) OVER near AS broken, count(*) OVER near AS seen
+  FROM pairs
+  WINDOW near AS (PARTITION BY source, instance, entity_type, field ORDER BY occurred_at
+    RANGE BETWEEN $practice_days * INTERVAL 1 DAY PRECEDING AND CURRENT ROW)
+)
+SELECT
+  source || '|' || instance || '|' || event_uid || '|' || field || '|' || entity_id AS key,
+  entity_type || ' ' || entity_id || ' (' || source || ')' AS subject,
+  occurred_at AS window_start,
+  occurred_at AS window_end,
+  field || ' was ' || left(set_before, 80) || ', and is said to have been ' || left(old, 80) AS observed,
+  field || ' as it was set before: ' || left(set_before, 80) AS expected,
+  who || ' changed ' || field || ' of ' || entity_type || ' ' || entity_id || ' from ' || left(old, 80)
+    || ', but the entry before it, of ' || strftime(set_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC, had set it to '
+    || left(set_before, 80) || '. Of ' || seen || ' changes of this field in ' || $practice_days || ' days ' || broken
+    || CASE WHEN broken = 1 THEN ' does' ELSE ' do' END || ' not follow.' AS reason,
+  'an entry in between that sets ' || field || ' to ' || left(old, 80) AS cleared_by,
+  [set_by, event_uid] AS events
+FROM practised
+WHERE breaks = 1 AND seen - broken >= needed AND (broken = 1 OR broken <= seen * $max_share)
+ORDER BY window_start, key

@@ -1,0 +1,246 @@
+"""Runs the rules over the windows that something new may change, stretch by stretch. The middle of detect.
+
+What is read of a stretch is read once, for all rules, and they run side by side. How much is held at a time is bounded
+by the length of the stretches, which are cut by the number of their events.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipeline import catalog, coverage, detector, stretch
+from pipeline import store as stores
+from pipeline.config import Config
+from pipeline.coverage import Asked, Counts
+from pipeline.detector import Detector, Finding, Value
+from pipeline.errors import AuditbookError
+from pipeline.standing import Found
+from pipeline.stretch import Source, Task
+from pipeline.summary import Span, Summary, events_of
+from pipeline.touched import DAY, EARLIEST, LATEST, Reach, chunks, days, merged, overlap
+
+MOST = 1_500_000  # events of one stretch
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule with the settings that apply; `again` when all that it found is to be found anew."""
+
+    detector: Detector
+    overrides: Mapping[str, object]
+    severity: str
+    again: bool
+
+    @property
+    def id(self) -> str:
+        return self.detector.id
+
+    @cached_property
+    def chosen(self) -> Mapping[str, Value]:
+        return detector.values(self.detector, self.overrides)
+
+
+@dataclass
+class Outcome:
+    """What an evaluation found and saw, by rule."""
+
+    found: list[Found] = field(default_factory=list)
+    sights: dict[str, dict[str, Counts]] = field(default_factory=dict)
+    people: coverage.People = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    config: Config,
+    chain: Sequence[stores.Commit],
+    past: Summary,
+    rules: Sequence[Rule],
+    again: Span | None,
+    progress: Callable[[str], None],
+) -> Outcome:
+    """Evaluate the rules over what is new (or over a stretch again), those that are new or changed over everything."""
+    outcome, kept = Outcome(), dict[str, list[tuple[Finding, Mapping[str, object]]]]()
+    source = Source(past, tuple(part for part in stores.parts(chain) if part.events is not None))
+    events = _per_day(connection, past)
+    known = catalog.years(connection, past.times())
+    tasks = _tasks(rules, _news(connection, past), again, outcome)
+    for chunk, chosen in _passes(tasks, events):
+        # A wrong clock's year is far from all others: between them there is nothing to know.
+        reach = stretch.reaches(chunk, chosen)
+        catalog.slots(connection, config, [s for span in known if (s := _within(span, reach))])
+        stretch.lay(connection, source, chunk, chosen)
+        _count(connection, chosen, chunk, outcome)
+        found = _evaluated(connection, chosen, outcome, progress)
+        for task, window in chosen:
+            inside = [one for one in found.get(task.rule.id, ()) if window[0] <= one.window_end < window[1]]
+            kept.setdefault(task.rule.id, []).extend(_behind(connection, inside))
+        outcome.people = coverage.people(connection)
+    for task in tasks:
+        if task.rule.id not in outcome.failed:
+            outcome.found.append(Found(task.rule.id, task.windows, tuple(kept.get(task.rule.id, ()))))
+    return outcome
+
+
+def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outcome: Outcome) -> list[Task]:
+    tasks = []
+    for rule in rules:
+        try:
+            chosen = rule.chosen
+        except AuditbookError as error:
+            outcome.failed[rule.id] = str(error)
+            continue
+        reach = Reach(*(rule.detector.span(name, chosen) for name in ("lookback", "lookahead", "habits")))
+        windows = [(EARLIEST, LATEST)] if rule.again else [*reach.windows(news), *([again] if again else [])]
+        tasks.append(
+            Task(
+                rule.detector,
+                chosen,
+                rule.overrides,
+                rule.severity,
+                reach,
+                tuple(merged(windows)),
+                rule.again,
+            )
+        )
+    return tasks
+
+
+def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
+    """The stretches around the events that were never judged."""
+    new = {part.name for part in past.new}
+    if not new:
+        return []
+    found = connection.execute(
+        f"SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::DATE FROM {events_of(past.new)}"
+    ).fetchall()
+    return days(
+        (day for (day,) in found), (last for name, (_, last) in past.spans.items() if name not in new)
+    )
+
+
+def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary) -> dict[date, int]:
+    habits = f"(SELECT (slot AT TIME ZONE 'UTC')::DATE AS local_day, n FROM {past.relation('habits')})"
+    return dict(connection.execute(f"SELECT local_day, sum(n)::BIGINT FROM {habits} GROUP BY ALL").fetchall())
+
+
+def _passes(tasks: Sequence[Task], events: Mapping[date, int]) -> list[tuple[Span, list[tuple[Task, Span]]]]:
+    """Which rules are evaluated over which stretch; those that look at everything get everything, once."""
+    passes = []
+    bounded = [task for task in tasks if not task.reach.endless]
+    for chunk in chunks(merged(window for task in bounded for window in task.windows), events, MOST):
+        within = [(task, part) for task in bounded if (part := overlap(task.windows, chunk))]
+        passes.append((chunk, within))
+    endless = [(task, (EARLIEST, LATEST)) for task in tasks if task.reach.endless and task.windows]
+    return [*passes, *([((EARLIEST, LATEST), endless)] if endless else [])]
+
+
+def _within(span: Span, reach: Span) -> Span | None:
+    start, end = max(span[0], _safe(reach[0], -2)), min(span[1], _safe(reach[1], 2))
+    return (start, end) if start <= end else None
+
+
+def _safe(moment: datetime, by: int) -> datetime:
+    return moment if moment in (EARLIEST, LATEST) else moment + by * DAY
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, chosen: Sequence[tuple[Task, Span]], chunk: Span, outcome: Outcome
+) -> None:
+    """How much each rule sees; a scope that cannot be evaluated is the rule's failure alone."""
+    since, until = (stretch.moment(time) for time in chunk)
+    inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until})"
+    tasks = [task for task, _ in chosen]
+    asked = [Asked(task.rule, task.chosen, "true" if task.again else "is_new") for task in tasks]
+    try:
+        sights = coverage.counted(connection, inside, asked) if asked else []
+    except AuditbookError:
+        sights = []
+        for task, one in zip(tasks, asked, strict=True):
+            try:
+                sights += coverage.counted(connection, inside, [one])
+            except AuditbookError as error:
+                outcome.failed[task.rule.id] = str(error)
+                sights.append({})
+    for task, sight in zip(tasks, sights, strict=True):
+        known = outcome.sights.setdefault(task.rule.id, {})
+        for source, counts in sight.items():
+            known[source] = known.get(source, Counts()) + counts
+
+
+def _evaluated(
+    connection: duckdb.DuckDBPyConnection,
+    chosen: Sequence[tuple[Task, Span]],
+    outcome: Outcome,
+    progress: Callable[[str], None],
+) -> dict[str, list[Finding]]:
+    def evaluate(task: Task) -> list[Finding] | AuditbookError:
+        with connection.cursor() as cursor:
+            stretch.enter(cursor, task)
+            try:
+                return detector.evaluate(cursor, task.rule, task.overrides, task.severity)
+            except AuditbookError as error:
+                return error
+
+    found: dict[str, list[Finding]] = {}
+    tasks = [task for task, _ in chosen if task.rule.id not in outcome.failed]
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        for task, result in zip(tasks, pool.map(evaluate, tasks), strict=True):
+            progress(f"evaluated {task.rule.id}")
+            if isinstance(result, AuditbookError):
+                outcome.failed[task.rule.id] = str(result)
+            else:
+                found[task.rule.id] = result
+    return found
+
+
+def _behind(
+    connection: duckdb.DuckDBPyConnection, found: Sequence[Finding]
+) -> list[tuple[Finding, Mapping[str, object]]]:
+    """Each finding with whose and which sources' events stand behind it, and the local day on which it began."""
+    if not found:
+        return []
+    pairs = pa.table({
+        "n": [n for n, one in enumerate(found) for _ in one.events],
+        "event_uid": [uid for one in found for uid in one.events],
+    })  # fmt: skip
+    connection.register("pairs", pairs)
+    starts = pa.table({"n": range(len(found)), "start": [one.window_start for one in found]})
+    connection.register("starts", starts)
+    rows = connection.execute(_BEHIND).fetchall()
+    connection.unregister("pairs")
+    connection.unregister("starts")
+    names = ("actor_key", "actor_keys", "sources", "local_date")
+    behind: dict[int, Mapping[str, Any]] = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+    return [(one, behind[n]) for n, one in enumerate(found)]
+
+
+# The actor of a finding is who has most of its events; what nobody is named for stands as ''.
+_BEHIND = """WITH backed AS (
+    SELECT p.n, e.source, e.actor_key, e.schedule, count(*) AS events FROM pairs p JOIN (
+      SELECT event_uid, source, actor_key, schedule FROM near
+      UNION SELECT event_uid, source, actor_key, schedule FROM far) e USING (event_uid) GROUP BY ALL),
+  mostly AS (
+    SELECT n, actor_key, any_value(schedule) AS schedule, sum(events) AS events FROM backed
+    WHERE actor_key IS NOT NULL GROUP BY n, actor_key),
+  first AS (
+    SELECT n, arg_min(actor_key, (-events, actor_key)) AS actor_key, arg_min(schedule, (-events, actor_key)) AS schedule
+    FROM mostly GROUP BY n),
+  all_of AS (
+    SELECT n, list_sort(list(DISTINCT coalesce(actor_key, ''))) AS actor_keys,
+      list_sort(list(DISTINCT source)) AS sources FROM backed GROUP BY n)
+  SELECT s.n, f.actor_key, coalesce(a.actor_keys, []), coalesce(a.sources, []),
+    coalesce(c.local_date, (s.start AT TIME ZONE 'UTC')::DATE)
+  FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f USING (n)
+  LEFT JOIN calendar c ON c.schedule = coalesce(f.schedule, 'organization')
+    AND c.slot = time_bucket(INTERVAL 15 MINUTE, s.start)
+  ORDER BY s.n"""

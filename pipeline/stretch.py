@@ -1,0 +1,195 @@
+"""The events of a stretch of time -> tables in memory, read once for all rules. Part of detect.
+
+Each rule has a schema of its own, in which `activity`, `events`, `habits` and the rest hold what it may see: as far as
+it said that it looks, and only the events that it said it reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from pipeline import activity, views
+from pipeline.columns import EVENT_COLUMNS
+from pipeline.rulefile import Detector, Value
+from pipeline.store import Part
+from pipeline.summary import Span, Summary, events_of
+from pipeline.touched import DAY, Reach
+
+SHORT = 3 * DAY  # rules that look no further share one table of all events; the others one of what they read
+_DERIVED_FROM = {
+    "event_changes": {"changes"},
+    "event_entities": {"entity_type", "entity_id", "entity_ids", "parent_entity_type", "parent_entity_id",
+                       "related_entities"},
+    "event_messages": {"communications"},
+    "correlation_groups": {"correlation_id", "file", "line"},
+    "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
+}  # fmt: skip
+_ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
+_COMPUTED = {
+    "records": (activity.RECORDS, {"is_bulk", "entity_ids", "metadata"}),
+    "network": (activity.NETWORK, {"ip_key"}),
+    "local_at": ("timezone('UTC', x.occurred_at) + to_minutes(c.utc_offset_minutes)", set[str]()),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A rule to evaluate: with these parameters, over the stretches in which its windows end."""
+
+    rule: Detector
+    chosen: Mapping[str, Value]
+    overrides: Mapping[str, object]
+    severity: str
+    reach: Reach
+    windows: tuple[Span, ...]
+    again: bool  # whether everything is judged anew, and not only what is new
+
+    @property
+    def schema(self) -> str:
+        return f'"r_{self.rule.id}"'
+
+    @property
+    def is_short(self) -> bool:
+        back, ahead = self.reach.back, self.reach.ahead
+        return (
+            self.rule.reads == "true" and back is not None and ahead is not None and max(back, ahead) <= SHORT
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the events are: the parts in force, when theirs happened, and which of them are new."""
+
+    past: Summary
+    parts: tuple[Part, ...]
+
+    def relation(self, since: datetime, until: datetime, columns: Iterable[str]) -> str:
+        """SQL: the events of a time, each marked whether it is new."""
+        new = {part.name for part in self.past.new}
+        spans = self.past.spans
+        within = [p for p in self.parts if spans[p.name][0] < until and spans[p.name][1] >= since]
+        names = ", ".join(f'"{name}"' for name in sorted(columns))
+        sides = [
+            f"""SELECT {names}, actor_key, {fresh} AS is_new FROM {events_of(parts)}
+            WHERE occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"""
+            for fresh, parts in (("false", [p for p in within if p.name not in new]),
+                                 ("true", [p for p in within if p.name in new]))
+            if parts or fresh == "true"
+        ]  # fmt: skip
+        return f"({' UNION ALL '.join(sides)})"
+
+
+def lay(
+    connection: duckdb.DuckDBPyConnection, source: Source, chunk: Span, tasks: Sequence[tuple[Task, Span]]
+) -> None:
+    """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
+    used = _used([task.rule for task, _ in tasks])
+    near = [task.reach.read(window) for task, window in tasks if task.is_short]
+    _lay(connection, "near", source, _hull([chunk, *near]), used, "true")
+    far = [(task, task.reach.read(window)) for task, window in tasks if not task.is_short]
+    wanted = " OR ".join(sorted({f"({task.rule.reads})" for task, _ in far})) or "false"
+    _lay(connection, "far", source, _hull([span for _, span in far]), used, wanted)
+    _lay_past(connection, source.past, tasks)
+    for task, window in tasks:
+        _own_schema(connection, task, window, used)
+
+
+def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
+    """From when to when anything is read."""
+    read = [
+        span for task, window in tasks for span in (task.reach.read(window), task.reach.remembered(window))
+    ]
+    return _hull([chunk, *read])
+
+
+def enter(cursor: duckdb.DuckDBPyConnection, task: Task) -> None:
+    """Let a cursor see what the rule may see."""
+    cursor.execute("SET TimeZone = 'UTC'")
+    cursor.execute(f"SET search_path = 'r_{task.rule.id},main'")
+
+
+def _lay(
+    connection: duckdb.DuckDBPyConnection, table: str, source: Source, span: Span, used: set[str], wanted: str
+) -> None:
+    computed = {name: made for name, made in _COMPUTED.items() if name in used}
+    columns = (
+        _ALWAYS | (used & set(EVENT_COLUMNS)) | {need for _, needs in computed.values() for need in needs}
+    )
+    told = ", ".join(f"{sql} AS {name}" for name, (sql, _) in computed.items())
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE {table} AS
+      SELECT * FROM (SELECT x.*, {activity.PERSON}, {activity.CLOCK}{", " + told if told else ""}
+      FROM {source.relation(*span, columns)} x LEFT JOIN actors a ON a.actor_key = x.actor_key
+      LEFT JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
+        AND c.slot = time_bucket(INTERVAL 15 MINUTE, x.occurred_at)) WHERE {wanted}"""
+    )
+
+
+def _lay_past(
+    connection: duckdb.DuckDBPyConnection, past: Summary, tasks: Sequence[tuple[Task, Span]]
+) -> None:
+    since, until = _hull(
+        [task.reach.remembered(window) for task, window in tasks if task.rule.habits != "0 days"]
+    )
+    for name, time, made in (
+        ("habits", f"slot >= {moment(since)} AND slot < {moment(until)}", activity.with_clock),
+        (
+            "places",
+            f'"day" >= {moment(since)}::DATE AND "day" <= {moment(until)}::DATE',
+            activity.with_person,
+        ),
+    ):
+        rows = f"(SELECT * FROM {past.relation(name, since)} WHERE {time})"
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS {made(rows)}")
+
+
+def _own_schema(connection: duckdb.DuckDBPyConnection, task: Task, window: Span, used: set[str]) -> None:
+    own, (since, until) = task.schema, task.reach.read(window)
+    connection.execute(f"DROP SCHEMA IF EXISTS {own} CASCADE")
+    connection.execute(f"CREATE SCHEMA {own}")
+    table = "near" if task.is_short else "far"
+    seen = f"""SELECT * EXCLUDE (is_new) FROM main.{table} WHERE occurred_at >= {moment(since)}
+      AND occurred_at < {moment(until)} AND ({task.rule.reads})"""
+    connection.execute(f"CREATE VIEW {own}.activity AS {seen}")
+    columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in used | _ALWAYS)
+    connection.execute(f"CREATE VIEW {own}.events AS SELECT {columns}, actor_key FROM {own}.activity")
+    begin, end = task.reach.remembered(window)
+    connection.execute(
+        f"CREATE VIEW {own}.habits AS SELECT * FROM main.habits WHERE slot >= {moment(begin)} AND slot < {moment(end)}"
+    )
+    connection.execute(
+        f'CREATE VIEW {own}.places AS SELECT * FROM main.places WHERE "day" >= {moment(begin)}::DATE '
+        f'AND "day" <= {moment(end)}::DATE'
+    )
+    words = _words(task.rule)
+    for name in _DERIVED_FROM.keys() & words:
+        sql = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
+        connection.execute(f"CREATE VIEW {own}.{name} AS {sql}")
+
+
+def _used(rules: Sequence[Detector]) -> set[str]:
+    """The columns that some rule mentions; to read one too many costs little, one too few would be an error."""
+    words = {word for rule in rules for word in _words(rule)}
+    return words | {name for table in _DERIVED_FROM.keys() & words for name in _DERIVED_FROM[table]}
+
+
+def _words(rule: Detector) -> set[str]:
+    body = rule.sql.partition("*/")[2]
+    return set(
+        re.findall(r"[a-z_0-9]+", " ".join([body, rule.scope, rule.reads, *rule.needs, "actor_email"]))
+    )
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    never = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+    return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (never, never)
+
+
+def moment(time: datetime) -> str:
+    """SQL: an instant."""
+    return f"TIMESTAMPTZ '{time.year:04d}-{time:%m-%d %H:%M:%S.%f}+00'"

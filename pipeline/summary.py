@@ -1,0 +1,137 @@
+"""The small tables that each evaluation keeps of the events it judged: their past in short. Part of detect.
+
+They stand in the commit of the evaluation; what no commit tells of yet is counted from the events when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from pipeline import store as stores
+from pipeline import views
+from pipeline.activity import SUMMARIES, VERSION
+from pipeline.columns import EVENT_COLUMNS
+from pipeline.replaced import superseded
+from pipeline.store import Commit, Part
+
+Span = tuple[datetime, datetime]
+# Commits that take evidence away for good reason: what was found in it stays found.
+KEEPING = ("retention", "erasure")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the chain's evaluations tell of the events that are in force."""
+
+    told: tuple[
+        tuple[Path, Mapping[str, Span]], ...
+    ]  # folders of summaries that hold, and of which parts they tell
+    left: tuple[Part, ...]  # parts of which no summary tells
+    new: tuple[Part, ...]  # those of them that were never judged
+    lost: bool  # whether something that was judged is in force no more
+
+    def relation(self, name: str, since: datetime | None = None) -> str:
+        """SQL: rows of one summary, of commits that reach beyond a time."""
+        rows, made = SUMMARIES[name]
+        files = [
+            str((folder / f"{name}.parquet").resolve())
+            for folder, parts in self.told
+            if since is None or max(last for _, last in parts.values()) >= since
+        ]
+        names = ", ".join(f'"{column}"' for column in rows)
+        stored = f"SELECT {names} FROM {views.parquet(files, rows)}"
+        return f"({stored} UNION ALL {made(events_of(self.left))})" if self.left else f"({stored})"
+
+    def times(self) -> str:
+        """SQL: when something happened, in short."""
+        rows, _ = SUMMARIES["habits"]
+        files = [str((folder / "habits.parquet").resolve()) for folder, _ in self.told]
+        left = f"SELECT occurred_at, occurred_at FROM {events_of(self.left)}"
+        return f"(SELECT first_at, last_at FROM {views.parquet(files, rows)} UNION ALL {left})"
+
+    def told_in(self, folder: Path) -> Mapping[str, Span]:
+        """The parts of which the summaries in a folder tell."""
+        return next((parts for place, parts in self.told if place == folder), {})
+
+    def written(self, folder: Path) -> Summary:
+        """The same, once the summaries of what was left are in a folder."""
+        mine = {part.name: span_of(part) for part in self.left}
+        return replace(self, told=(*self.told, (folder, mine)), left=()) if mine else self
+
+    @cached_property
+    def spans(self) -> dict[str, Span]:
+        """From when to when the events of each part in force are."""
+        known = {name: span for _, parts in self.told for name, span in parts.items()}
+        return known | {part.name: span_of(part) for part in self.left}
+
+
+def of(chain: Sequence[Commit]) -> Summary:
+    """Which summaries of a chain hold, and what they leave out."""
+    alive = {part.name: part for part in stores.parts(chain) if part.events is not None}
+    judged: dict[str, Span] = {}
+    told, gone = [], superseded(chain)
+    for link in chain:
+        parts = {name: _span(given) for name, given in link.content.get("events", {}).items()}
+        judged |= parts
+        whole = f"{link.folder.name}/habits.parquet" not in gone
+        if parts and whole and link.content["summary"] == VERSION and parts.keys() <= alive.keys():
+            told.append((link.folder, parts))
+    summed = {name for _, parts in told for name in parts}
+    left = tuple(part for name, part in alive.items() if name not in summed)
+    new = tuple(part for part in left if part.name not in judged)
+    kept = {name for link in chain if link.kind in KEEPING for name in link.content.get("replaces", [])}
+    return Summary(tuple(told), left, new, bool(judged.keys() - alive.keys() - kept))
+
+
+def events_of(parts: Sequence[Part]) -> str:
+    """SQL: the events of some parts, like the view `events`."""
+    files = [str(part.events.resolve()) for part in parts if part.events is not None]
+    return f"({views.events_of(views.parquet(files, EVENT_COLUMNS))})"
+
+
+def write(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: Path) -> dict[str, int]:
+    """Write the summaries of some parts, rows in a settled order."""
+    written = {}
+    for name, (rows, made) in SUMMARIES.items():
+        columns = ", ".join(f'"{column}"' for column in rows)
+        table = connection.sql(
+            f"SELECT {columns} FROM ({made(events_of(parts))}) ORDER BY ALL"
+        ).to_arrow_table()
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+        written[f"{name}.parquet"] = table.num_rows
+    return written
+
+
+def move(made: Path, folder: Path) -> dict[str, int]:
+    """Put summaries that were written into the folder of a commit."""
+    names = [f"{name}.parquet" for name in SUMMARIES] if made.exists() else []
+    for name in names:
+        (made / name).rename(folder / name)
+    return {name: pq.read_metadata(folder / name).num_rows for name in names}
+
+
+def span_of(part: Part) -> Span:
+    """When the first and the last event of a part happened."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        [found] = connection.execute(
+            f"SELECT epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) FROM {events_of([part])}"
+        ).fetchall()
+    return _span(found)
+
+
+def as_numbers(span: Span) -> list[int]:
+    """A span as the chain keeps it: microseconds since 1970."""
+    return [(moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) for moment in span]
+
+
+def _span(given: Sequence[int]) -> Span:
+    first, last = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=number) for number in given)
+    return first, last
