@@ -124,7 +124,10 @@ def test_a_signal_ends_a_run_in_one_sentence(
     process.send_signal(sent)
     _, error = process.communicate(timeout=60)
     assert process.returncode == code
-    assert error.lstrip() == b"auditbook: stopped; what was committed stays, and the next run goes on from there.\n"
+    assert (
+        error.lstrip()
+        == b"auditbook: stopped; what was committed stays, and the next run goes on from there.\n"
+    )
     assert list((tmp_path / "store/commits").iterdir()) == []
     assert list((tmp_path / "tmp").iterdir()) == []
     assert auditbook("run", exports, "--store", tmp_path / "store", "-q").returncode == 0
