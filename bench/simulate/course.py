@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 
-from bench.simulate import benign, plants, routine, staff
+from bench.simulate import atlas, benign, plants, routine, staff
 from bench.simulate.diary import DAY, keep
 from bench.simulate.plants import trail
 from bench.simulate.staff import Person
@@ -29,7 +29,7 @@ class Size:
 
 
 def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
-    """Write the five exports, auditbook.toml, labels.jsonl and swaps.json; the numbers of records by product."""
+    """Write the exports, auditbook.toml, places.mmdb, labels.jsonl and swaps.json; the numbers of records by product."""
     exports = folder / "exports"
     exports.mkdir(parents=True, exist_ok=True)
     rng = Random(seed)
@@ -43,6 +43,7 @@ def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
     plants.arrange(w, size.each)
     _aftermath(w)
     w.run(lambda day: routine.morning(w, day))
+    atlas.write(folder / "places.mmdb")
     (folder / "auditbook.toml").write_text(staff.settings(w.staff, BEGIN, size.days), "utf-8")
     with (folder / "labels.jsonl").open("w", encoding="utf-8") as file:
         for label in w.labels:
