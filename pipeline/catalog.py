@@ -18,7 +18,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, geography, ids, memory, scratch, summary, views
+from pipeline import (
+    activity, calendar, declared, findings, geography, ids, keeping, memory, scratch, summary, views,
+)  # fmt: skip
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -97,7 +99,9 @@ def connect_to(
         connection = duckdb.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
-    for name, sql in {**_stored(chain), **views.DERIVED, **_past(chain)}.items():
+    for name, sql in {**_stored(chain), **views.DERIVED}.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    for name, sql in {**_past(chain), **keeping.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
@@ -155,6 +159,9 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         declared.tables(connection, config)
         geography.table(connection, config.places)
         findings.tables(connection, chain, config)
+        keeping.tables(connection, chain, config)
+        for name, sql in keeping.DERIVED.items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
         connection.execute("USE memory")
         connection.execute("DETACH c")
 
