@@ -19,9 +19,10 @@ import duckdb
 import pyarrow as pa
 
 from pipeline import (
-    activity, calendar, declared, findings, geography, ids, keeping, memory, scratch, summary, views,
+    activity, audience, calendar, declared, findings, geography, ids, keeping, memory, scratch, summary, views,
 )  # fmt: skip
 from pipeline import store as stores
+from pipeline.audience import EVERYTHING, Shown
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
 from pipeline.ledger import in_force
@@ -89,7 +90,7 @@ def connect(store: Path, config: Config | None = None) -> duckdb.DuckDBPyConnect
 
 
 def connect_to(
-    chain: Sequence[Commit], store: Path, config: Config | None = None
+    chain: Sequence[Commit], store: Path, config: Config | None = None, shown: Shown = EVERYTHING
 ) -> duckdb.DuckDBPyConnection:
     """The same for a chain that was read already: what is seen is that chain, whatever was committed since."""
     with scratch.folder("read") as folder:
@@ -99,7 +100,13 @@ def connect_to(
         connection = duckdb.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
-    for name, sql in {**_stored(chain), **views.DERIVED}.items():
+    laid = {**_stored(chain), "event_lines": views.DERIVED["event_lines"]}
+    if shown.audience == "full":
+        for name, sql in laid.items():
+            connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    else:
+        audience.lay(connection, shown, laid)
+    for name, sql in {name: sql for name, sql in views.DERIVED.items() if name not in laid}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     for name, sql in {**_past(chain), **keeping.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")

@@ -185,7 +185,7 @@ def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings
     known = (own.timezone if own else None) or chosen.rules["time"].get("timezone")
     zone = known or config.organization.timezone
     configured = bool(known) or config.organization.timezone_configured
-    return Settings(tenant, zone, configured, own.day_first if own else None)
+    return Settings(tenant, zone, configured, own.day_first if own else None, bool(own and own.redact))
 
 
 def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:

@@ -19,6 +19,8 @@ from pipeline.config import Config
 from pipeline.errors import UsageError
 from pipeline.store import Commit, Part
 
+COUNTED = ("habits.parquet", "places.parquet", "sightings.parquet")
+
 
 @dataclass(frozen=True)
 class Due:
@@ -128,7 +130,7 @@ def commit(
     def write(folder: Path) -> dict[str, int]:
         rows, names = replaced.without(folder, found.rows, kind)
         others, replaces = more(folder)
-        content["replaces"] = [*names, *replaces]
+        content["replaces"] = [*names, *replaces, *_told_of(chain, set(names))]
         content["replaced"] = {name: chain_hash(chain, name) for name in content["replaces"]}
         if gone:
             content["originals_removed"] = gone
@@ -138,6 +140,18 @@ def commit(
     originals.sweep(path, [*chain, done])
     catalog.publish(path, catalog.recorded_config(chain))
     return done
+
+
+def _told_of(chain: Sequence[Commit], replaced_: set[str]) -> list[str]:
+    """What evaluations counted of these parts (who, from where, when): nothing takes its place, it is counted anew."""
+    gone = replaced.superseded(chain)
+    return [
+        name
+        for link in chain
+        if replaced_ & set(link.content.get("events", {}))
+        for name in (f"{link.folder.name}/{file}" for file in COUNTED if file in link.content["files"])
+        if name not in gone
+    ]
 
 
 def chain_hash(chain: Sequence[Commit], name: str) -> str:

@@ -14,6 +14,7 @@ from pipeline.cli import (
     lines,
     machine,
     nightly,
+    options,
     recipe,
     report,
     retain,
@@ -73,6 +74,11 @@ for command in (
     machine.doctor,
 ):
     cli.add_command(command)
+for command in (
+    nightly.report, events.events, show.show, history.history, recipe.recipe, events.values, export.export,
+    findings.findings, lines.rejects, lines.ledger, sql.sql,
+):  # fmt: skip
+    options.shown_to(command)
 
 
 def main() -> None:
