@@ -33,6 +33,7 @@ CASE_KEYS = {
     "becomes_match",
     "not_evaluable",
     "rejects",
+    "geography",
 }
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, catalog, config, declared, places, views
+from pipeline import activity, catalog, config, declared, geography, places, views
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError
 
@@ -47,6 +47,8 @@ def build(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     declared.tables(connection, settings)
     _rejects(connection, case)
+    geography.table(connection, settings.places)
+    _rows(connection, "geography", case.get("geography", []))
     connection.execute(
         "CREATE VIEW files AS SELECT file, file_sha256 AS sha256, source, count(*) AS events FROM kept GROUP BY ALL"
     )
@@ -56,11 +58,14 @@ def _rejects(connection: duckdb.DuckDBPyConnection, case: Table) -> None:
     """The lines of a case that did not become events, as the view of a store has them."""
     columns = ", ".join(f"{name} {kind}" for name, kind in REJECT_COLUMNS.items())
     connection.execute(f"CREATE TABLE rejects ({columns})")
-    for told in case.get("rejects", []):
-        row = {"file": "case", **told}
-        connection.execute(
-            f"INSERT INTO rejects ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
-        )
+    _rows(connection, "rejects", [{"file": "case", **told} for told in case.get("rejects", [])])
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Table]) -> None:
+    """Rows of a case into a table that is there."""
+    for row in rows:
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
 
 
 def _written(case: Table) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, ids, memory, scratch, summary, views
+from pipeline import activity, calendar, declared, findings, geography, ids, memory, scratch, summary, views
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -121,6 +121,7 @@ def to_evaluate_in(
     people(connection, config, past.relation("sightings"))
     connection.execute(f"CREATE TABLE spans AS {activity.spans_of(past.relation('sightings'))}")
     declared.tables(connection, config)
+    geography.table(connection, config.places, past.relation("places"))
     findings.tables(connection, chain, config)
 
 
@@ -152,6 +153,7 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         for name, sql in _past(chain).items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         declared.tables(connection, config)
+        geography.table(connection, config.places)
         findings.tables(connection, chain, config)
         connection.execute("USE memory")
         connection.execute("DETACH c")

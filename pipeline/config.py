@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline import geography
 from pipeline.config_file import check, own_mappings, read_file
 from pipeline.limits import Limits
 from pipeline.secret import Kept
@@ -117,6 +118,7 @@ class Config:
     actors: tuple[Person, ...] = ()
     teams: tuple[Team, ...] = ()
     load: Limits = field(default_factory=Limits)
+    places: tuple[geography.Database, ...] = ()
     # What follows says nothing about the outcome: places of keys, who is told, what is shown. No part of to_dict.
     signing: Signing = field(default_factory=Signing)
     privacy: Privacy = field(default_factory=Privacy)
@@ -163,6 +165,7 @@ def to_dict(config: Config) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "organization": organization,
         "load": _set(config.load),
+        "places": {"mmdb": [one.sha256 for one in config.places]} if config.places else {},
         "sources": {name: _set(settings) for name, settings in sorted(config.sources.items())},
         "detectors": {name: _detector(settings) for name, settings in sorted(config.detectors.items())},
         "suppressions": [_set(suppression) for suppression in config.suppressions],
@@ -182,6 +185,7 @@ def _config(values: dict[str, Any], path: Path | None = None) -> Config:
         suppressions=tuple(_dated(Suppression, given, "until") for given in values.get("suppressions", [])),
         actors=tuple(_person(name, given) for name, given in values.get("actors", {}).items()),
         load=Limits(**values.get("load", {})),
+        places=geography.databases(values.get("places", {}), path),
         signing=Signing(**_tuples(values.get("signing", {}))),
         privacy=Privacy(**_tuples(values.get("privacy", {}))),
         log_reads=values.get("audit", {}).get("log_reads", False),

@@ -95,7 +95,13 @@ def coverage(
     """How many events of each source were in scope, which fields were missing, whether the baseline was long enough."""
     chosen = values(detector, overrides)
     [sight] = counted(connection, "activity", [Asked(detector, chosen)])
-    return judged(detector, chosen, sight, people(connection) if needed(detector, chosen) else {})
+    past = people(connection) if needed(detector, chosen) else {}
+    return judged(detector, chosen, sight, past, configured(connection))
+
+
+def configured(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Which of the settings that rules may require are there."""
+    return frozenset(["places.mmdb"] if connection.execute("FROM geography LIMIT 1").fetchall() else [])
 
 
 def counted(connection: duckdb.DuckDBPyConnection, relation: str, asked: Sequence[Asked]) -> list[Sight]:
@@ -170,10 +176,13 @@ def needed(detector: Detector, chosen: Mapping[str, Value]) -> int:
     return int(chosen[detector.baseline_parameter]) if detector.baseline_parameter else detector.baseline_days
 
 
-def judged(detector: Detector, chosen: Mapping[str, Value], sight: Sight, people: People) -> list[Coverage]:
+def judged(
+    detector: Detector, chosen: Mapping[str, Value], sight: Sight, people: People, ready: frozenset[str]
+) -> list[Coverage]:
     """What is said of each source that the rule saw."""
     days, column = needed(detector, chosen), next((name for name in PLACES if name in detector.needs), "")
-    return [_judged(detector, chosen, days, source, counts, people.get((column, source), ()))
+    unset = next((f"{name} is not configured." for name in detector.requires if name not in ready), None)
+    return [_judged(detector, chosen, days, source, counts, people.get((column, source), ()), unset)
             for source, counts in sorted(sight.items())]  # fmt: skip
 
 
@@ -196,7 +205,7 @@ def _says(name: str) -> str:
 
 def _judged(
     detector: Detector, chosen: Mapping[str, Value], days: int, source: str, seen: Counts,
-    people: Sequence[tuple[int, int]],
+    people: Sequence[tuple[int, int]], unset: str | None,
 ) -> Coverage:  # fmt: skip
     lacking = {
         need: seen.about - seen.filled[need] for need in detector.needs if seen.filled[need] < seen.about
@@ -205,7 +214,7 @@ def _judged(
         ", ".join(f"{need} ({count:,} of {seen.about:,} events)" for need, count in lacking.items()) or None
     )
     able = sum(known >= days for known, _ in people)
-    reason = _blind(detector, days, source, seen, lacking, [known for known, _ in people])
+    reason = unset or _blind(detector, days, source, seen, lacking, [known for known, _ in people])
     status, sight = ("not_evaluable", 0) if reason else ("evaluated", seen.judged)
     if not reason and days and able < len(people):
         reason = (

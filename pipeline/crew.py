@@ -213,7 +213,10 @@ def serve() -> None:
     _die_with(parent)
     memory.hold_worker(workers)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    requests, answers = (
+        os.fdopen(os.dup(0), "rb"),
+        os.fdopen(os.dup(1), "wb"),
+    )  # buffered, whatever Python was told
     sys.stdout = sys.stderr
     data = mmap.mmap(shared, BLOCK_BYTES)
     worker = Worker()

@@ -30,7 +30,13 @@ from pipeline.lock import locked
 from pipeline.summary import Span, Summary
 
 Progress = Callable[[str], None]
-_JUDGED_BY = ("organization", "actors", "teams", "sources")  # parts of the configuration that rules see
+_JUDGED_BY = (
+    "organization",
+    "actors",
+    "teams",
+    "sources",
+    "places",
+)  # parts of the configuration that rules see
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def evaluate(
                 return _result(Counter(), before, covered_before, (), None)
             outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
             rows = standing.differences(before, outcome.found)
-            covered = _coverage(rules, outcome, covered_before)
+            covered = _coverage(rules, outcome, covered_before, coverage.configured(connection))
             done = None
             if (
                 past.new
@@ -174,7 +180,10 @@ def _covered(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
 
 
 def _coverage(
-    rules: Sequence[Rule], outcome: Outcome, before: Sequence[dict[str, object]]
+    rules: Sequence[Rule],
+    outcome: Outcome,
+    before: Sequence[dict[str, object]],
+    ready: frozenset[str],
 ) -> list[dict[str, object]]:
     """What each rule could see, of these events and of all before them."""
     rows: list[dict[str, object]] = []
@@ -187,7 +196,7 @@ def _coverage(
             for row in earlier:
                 source = str(row["source"])
                 sight[source] = Counts.read(str(row["counts"])) + sight.get(source, Counts())
-            judged = coverage.judged(rule.detector, rule.chosen, sight, outcome.people)
+            judged = coverage.judged(rule.detector, rule.chosen, sight, outcome.people, ready)
             rows += [asdict(one) for one in judged]
         else:  # nothing that is new concerns it
             rows += earlier

@@ -15,7 +15,7 @@ import duckdb
 
 TABLES = frozenset(
     """
-    activity habits places spans events actors calendar
+    activity habits places spans geography events actors calendar
     event_changes event_entities event_messages correlation_groups job_runs files rejects
     status_graph retention_policy
     """.split()
@@ -23,13 +23,14 @@ TABLES = frozenset(
 FUNCTIONS = frozenset(
     """
     + - * / % || ->> ~~ !~~
-    abs any_value arg_max arg_min array_extract avg bool_and bool_or cast ceil contains count count_if count_star
-    date_diff date_part date_trunc dense_rank ends_with epoch first_value flatten floor format greatest hex isfinite
-    isodow lag last_value lead least left len length list list_contains list_distinct list_extract list_has_any
-    list_position list_slice list_sort list_value ln lower mad max median min mode nullif quantile_cont
-    quantile_disc rank regexp_extract regexp_matches regexp_replace replace right round row row_number sha256
-    split_part sqrt starts_with stddev_pop strftime string_agg strlen strpos struct_extract substring sum
-    time_bucket timezone to_days to_hours to_minutes to_seconds trim trunc unnest upper
+    abs any_value arg_max arg_min array_extract asin avg bool_and bool_or cast ceil contains cos count
+    count_if count_star date_diff date_part date_trunc dense_rank ends_with epoch first_value flatten floor
+    format greatest hex isfinite isodow lag last_value lead least left len length list list_contains
+    list_distinct list_extract list_has_any list_position list_slice list_sort list_value ln lower mad max
+    median min mode nullif quantile_cont quantile_disc radians rank regexp_extract regexp_matches
+    regexp_replace replace right round row row_number sha256 sin split_part sqrt starts_with stddev_pop
+    strftime string_agg strlen strpos struct_extract substring sum time_bucket timezone to_days to_hours
+    to_minutes to_seconds trim trunc unnest upper
     """.split()
 )
 NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"})

@@ -55,6 +55,7 @@ class Detector:
     needs: tuple[str, ...]
     classes: tuple[str, ...]
     attack: tuple[str, ...]
+    requires: tuple[str, ...]
     baseline_days: int
     baseline_parameter: str | None
     parameters: Mapping[str, Parameter]
@@ -116,7 +117,7 @@ def parse(text: str, *, name: str, path: str) -> Detector:
         id=name, severity=header["severity"], version=header["version"],
         controls={key: tuple(values) for key, values in header["controls"].items()},
         needs=tuple(header["needs"]), classes=tuple(header.get("classes", [])),
-        attack=tuple(header.get("attack", [])),
+        attack=tuple(header.get("attack", [])), requires=tuple(header.get("requires", [])),
         baseline_days=int(parameters[named].default) if named else baseline, baseline_parameter=named,
         parameters=parameters, sql=text, sha256=hashlib.sha256(text.encode()).hexdigest(), path=path, **texts,
         **{key: " ".join(header[key].split()) for key in (*REACHES, "reads") if key in header},

@@ -18,8 +18,9 @@ import duckdb
 import pytest
 
 import pipeline
+from pipeline.load import load
 from tests.conftest import ROOT, Auditbook
-from tests.exports import line, lines, put
+from tests.exports import CONFIG, line, lines, put
 
 SEED = 20261125
 MANY = int(os.environ.get("KILLS", "3"))
@@ -113,17 +114,20 @@ def test_a_worker_that_is_killed_is_an_error_and_the_next_run_succeeds(
     assert_whole(tmp_path / "store", 2)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_run_in_one_sentence(
-    sent: signal.Signals, exports: Path, tmp_path: Path, auditbook: Auditbook
+    sent: signal.Signals, code: int, exports: Path, tmp_path: Path, auditbook: Auditbook
 ) -> None:
     process = start(exports, tmp_path, "open", "record.json", 1)
     assert process.stdout is not None
     assert process.stdout.readline() == b"here\n"
     process.send_signal(sent)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert error == b"auditbook: stopped; what was committed stays, and the next run goes on from there.\n"
+    assert process.returncode == code
+    assert (
+        error.lstrip()
+        == b"auditbook: stopped; what was committed stays, and the next run goes on from there.\n"
+    )
     assert list((tmp_path / "store/commits").iterdir()) == []
     assert list((tmp_path / "tmp").iterdir()) == []
     assert auditbook("run", exports, "--store", tmp_path / "store", "-q").returncode == 0
@@ -143,7 +147,7 @@ def test_twenty_readers_during_many_runs(tmp_path: Path) -> None:
     ]  # fmt: skip
     for number in range(1, runs):
         export = put(tmp_path / f"{number}.jsonl", lines(100 * number, 100 * number + 99))
-        pipeline.run([export], store=store, out=tmp_path / f"out{number}")
+        load([export], store=store, config=CONFIG)
     for reader in readers:
         told, error = reader.communicate("stop\n", timeout=120)
         assert reader.returncode == 0, error
@@ -158,6 +162,7 @@ def test_twenty_readers_during_many_runs(tmp_path: Path) -> None:
 READER = """
 import json, os, select, sys
 import pipeline
+os.nice(19)  # twenty are many for a small machine: who is read from goes first
 seen = []
 while not select.select([0], [], [], 0)[0]:
     with pipeline.open(sys.argv[1]) as log:

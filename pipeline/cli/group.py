@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 import click
@@ -12,6 +14,7 @@ import click
 from pipeline.errors import AuditbookError
 
 INTERRUPTED = 130
+TERMINATED = 143
 BROKEN_PIPE = 141
 STOPPED = "stopped; what was committed stays, and the next run goes on from there."
 OUT_OF_MEMORY = (
@@ -32,6 +35,8 @@ class Root(click.Group):
 
     def main(self, *arguments: Any, **settings: Any) -> Any:
         _speak_utf8()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _terminate)
         try:
             code = super().main(
                 *arguments, **{"prog_name": "auditbook", **settings, "standalone_mode": False}
@@ -45,8 +50,9 @@ class Root(click.Group):
             code = _told(_words(error), error.exit_code)
         except _no_memory():
             code = _told(OUT_OF_MEMORY, 1)
-        except (KeyboardInterrupt, click.Abort):
-            code = _told(STOPPED, INTERRUPTED)
+        except (KeyboardInterrupt, click.Abort) as error:
+            asked = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
+            code = _told(STOPPED, TERMINATED if asked else INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -58,6 +64,14 @@ class Root(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(BROKEN_PIPE)
+
+
+class TerminatedError(KeyboardInterrupt):
+    """Somebody asked the process to end, which is done as when Ctrl-C is pressed."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise TerminatedError
 
 
 def _no_memory() -> tuple[type[BaseException], ...]:

@@ -1,17 +1,20 @@
 /*
 title = "First use of an address"
 severity = "medium"
-version = 2
-why = """Stolen passwords, sessions and API keys are used from somewhere else. An address that a person, or a key, has
-never come from is the first trace of it."""
+version = 3
+why = """Stolen passwords and sessions are used from somewhere else. An address that a person has not come from for months is
+the first trace of it. (For API keys see api_key_new_ip.)"""
 false_positives = """Travel, a new home or provider, a VPN that was just introduced. Not reported: addresses that other
 people of the organization used before (an office), and people whose address changes all the time (mobile networks),
-for whom a new address says nothing."""
+for whom a new address says nothing (new_network judges them)."""
 next_steps = """Look up whose address it is and ask the person. Compare the browser with their usual one, read what was
-done from there in the first day, and revoke the session or key if nobody recognises it."""
-scope = "actor_type IN ('user', 'api_key') AND NOT actor_anonymous"
+done from there in the first day, and revoke the session if nobody recognises it."""
+scope = "actor_type = 'user' AND NOT actor_anonymous"
 needs = ["source_ip", "actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
+attack = ["T1078"]
+lookback = "first_hours + 1 day"
+habits = "baseline_days + first_hours + 1 day"
 
 [controls]
 soc2 = ["CC6.1", "CC6.6", "CC7.2"]
@@ -26,6 +29,13 @@ minimum = 1
 maximum = 365
 unit = "days"
 meaning = "Earlier days with a known address that a person needs before a new one means anything"
+
+[parameters.baseline_days]
+default = 90
+minimum = 1
+maximum = 730
+unit = "days"
+meaning = "How far back earlier addresses are looked for: one not used for so long is new again"
 
 [parameters.min_events]
 default = 20
@@ -60,70 +70,58 @@ maximum = 720
 unit = "hours"
 meaning = "The events of so many hours from the first use are the evidence"
 */
-WITH seen AS (
-  SELECT a.person, a.display_name, e.event_uid, e.occurred_at, e.source_ip, c.local_date,
-    CASE WHEN left(hex(e.ip_key), 24) = '00000000000000000000FFFF' THEN left(hex(e.ip_key), 30)
-         ELSE left(hex(e.ip_key), 12) END AS network
-  FROM events e
-  JOIN actors a ON a.actor_key = e.actor_key
-  JOIN calendar c ON c.schedule = a.schedule AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
-  WHERE e.actor_type IN ('user', 'api_key') AND NOT e.actor_anonymous AND e.source_ip IS NOT NULL
+WITH days AS (
+  SELECT person, source_ip, day, min(network) AS network, sum(n) AS n, min(first_at) AS first_at, max(last_at) AS last_at
+  FROM places WHERE actor_type = 'user' AND NOT actor_anonymous AND source_ip IS NOT NULL
+  GROUP BY person, source_ip, day
 ),
-addresses AS (
-  SELECT person, source_ip, min(network) AS network, min(display_name) AS subject, min(occurred_at) AS first_use
-  FROM seen GROUP BY person, source_ip
+uses AS (
+  SELECT *, lag(last_at) OVER (PARTITION BY person, source_ip ORDER BY day) AS before FROM days
 ),
-networks AS (
-  SELECT person, network, min(occurred_at) AS first_use FROM seen GROUP BY person, network
+fresh AS (
+  SELECT person, source_ip, network, day, first_at AS first_use FROM uses
+  WHERE before IS NULL OR before < first_at - $baseline_days * INTERVAL 1 DAY
 ),
--- Past days are whole local days, so that the first day of an address does not vouch for it.
-days AS (
-  SELECT person, local_date, max(occurred_at) AS ends, count(*) AS n
-  FROM seen GROUP BY person, local_date
-),
+-- Past days are whole days, so that the first day of an address does not vouch for it.
 pasts AS (
-  SELECT n.person, n.source_ip, count(*) AS past_days, sum(d.n) AS past_events
-  FROM addresses n JOIN days d ON d.person = n.person AND d.ends < n.first_use
-  GROUP BY n.person, n.source_ip
-),
-earlier AS (
-  SELECT n.person, n.source_ip, count(*) AS past_addresses
-  FROM addresses n JOIN addresses o ON o.person = n.person AND o.first_use < n.first_use
-  GROUP BY n.person, n.source_ip
+  SELECT f.person, f.source_ip, f.day, count(DISTINCT d.day) AS past_days, sum(d.n) AS past_events,
+    count(DISTINCT d.source_ip) AS past_addresses, bool_or(d.network = f.network) AS is_near
+  FROM fresh f JOIN days d ON d.person = f.person AND d.day < f.day AND d.day >= f.day - $baseline_days
+  GROUP BY f.person, f.source_ip, f.day
 ),
 others AS (
-  SELECT n.person, n.source_ip, count(*) AS people
-  FROM addresses n JOIN addresses o ON o.source_ip = n.source_ip AND o.person <> n.person AND o.first_use < n.first_use
-  GROUP BY n.person, n.source_ip
+  SELECT f.person, f.source_ip, f.day, count(DISTINCT o.person) AS people
+  FROM fresh f JOIN days o ON o.source_ip = f.source_ip AND o.person <> f.person AND o.first_at < f.first_use
+    AND o.day >= f.day - $baseline_days
+  GROUP BY f.person, f.source_ip, f.day
 ),
 found AS (
-  SELECT n.person, n.source_ip, n.subject, n.first_use, p.past_days, p.past_events, b.past_addresses
-  FROM addresses n
-  JOIN pasts p ON p.person = n.person AND p.source_ip = n.source_ip
-  JOIN earlier b ON b.person = n.person AND b.source_ip = n.source_ip
-  JOIN networks w ON w.person = n.person AND w.network = n.network
-  LEFT JOIN others o ON o.person = n.person AND o.source_ip = n.source_ip
+  SELECT f.person, f.source_ip, f.first_use, p.past_days, p.past_events, p.past_addresses
+  FROM fresh f
+  JOIN pasts p ON p.person = f.person AND p.source_ip = f.source_ip AND p.day = f.day
+  LEFT JOIN others o ON o.person = f.person AND o.source_ip = f.source_ip AND o.day = f.day
   WHERE p.past_days >= $min_baseline_days AND p.past_events >= $min_events
     AND coalesce(o.people, 0) < $known_to_others
-    AND b.past_addresses * 100 <= p.past_days * $roaming_percent
-    AND (NOT $familiar_networks OR w.first_use = n.first_use)
+    AND p.past_addresses * 100 <= p.past_days * $roaming_percent
+    AND (NOT $familiar_networks OR NOT p.is_near)
 )
 SELECT
   -- With the day: where later data show that the first use was another one, that is another finding to decide.
-  f.person || '|' || f.source_ip || '|' || strftime(f.first_use AT TIME ZONE 'UTC', '%Y-%m-%d') AS key,
-  f.subject,
+  f.person || '|' || f.source_ip || '|' || strftime(timezone('UTC', f.first_use), '%Y-%m-%d') AS key,
+  min(s.who) AS subject,
   min(s.occurred_at) AS window_start,
   max(s.occurred_at) AS window_end,
   count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from ' || f.source_ip
     || ' in the first ' || $first_hours || ' hours' AS observed,
   'one of the ' || f.past_addresses || CASE WHEN f.past_addresses = 1 THEN ' address' ELSE ' addresses' END
     || ' used before' AS expected,
-  f.subject || ' came from ' || f.source_ip || ' for the first time, after ' || f.past_events || ' events on '
-    || f.past_days || ' days from ' || f.past_addresses
+  min(s.who) || ' came from ' || f.source_ip || ' for the first time in ' || $baseline_days || ' days, after ' || f.past_events
+    || ' events on ' || f.past_days || ' days from ' || f.past_addresses
     || CASE WHEN f.past_addresses = 1 THEN ' other address.' ELSE ' other addresses.' END AS reason,
+  'an earlier use of the address, or its use by ' || $known_to_others || ' colleagues before' AS cleared_by,
   list_sort(list(s.event_uid)) AS events
 FROM found f
-JOIN seen s ON s.person = f.person AND s.source_ip = f.source_ip
-  AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
-GROUP BY f.person, f.source_ip, f.subject, f.first_use, f.past_days, f.past_events, f.past_addresses
+JOIN activity s ON s.person = f.person AND s.source_ip = f.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
+  AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
+GROUP BY f.person, f.source_ip, f.first_use, f.past_days, f.past_events, f.past_addresses
 ORDER BY window_start, key

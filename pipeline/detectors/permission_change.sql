@@ -1,7 +1,7 @@
 /*
 title = "Permissions changed"
 severity = "medium"
-version = 1
+version = 2
 why = """Who may do what is decided here. Every change should have somebody who asked for it and somebody who agreed;
 auditors take a sample of them and want to see both."""
 false_positives = """Joiners, movers and leavers on the days when they join, move and leave. All of it is expected work;
@@ -11,6 +11,8 @@ wildcard and administrator permissions, and to grants that are taken back the sa
 scope = "outcome IS NOT NULL"
 needs = ["action_detail or action_raw or action"]
 classes = ["permission"]
+attack = ["T1098"]
+lookback = "2 days"
 
 [controls]
 soc2 = ["CC6.1", "CC6.2", "CC6.3"]
@@ -27,25 +29,18 @@ unit = "changes"
 meaning = "So many changes are told in the reason; the evidence has them all"
 */
 WITH changed AS (
-  SELECT e.event_uid, e.source, e.occurred_at, e.outcome, c.local_date,
-    coalesce(a.person, e.source || ':' || CASE WHEN e.actor_anonymous THEN 'anonymous' ELSE e.actor_type END) AS person,
-    coalesce(a.display_name, CASE WHEN e.actor_anonymous THEN 'Anonymous'
-             ELSE 'an unnamed ' || e.actor_type END || ' of ' || e.source) AS display_name,
-    coalesce(e.action_detail, e.action_raw, e.action, 'a change')
-      || coalesce(' on ' || e.entity_type || ' ' || coalesce(e.entity_name, e.entity_id), '')
-      || coalesce(' (' || e.message || ')', '') AS told
-  FROM events e
-  LEFT JOIN actors a ON a.actor_key = e.actor_key
-  JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
-    AND c.slot = time_bucket(INTERVAL 15 MINUTE, e.occurred_at)
-  WHERE list_contains(e.classes, 'permission')
+  SELECT event_uid, person, who, occurred_at, outcome, local_date, changes,
+    coalesce(action_detail, action_raw, action, 'a change')
+      || coalesce(' on ' || entity_type || ' ' || coalesce(entity_name, entity_id), '')
+      || coalesce(' (' || message || ')', '') AS told
+  FROM activity WHERE list_contains(classes, 'permission')
 ),
 fields AS (
   SELECT event_uid, string_agg(
-      field || ' from ' || CASE WHEN redacted THEN '[REDACTED]' WHEN old_present THEN coalesce(CAST(old AS VARCHAR), 'null') ELSE 'nothing' END
-      || ' to ' || CASE WHEN redacted THEN '[REDACTED]' WHEN new_present THEN coalesce(CAST(new AS VARCHAR), 'null') ELSE 'nothing' END,
-      ', ' ORDER BY field, CAST(old AS VARCHAR), CAST(new AS VARCHAR)) AS told
-  FROM event_changes GROUP BY event_uid
+      c.field || ' from ' || CASE WHEN c.redacted THEN '[REDACTED]' WHEN c.old_present THEN coalesce(c.old, 'null') ELSE 'nothing' END
+      || ' to ' || CASE WHEN c.redacted THEN '[REDACTED]' WHEN c.new_present THEN coalesce(c.new, 'null') ELSE 'nothing' END,
+      ', ' ORDER BY c.field, c.old, c.new) AS told
+  FROM (SELECT event_uid, unnest(changes) AS c FROM changed) GROUP BY event_uid
 ),
 numbered AS (
   SELECT c.*, c.told || coalesce(': ' || f.told, '') || CASE WHEN c.outcome = 'failure' THEN ' (refused)' ELSE '' END AS line,
@@ -53,7 +48,7 @@ numbered AS (
   FROM changed c LEFT JOIN fields f ON f.event_uid = c.event_uid
 ),
 days AS (
-  SELECT person, local_date, min(display_name) AS subject, min(occurred_at) AS window_start,
+  SELECT person, local_date, min(who) AS subject, min(occurred_at) AS window_start,
     max(occurred_at) AS window_end, count(*) AS n, count(*) FILTER (outcome = 'failure') AS refused,
     string_agg(line, '; ' ORDER BY n) FILTER (n <= $examples) AS examples, list_sort(list(event_uid)) AS events
   FROM numbered GROUP BY person, local_date
@@ -68,6 +63,7 @@ SELECT
   'each with a request and an approval' AS expected,
   subject || ' on ' || local_date || ': ' || examples
     || CASE WHEN n > $examples THEN '; and ' || (n - $examples) || ' more.' ELSE '.' END AS reason,
+  CASE WHEN n = 1 THEN 'without this change' ELSE 'without any of the ' || n END AS cleared_by,
   events
 FROM days
 ORDER BY window_start, key

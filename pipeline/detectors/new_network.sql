@@ -1,0 +1,125 @@
+/*
+title = "A country or network never used before"
+severity = "medium"
+version = 1
+why = """An address changes often, a country or a provider does not. For people whose address changes all the time this is the
+only question that place can answer."""
+false_positives = """Travel, a new provider, another SIM card. Countries and networks that two colleagues used before are left alone."""
+next_steps = """Ask the person whether they travelled or changed their provider. If not, end the sessions and read what was done
+from there."""
+scope = "actor_type = 'user' AND NOT actor_anonymous"
+needs = ["source_ip", "actor_email or actor_id or actor_name"]
+baseline_days = "min_baseline_days"
+attack = ["T1078"]
+lookback = "first_hours + 1 day"
+habits = "baseline_days + first_hours + 1 day"
+
+[controls]
+soc2 = ["CC6.1", "CC6.6", "CC7.2"]
+iso27001 = ["A.8.15", "A.8.16"]
+pci = ["10.2.1.1", "10.2.2", "10.4.1"]
+hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
+nist = ["AC-2(12)", "AU-6"]
+
+[parameters.min_baseline_days]
+default = 10
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Earlier days with a known address that a person needs before a new network means anything"
+
+[parameters.baseline_days]
+default = 90
+minimum = 1
+maximum = 730
+unit = "days"
+meaning = "How far back earlier countries and networks are looked for"
+
+[parameters.roaming_percent]
+default = 50
+minimum = 1
+maximum = 1000
+unit = "percent"
+meaning = "Whose addresses are more than this share of their days is judged by network (others by address: new_ip_for_actor), unless their networks are, too"
+
+[parameters.known_to_others]
+default = 2
+minimum = 1
+maximum = 10000
+unit = "people"
+meaning = "A country or network that so many other people used before is left alone"
+
+[parameters.first_hours]
+default = 24
+minimum = 1
+maximum = 720
+unit = "hours"
+meaning = "The events of so many hours from the first use are the evidence"
+*/
+WITH located AS (
+  SELECT p.person, p.source_ip, p.day, g.country,
+    coalesce('AS' || g.asn, CASE WHEN left(p.network, 24) = '00000000000000000000FFFF' THEN '/24 of ' ELSE '/48 of ' END) AS told,
+    coalesce('AS' || g.asn, p.network) AS network, min(p.first_at) AS first_at, max(p.last_at) AS last_at
+  FROM places p LEFT JOIN geography g ON g.source_ip = p.source_ip
+  WHERE p.actor_type = 'user' AND NOT p.actor_anonymous AND p.source_ip IS NOT NULL
+  GROUP BY p.person, p.source_ip, p.day, g.country, g.asn, p.network
+),
+days AS (
+  SELECT person, 'country' AS kind, country AS value, day, min(source_ip) AS source_ip, min(country) AS told, min(first_at) AS first_at, max(last_at) AS last_at
+  FROM located WHERE country IS NOT NULL GROUP BY person, country, day
+  UNION ALL
+  SELECT person, 'network', network, day, min(source_ip), min(told), min(first_at), max(last_at) FROM located GROUP BY person, network, day
+),
+uses AS (
+  SELECT *, lag(last_at) OVER (PARTITION BY person, kind, value ORDER BY day) AS before FROM days
+),
+fresh AS (
+  SELECT person, kind, value, day, source_ip, told, first_at AS first_use FROM uses
+  WHERE before IS NULL OR before < first_at - $baseline_days * INTERVAL 1 DAY
+),
+pasts AS (
+  SELECT f.person, f.kind, f.value, f.day, count(DISTINCT l.day) AS past_days, count(DISTINCT l.source_ip) AS past_addresses,
+    count(DISTINCT l.network) AS past_networks, count(DISTINCT l.country) AS past_countries,
+    count(DISTINCT CASE WHEN l.country IS NOT NULL THEN l.day END) AS located_days
+  FROM fresh f JOIN located l ON l.person = f.person AND l.day < f.day AND l.day >= f.day - $baseline_days
+  GROUP BY f.person, f.kind, f.value, f.day
+),
+others AS (
+  SELECT f.person, f.kind, f.value, f.day, count(DISTINCT o.person) AS people
+  FROM fresh f JOIN days o ON o.kind = f.kind AND o.value = f.value AND o.person <> f.person AND o.first_at < f.first_use
+    AND o.day >= f.day - $baseline_days
+  GROUP BY f.person, f.kind, f.value, f.day
+),
+judged AS (
+  SELECT f.*, p.past_days, CASE WHEN f.kind = 'country' THEN p.past_countries ELSE p.past_networks END AS past_values
+  FROM fresh f
+  JOIN pasts p ON p.person = f.person AND p.kind = f.kind AND p.value = f.value AND p.day = f.day
+  LEFT JOIN others o ON o.person = f.person AND o.kind = f.kind AND o.value = f.value AND o.day = f.day
+  WHERE p.past_days >= $min_baseline_days AND coalesce(o.people, 0) < $known_to_others
+    AND CASE WHEN f.kind = 'country' THEN p.located_days >= $min_baseline_days
+        ELSE p.past_addresses * 100 > p.past_days * $roaming_percent AND p.past_networks * 100 <= p.past_days * $roaming_percent END
+),
+-- A new country is told once, and not again for the network in it.
+found AS (
+  SELECT * FROM judged WHERE kind = 'country'
+    OR NOT EXISTS (SELECT 1 FROM judged j WHERE j.person = judged.person AND j.kind = 'country' AND j.first_use = judged.first_use)
+)
+SELECT
+  f.person || '|' || f.kind || '|' || f.value || '|' || f.day AS key,
+  min(s.who) AS subject,
+  min(s.occurred_at) AS window_start,
+  max(s.occurred_at) AS window_end,
+  count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from '
+    || CASE WHEN f.kind = 'country' OR starts_with(f.told, 'AS') THEN f.told ELSE f.told || f.source_ip END AS observed,
+  'one of the ' || f.past_values || CASE WHEN f.kind = 'country' THEN CASE WHEN f.past_values = 1 THEN ' country' ELSE ' countries' END
+    ELSE CASE WHEN f.past_values = 1 THEN ' network' ELSE ' networks' END END || ' of the ' || f.past_days || ' days before' AS expected,
+  min(s.who) || ' came from ' || f.source_ip || ', a ' || f.kind || ' not used in ' || $baseline_days || ' days.' AS reason,
+  'an earlier use of the ' || f.kind || ', or its use by ' || $known_to_others || ' colleagues before' AS cleared_by,
+  list_sort(list(s.event_uid)) AS events
+FROM found f
+JOIN (SELECT DISTINCT person, source_ip, country, network FROM located) l ON l.person = f.person
+  AND CASE WHEN f.kind = 'country' THEN l.country ELSE l.network END = f.value
+JOIN activity s ON s.person = f.person AND s.source_ip = l.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
+  AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
+GROUP BY f.person, f.kind, f.value, f.day, f.told, f.source_ip, f.past_values, f.past_days
+ORDER BY window_start, key
