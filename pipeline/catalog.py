@@ -19,7 +19,19 @@ import duckdb
 import pyarrow as pa
 
 from pipeline import (
-    activity, audience, calendar, declared, entities, findings, geography, ids, keeping, memory, scratch, summary, views,
+    activity,
+    audience,
+    calendar,
+    declared,
+    entities,
+    findings,
+    geography,
+    ids,
+    keeping,
+    memory,
+    scratch,
+    summary,
+    views,
 )  # fmt: skip
 from pipeline import store as stores
 from pipeline.audience import EVERYTHING, Shown

@@ -75,7 +75,7 @@ for command in (
 ):
     cli.add_command(command)
 for command in (
-    nightly.report, events.events, show.show, history.history, recipe.recipe, events.values, export.export,
+    report.report, events.events, show.show, history.history, recipe.recipe, events.values, export.export,
     findings.findings, lines.rejects, lines.ledger, sql.sql,
 ):  # fmt: skip
     options.shown_to(command)
