@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help install demo test check format lint types accept bench bench-detect kills fuzz clean features
+=======
+.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills fuzz clean
+>>>>>>> detect
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +41,9 @@ bench: .venv/installed-test  ## speed and memory as ratios, written to docs/benc
 
 kills: .venv/installed-test  ## a run killed at random moments, and readers during many runs (KILLS=n, RUNS=n)
 	KILLS=$(or $(KILLS),200) RUNS=$(or $(RUNS),100) $(BIN)/python -m pytest -q tests/test_kills.py
+
+mutate: .venv/installed-test  ## change each comparison and number of each rule: a case must notice (MUTATE="rule rule", or a folder)
+	$(BIN)/python -m bench.mutating
 
 bench-detect: .venv/installed-test  ## what the rules find of what a simulation plants, written to docs/detection.md (BENCH_SMALL=1)
 	$(BIN)/python -m bench.detecting
