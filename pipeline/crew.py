@@ -218,6 +218,7 @@ def serve() -> None:
         os.fdopen(os.dup(1), "wb"),
     )  # buffered, whatever Python was told
     sys.stdout = sys.stderr
+    os.dup2(2, 1)
     data = mmap.mmap(shared, BLOCK_BYTES)
     worker = Worker()
     while True:
