@@ -124,6 +124,20 @@ class Known:
             found[hit] = (part << 32) | (theirs[hit] & 0xFFFFFFFF)
         return found
 
+    def beginning(self, digits: str, most: int) -> tuple[list[str], int]:
+        """The identities whose 32 digits begin so, in order and at most so many, and how many there are."""
+        first, last = (int(digits.ljust(32, filler), 16) for filler in "0f")
+        found: list[str] = []
+        total = 0
+        for run, _ in self._runs:
+            at = int(np.searchsorted(run.high, np.uint64(first >> 64), "left"))
+            end = int(np.searchsorted(run.high, np.uint64(last >> 64), "right"))
+            numbers = [(int(run.high[n]) << 64) | int(run.low[n]) for n in range(at, min(end, at + most))]
+            here = [f"{number:032x}" for number in numbers if first <= number <= last]
+            found += here
+            total += end - at - len(numbers) + len(here)
+        return sorted(set(found))[:most], total
+
 
 def known(store: Path, chain: Sequence[Commit]) -> Known:
     """Everything that the commits' parts have; runs that do not belong to them are made again."""

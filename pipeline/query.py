@@ -15,7 +15,6 @@ import duckdb
 from pipeline import catalog, identity, sifted
 from pipeline import store as stores
 from pipeline.config import Config
-from pipeline.errors import UsageError
 from pipeline.filters import Store, clock
 from pipeline.question import KEYWORDS, Question, question, understood
 from pipeline.vocabulary import names as known
@@ -63,7 +62,7 @@ class Log:
 
     def _connect(self) -> None:
         stores.require(self.store)
-        chain = stores.commits(self.store)
+        chain = self.chain = stores.commits(self.store)
         self.con: duckdb.DuckDBPyConnection = catalog.connect_to(chain, self.store, self._config)
         self.head = chain[-1].head if chain else stores.GENESIS
         self.config = self._config if self._config is not None else catalog.recorded_config(chain)
@@ -123,18 +122,13 @@ class Log:
         return values.values(self, column, like, **filters)
 
     def event(self, uid: str) -> Event:
-        """One event in full, by its uid or the beginning of it, with its raw line and where that stands."""
-        found = self.sql(
-            """SELECT e.*, l.raw, l.byte_offset, l.line_sha256 FROM events e LEFT JOIN event_lines l USING (event_uid)
-            WHERE starts_with(e.event_uid, ?) OR e.source_event_id = ? LIMIT 2""",
-            [uid.lower(), uid],
-        ).pl()
-        if found.height != 1:
-            problem = "is no event" if found.is_empty() else "is the beginning of several events"
-            raise UsageError(
-                f'"{uid}" {problem} of this store.', hint="`auditbook events` lists them with their uids."
-            )
-        return Event(found.to_dicts()[0])
+        """One event in full, by its uid, the beginning of it, or the source's own id.
+
+        With its raw line and place, the other entries of its correlation, the findings that name it, and its load.
+        """
+        from pipeline import entry
+
+        return Event(entry.entry(self, uid))
 
     @_completed(*sifted.KEYWORDS)
     def findings(self, **filters: object) -> Rows:

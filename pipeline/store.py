@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,7 @@ def head(store: Path) -> str:
     return chain[-1].head if chain else GENESIS
 
 
+@cache
 def versions() -> dict[str, str]:
     """The libraries that decide what bytes are written."""
     return {name: metadata.version(name) for name in LIBRARIES}

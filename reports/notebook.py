@@ -76,13 +76,23 @@ def table(rows: Rows) -> str:
 def event(row: dict[str, Any]) -> str:
     """One event in full: what is empty is left out."""
     said = canonical(row)
-    apart = ("changes", "communications", "raw")
+    apart = (
+        "changes",
+        "communications",
+        "raw",
+        "correlated",
+        "findings",
+        "conflicting",
+        "loaded",
+        "duplicates",
+    )
     facts = {
         name: value
         for name, value in said.items()
         if name not in apart and value not in (None, "", [], {}, False)
     }
-    return _rendered("event", event=said, facts=facts, brief=_in_short(said))
+    others = [(other, _in_short(other)) for other in said.get("correlated", ())]
+    return _rendered("event", event=said, facts=facts, brief=_in_short(said), others=others)
 
 
 def store(log: Log) -> str:

@@ -301,10 +301,11 @@ def test_show_by_the_beginning_of_a_uid(invoke: Invoke, small_store: Path) -> No
     assert told["event_uid"] == uid and json.loads(told["raw"])
     text = invoke("show", uid, "--store", small_store).stdout
     assert f"event_uid  {uid}".split() == text.splitlines()[0].split()
-    assert f"raw line: {told['file']}, line {told['line']}, byte {told['byte_offset']}" in text
+    assert f"raw line {told['file']}:{told['line']}:{told['byte_offset']}\n" in text
     missing = invoke("show", "zzz", "--store", small_store)
     assert (missing.exit_code, missing.stderr) == (
-        2, 'auditbook: "zzz" is no event of this store. `auditbook events` lists them with their uids.\n',
+        2, 'auditbook: "zzz" is no event of this store. Type a uid or the beginning of one, as `auditbook events` '
+           "lists them, or the source's own id.\n",
     )  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def demo(store: Path, out: Path, as_of: str | None, quiet: bool, verbose: bool, 
         )  # fmt: skip
     tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
     if not quiet and not as_json:
-        print(f"\nOpen {result.reports[-1]}, then try:\n  auditbook findings --store {store}")
+        print(f"\nOpen {result.reports[0]}, then try:\n  auditbook findings --store {store}")
 
 
 def _only_samples(store: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from pipeline.formats import Choice
     from pipeline.query import Rows
@@ -23,6 +24,12 @@ _ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069
 _ACTING_IN_CSV = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 _ACTING_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Exact(str):
+    """Text that stands as it is: no shorter time."""
+
+    __slots__ = ()
 
 
 def inert(text: str) -> str:
@@ -177,6 +184,22 @@ def _grid(
         )  # fmt: skip
     for line in lines:
         made.add_row(*(Text(text, style_of(name, text)) for name, text in zip(columns, line, strict=True)))
+    show(made)
+
+
+def folding(*names: str) -> Table:
+    """A table whose cells go over several lines instead of being cut short."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in names:
+        made.add_column(name, overflow="fold")
+    return made
+
+
+def show(made: Table) -> None:
+    """Print a table; nothing stands behind the last word of a line."""
     page = console()
     with page.capture() as captured:
         page.print(made)
@@ -234,6 +257,8 @@ def cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, Exact):
+        return inert(value)
     if isinstance(value, str):
         return inert(re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$", r"\1 \2", value))
     if isinstance(value, list):
