@@ -1,7 +1,7 @@
 /*
 title = "First use of an address"
 severity = "medium"
-version = 3
+version = 4
 why = """Stolen passwords and sessions are used from somewhere else. An address that a person has not come from for months is
 the first trace of it. (For API keys see api_key_new_ip.)"""
 false_positives = """A VPN that was just introduced, and a telephone that is used beside the computer. Not reported: addresses that
@@ -111,7 +111,7 @@ beside AS (
   JOIN days o ON o.person = k.person AND o.source_ip = k.source_ip AND o.day < f.day AND o.day >= f.day - $baseline_days
 ),
 found AS (
-  SELECT f.person, f.source_ip, f.first_use, p.past_days, p.past_events, p.past_addresses
+  SELECT f.person, f.source_ip, f.day, f.first_use, p.past_days, p.past_events, p.past_addresses
   FROM fresh f
   JOIN pasts p ON p.person = f.person AND p.source_ip = f.source_ip AND p.day = f.day
   LEFT JOIN others o ON o.person = f.person AND o.source_ip = f.source_ip AND o.day = f.day
@@ -122,22 +122,24 @@ found AS (
     AND (NOT $familiar_networks OR NOT p.is_near) AND ($beside_hours = 0 OR b.day IS NOT NULL)
 )
 SELECT
-  -- With the day: where later data show that the first use was another one, that is another finding to decide.
-  f.person || '|' || f.source_ip || '|' || strftime(timezone('UTC', f.first_use), '%Y-%m-%d') AS key,
+  -- A day with many is one incident; where later data show that the first use was another day, that is another to decide.
+  f.person || '|' || f.day AS key,
   min(s.who) AS subject,
   min(s.occurred_at) AS window_start,
   max(s.occurred_at) AS window_end,
-  count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from ' || f.source_ip
+  count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from '
+    || CASE WHEN count(DISTINCT f.source_ip) = 1 THEN min(f.source_ip) ELSE count(DISTINCT f.source_ip) || ' new addresses' END
     || ' in the first ' || $first_hours || ' hours' AS observed,
-  'one of the ' || f.past_addresses || CASE WHEN f.past_addresses = 1 THEN ' address' ELSE ' addresses' END
+  'one of the ' || min(f.past_addresses) || CASE WHEN min(f.past_addresses) = 1 THEN ' address' ELSE ' addresses' END
     || ' used before' AS expected,
-  min(s.who) || ' came from ' || f.source_ip || ' for the first time in ' || $baseline_days || ' days, after ' || f.past_events
-    || ' events on ' || f.past_days || ' days from ' || f.past_addresses
-    || CASE WHEN f.past_addresses = 1 THEN ' other address.' ELSE ' other addresses.' END AS reason,
+  min(s.who) || ' came from ' || left(string_agg(DISTINCT f.source_ip, ', ' ORDER BY f.source_ip), 300)
+    || ' for the first time in ' || $baseline_days || ' days, after ' || min(f.past_events)
+    || ' events on ' || min(f.past_days) || ' days from ' || min(f.past_addresses)
+    || CASE WHEN min(f.past_addresses) = 1 THEN ' other address.' ELSE ' other addresses.' END AS reason,
   'an earlier use of the address, its use by ' || $known_to_others || ' colleagues before, or no usual address near that time' AS cleared_by,
   list_sort(list(s.event_uid)) AS events
 FROM found f
 JOIN activity s ON s.person = f.person AND s.source_ip = f.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
   AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
-GROUP BY f.person, f.source_ip, f.first_use, f.past_days, f.past_events, f.past_addresses
+GROUP BY f.person, f.day
 ORDER BY window_start, key

@@ -122,15 +122,17 @@ found AS (
     OR NOT EXISTS (SELECT 1 FROM judged j WHERE j.person = judged.person AND j.kind = 'country' AND j.first_use = judged.first_use)
 )
 SELECT
-  f.person || '|' || f.kind || '|' || f.value || '|' || f.day AS key,
+  f.person || '|' || f.kind || '|' || f.day AS key,
   min(s.who) AS subject,
   min(s.occurred_at) AS window_start,
   max(s.occurred_at) AS window_end,
   count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from '
-    || CASE WHEN f.kind = 'country' OR starts_with(f.told, 'AS') THEN f.told ELSE f.told || f.source_ip END AS observed,
-  'one of the ' || f.past_values || CASE WHEN f.kind = 'country' THEN CASE WHEN f.past_values = 1 THEN ' country' ELSE ' countries' END
-    ELSE CASE WHEN f.past_values = 1 THEN ' network' ELSE ' networks' END END || ' of the ' || f.past_days || ' days before' AS expected,
-  min(s.who) || ' came from ' || f.source_ip || ', a ' || f.kind || ' not used in ' || $baseline_days || ' days.' AS reason,
+    || CASE WHEN count(DISTINCT f.value) > 1 THEN count(DISTINCT f.value) || CASE WHEN f.kind = 'country' THEN ' new countries' ELSE ' new networks' END
+       WHEN f.kind = 'country' OR starts_with(min(f.told), 'AS') THEN min(f.told) ELSE min(f.told || f.source_ip) END AS observed,
+  'one of the ' || min(f.past_values) || CASE WHEN f.kind = 'country' THEN CASE WHEN min(f.past_values) = 1 THEN ' country' ELSE ' countries' END
+    ELSE CASE WHEN min(f.past_values) = 1 THEN ' network' ELSE ' networks' END END || ' of the ' || min(f.past_days) || ' days before' AS expected,
+  min(s.who) || ' came from ' || left(string_agg(DISTINCT f.source_ip, ', ' ORDER BY f.source_ip), 300) || ', a ' || f.kind || ' not used in '
+    || $baseline_days || ' days.' AS reason,
   'an earlier use of the ' || f.kind || ', its use by ' || $known_to_others || ' colleagues before, or no usual one near that time' AS cleared_by,
   list_sort(list(s.event_uid)) AS events
 FROM found f
@@ -138,5 +140,5 @@ JOIN (SELECT DISTINCT person, source_ip, country, network FROM located) l ON l.p
   AND CASE WHEN f.kind = 'country' THEN l.country ELSE l.network END = f.value
 JOIN activity s ON s.person = f.person AND s.source_ip = l.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
   AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
-GROUP BY f.person, f.kind, f.value, f.day, f.told, f.source_ip, f.past_values, f.past_days
+GROUP BY f.person, f.kind, f.day
 ORDER BY window_start, key
