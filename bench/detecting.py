@@ -1,7 +1,8 @@
 """How well the rules find what a simulation planted, and how often they cry wolf: `make bench-detect`.
 
 The figures go into docs/detection.md, between its markers. BENCH_SMALL=1 for a small simulation that is only printed,
-BENCH_SEED=n for another one, BENCH_PART=before for the page's other table, BENCH_FOLDER=… to keep what was simulated.
+BENCH_SEED=n for another one, BENCH_PART=before for the page's other table, BENCH_FOLDER=… to keep what was simulated,
+BENCH_EXPLAIN=1 to print each anomaly that was missed and some false findings of each rule.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from bench.judging import Judgement, Run, judge, noticed, read
 from bench.simulate.course import Size, simulate
 
-FULL = Size(people=200, days=90, each=8, swaps=20)
+FULL = Size(people=200, days=90, scale=0.6, each=8, swaps=20)
 SMALL = Size(people=70, days=60, scale=0.25, each=3, swaps=8)
 PAGE = Path(__file__).parent.parent / "docs" / "detection.md"
 
@@ -37,6 +38,8 @@ def main() -> None:
         *_table(judged),
     ]
     print("\n".join(lines))
+    if os.environ.get("BENCH_EXPLAIN"):
+        print("\n".join(["", *_missed_and_false(judged)]))
     if size is FULL:
         write(PAGE, os.environ.get("BENCH_PART", "after"), lines)
 
@@ -84,10 +87,30 @@ def _table(judged: Judgement) -> list[str]:
     for name in sorted({*judged.kinds, *judged.detectors}):
         planted, own, anyone = judged.kinds.get(name, (0, 0, 0))
         row = judged.detectors.get(name)
-        found = [row[key] for key in ("all", "own", "ordinary", "other", "false")] if row else [""] * 5
+        found = (
+            [row[key] for key in ("all", "own", "ordinary", "other", "false")]
+            if row is not None
+            else [""] * 5
+        )
         about = ", ".join(f"{what} {n}" for what, n in judged.about.get(name, {}).items())
-        note = about or judged.silent.get(name, "" if row else "no such rule")
+        note = about or judged.silent.get(name, "" if row is not None else "no such rule")
         lines.append(f"| {name} | {planted} | {own} | {anyone} | {' | '.join(map(str, found))} | {note} |")
+    return lines
+
+
+def _missed_and_false(judged: Judgement, some: int = 6) -> list[str]:
+    """What to look into: each label without a finding, and the first false findings of each rule."""
+    lines = [
+        f"missed {one.kind} ({one.strength}): {', '.join(sorted(one.who)) or one.source}, {one.start:%d %b %H:%M} to "
+        f"{one.end:%d %b %H:%M} UTC, {len(one.records)} records, as {next(iter(sorted(one.records)), '')}"
+        for one in sorted(judged.missed, key=lambda one: one.kind)
+    ]
+    for name in sorted({one.detector for one in judged.false}):
+        false = [one for one in judged.false if one.detector == name]
+        lines += [
+            f"false {name}: {one.subject}, {one.start:%d %b %H:%M} to {one.end:%d %b %H:%M} UTC: {one.observed}"
+            for one in false[:: max(1, len(false) // some)][:some]
+        ]
     return lines
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
+from bench.simulate.world import PRODUCTS
 from pipeline.config import read as read_config
 
 SLACK = timedelta(hours=1)
@@ -30,6 +31,7 @@ class Label:
     end: datetime
     source: str
     records: frozenset[Key]
+    strength: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Found:
     records: frozenset[Key]
     who: frozenset[str]
     sources: frozenset[str]
+    observed: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,13 @@ class Judgement:
 
 
 FINDINGS = """SELECT f.finding_id, f.detector, f.subject, f.window_start, f.window_end,
-    list(DISTINCT {'source': e.source, 'id': e.source_event_id}) AS records,
+    f.observed, list(DISTINCT {'source': e.source, 'id': e.source_event_id}) AS records,
     list(DISTINCT a.person) FILTER (e.actor_type = 'user' OR NOT a.is_service) AS who
-  FROM findings f LEFT JOIN finding_events USING (finding_id) LEFT JOIN events e USING (event_uid)
-    LEFT JOIN actors a USING (actor_key)
-  WHERE f.state <> 'withdrawn' GROUP BY ALL ORDER BY f.detector, f.window_start, f.finding_id"""
+  FROM findings f LEFT JOIN finding_events fe ON fe.finding_id = f.finding_id
+    LEFT JOIN events e ON e.event_uid = fe.event_uid
+    LEFT JOIN actors a ON a.actor_key = e.actor_key
+  WHERE f.state <> 'withdrawn' GROUP BY f.finding_id, f.detector, f.subject, f.window_start, f.window_end, f.observed
+  ORDER BY f.detector, f.window_start, f.finding_id"""
 ACTOR_DAYS = """SELECT count(*) FROM (SELECT DISTINCT a.person, e.occurred_at::DATE FROM events e
   JOIN actors a USING (actor_key) WHERE e.actor_type = 'user')"""
 
@@ -100,6 +105,7 @@ def _label(said: Mapping[str, Any]) -> Label:
         datetime.fromisoformat(said["until"]),
         said["source"],
         frozenset((one["source"], one["id"]) for one in said["records"]),
+        said["strength"],
     )
 
 
@@ -109,15 +115,13 @@ def _found(
     subject: str,
     start: datetime,
     end: datetime,
+    observed: str,
     records: list[dict[str, str]],
-    who: list[str],
+    who: list[str] | None,
 ) -> Found:
     keys = frozenset((one["source"], one["id"]) for one in records if one["source"])
-    sources = {source for source, _ in keys} | {word for word in ("craftstage", *_SOURCES) if word in subject}
-    return Found(detector, subject, start, end, keys, frozenset(who or ()), frozenset(sources))
-
-
-_SOURCES = ("oncloudwine", "printago", "bswagic", "hoops")
+    sources = {source for source, _ in keys} | {word for word in PRODUCTS if word in subject}
+    return Found(detector, subject, start, end, keys, frozenset(who or ()), frozenset(sources), observed)
 
 
 def matches(label: Label, one: Found) -> bool:
@@ -188,7 +192,9 @@ def _sort_findings(run: Run, hits: Mapping[int, Sequence[Found]], judged: Judgem
         judged.detectors.setdefault(one.detector, Counter()).update(("all", sort))
         if sort == "false":
             judged.false.append(one)
-            about = sorted({label.kind for label in labels if label.sort == "benign"}) or ["nothing planned"]
+            benign = [label for label in labels if label.sort == "benign"]
+            benign.sort(key=lambda label: (not label.records & one.records, label.kind))
+            about = [label.kind for label in benign] or ["nothing planned"]
             judged.about.setdefault(one.detector, Counter()).update(about[:1])
 
 
@@ -196,9 +202,9 @@ def _sort(one: Found, labels: Iterable[Label]) -> str:
     sorts = {(label.sort, label.kind == one.detector) for label in labels}
     if ("planted", True) in sorts:
         return "own"
-    if ("ordinary", True) in sorts:
+    if {("ordinary", True), ("unlogged", True)} & sorts:
         return "ordinary"
-    if ("planted", False) in sorts:
+    if {("planted", False), ("unlogged", False)} & sorts:
         return "other"
     return "ordinary" if ("ordinary", False) in sorts else "false"
 

@@ -45,6 +45,7 @@ class CaseResult:
     case: str
     ok: bool
     message: str
+    is_match: bool = True  # whether findings are expected; else it is a near miss
 
 
 def run_cases(path: Path | None = None) -> list[CaseResult]:
@@ -111,7 +112,7 @@ def _run(rule: Detector, case: dict[str, Any]) -> CaseResult:
     problems = [*_differences(case, found)]
     if not case["expect"]:
         problems += [*_blindness(case, evaluated), *_after_change(rule, case)]
-    return CaseResult(rule.id, case["name"], not problems, "; ".join(problems))
+    return CaseResult(rule.id, case["name"], not problems, "; ".join(problems), bool(case["expect"]))
 
 
 def _evaluate(rule: Detector, case: Table) -> tuple[list[Finding], list[detector.Coverage]]:

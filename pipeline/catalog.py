@@ -18,7 +18,19 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, geography, ids, memory, scratch, summary, views
+from pipeline import (
+    activity,
+    calendar,
+    declared,
+    entities,
+    findings,
+    geography,
+    ids,
+    memory,
+    scratch,
+    summary,
+    views,
+)
 from pipeline import store as stores
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
@@ -40,6 +52,7 @@ def publish(store: Path, config: Config) -> str | None:
         manifest.write_text("".join(stores.canonical(link.record) + "\n" for link in chain), encoding="utf-8")
         _put(manifest, 0o600, store / "manifest.jsonl")
         ids.publish(store, chain)
+        entities.publish(store, chain)
         database.unlink(missing_ok=True)
         build(chain, config, database)
         aside = _move_stray_log_aside(store)
@@ -97,6 +110,7 @@ def connect_to(
         connection = duckdb.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET parquet_metadata_cache = true")  # the files never change
     for name, sql in {**_stored(chain), **views.DERIVED, **_past(chain)}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection

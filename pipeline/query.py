@@ -145,6 +145,14 @@ class Log:
         query = f"SELECT * FROM findings WHERE {where} ORDER BY {sifted.order(asked.get('sort'), columns)}"
         return Rows(self.con, query, values).limit(asked.get("limit"))
 
+    def cases(self) -> Rows:
+        """Findings put together: what one person did on one day is one case. Newest first."""
+        return Rows(self.con, "SELECT * FROM cases ORDER BY local_date DESC, window_start DESC, case_id")
+
+    def coverage(self) -> Rows:
+        """What each detector could see of each source when it was last evaluated, and why it saw no more."""
+        return Rows(self.con, _COVERAGE)
+
     def evaluate(self, detector: str, **parameters: Value) -> Trial:
         """What a detector would find with other parameters; nothing is written. `auditbook detectors show` has them."""
         from pipeline import trial
@@ -370,3 +378,11 @@ class Rows:
 
     def _ipython_key_completions_(self) -> list[str]:
         return self.columns
+
+
+_COVERAGE = """SELECT detector, source,
+    CASE WHEN status = 'failed' THEN 'failed' WHEN status = 'not_evaluable' THEN 'cannot'
+      WHEN missing IS NULL AND why IS NULL THEN 'works' ELSE 'partly' END AS sight,
+    in_scope, missing, baseline_days, baseline_needed, baseline_events,
+    coalesce(error, why, 'Not said: ' || missing || '.') AS why
+  FROM detector_coverage WHERE newest ORDER BY detector, source"""

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 
-from bench.simulate import benign, plants, routine, staff
+from bench.simulate import atlas, benign, plants, routine, staff
 from bench.simulate.diary import DAY, keep
+from bench.simulate.plants import trail
 from bench.simulate.staff import Person
 from bench.simulate.world import Label, World
 
@@ -28,7 +29,7 @@ class Size:
 
 
 def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
-    """Write the five exports, auditbook.toml, labels.jsonl and swaps.json; the numbers of records by product."""
+    """Write the exports, auditbook.toml, places.mmdb, labels.jsonl and swaps.json; the numbers of records by product."""
     exports = folder / "exports"
     exports.mkdir(parents=True, exist_ok=True)
     rng = Random(seed)
@@ -40,7 +41,9 @@ def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
     _remark(w)
     benign.arrange(w)
     plants.arrange(w, size.each)
+    _aftermath(w)
     w.run(lambda day: routine.morning(w, day))
+    atlas.write(folder / "places.mmdb")
     (folder / "auditbook.toml").write_text(staff.settings(w.staff, BEGIN, size.days), "utf-8")
     with (folder / "labels.jsonl").open("w", encoding="utf-8") as file:
         for label in w.labels:
@@ -56,8 +59,28 @@ def _remark(w: World) -> None:
         w.labels.append(Label(session.remark, "benign", start, end, [session.seat.who.email]))
 
 
+AFTERMATH = (
+    "state_conflict",
+    "illegal_transition",
+    "missing_approval",
+    "ready_with_errors",
+    "superseded_approval_link",
+    "edit_after_approval",
+    "invoice_never_sent",
+    "stale_in_progress",
+)
+
+
+def _aftermath(w: World) -> None:
+    """For two weeks after a silence, what went on unlogged rightly looks like steps that were left out."""
+    for product, start, end, _ in w.silences:
+        w.labels += [Label(kind, "ordinary", start, end + 14 * DAY, source=product) for kind in AFTERMATH]
+
+
 def _label(label: Label) -> dict[str, object]:
     records = [{"source": one.product, "id": one.id} for one in label.entries if one.id]
+    if any(one.lost for one in label.entries) and label.kind not in trail.SILENT:
+        label.sort = "unlogged"  # a silence of the log took a part of it
     return {
         "kind": label.kind,
         "sort": label.sort,

@@ -132,7 +132,13 @@ def _parse(w: World, t: int, seat: Seat, job: Job) -> None:
     )
     move(w, t + 21_030, job, "proofing")
     make_proofs(w, t + 95_000, job, job.items)
-    job.waits = "preflight"
+    then(w, t + 100_000, job, "preflight")
+
+
+def then(w: World, t: float, job: Job, step: str) -> None:
+    """The owner's next step, once what leads to it is recorded."""
+    job.waits = ""
+    w.at(t, lambda w, t: setattr(job, "waits", step))
 
 
 def make_proofs(w: World, t: float, job: Job, items: list[str], seat: Seat | None = None) -> Entry:
@@ -222,11 +228,11 @@ def visit(w: World, t: int, job: Job) -> None:
             line,
         )
         move(w, t + 4 * MINUTE + 30, job, "proofing")
-        job.waits = "revise"
+        then(w, t + 5 * MINUTE, job, "revise")
         return
     approve(w, t + 3 * MINUTE, job, who, line, list(job.open))
     move(w, t + 3 * MINUTE + 25, job, "approved")
-    job.waits = "ready"
+    then(w, t + 4 * MINUTE, job, "ready")
 
 
 def approve(
@@ -272,7 +278,10 @@ def export(w: World, t: int, seat: Seat, job: Job, *, without: bool = False) -> 
     )
     move(w, t + 45, job, "exported")
     job.waits = ""
-    w.at(t + w.rng.randrange(6, 30) * HOUR, lambda w, t: move(w, t, job, "completed"))
+    w.at(
+        t + w.rng.randrange(6, 30) * HOUR,
+        lambda w, t: job.status == "exported" and move(w, t, job, "completed"),
+    )
     shop(w).jobs[job.owner].remove(job)
     return entry
 

@@ -80,7 +80,7 @@ def keep(
         house = person.home.address
         for day in range(person.first_day, person.last_day):
             if rng.random() < 1 / 200:
-                house = places.home(rng, person.number + rng.randrange(80)).address
+                house = places.home(rng, rng.randrange(20), person.city).address
             today = begin + timedelta(days=day)
             if today.weekday() not in person.weekdays or today in HOLIDAYS[person.team.zone]:
                 continue
@@ -128,10 +128,12 @@ def _day(
         Session(moment(zone, today, middle + lunch), moment(zone, today, end), seat, 0.5, remark),
     ]
     if person.phone and rng.random() < 0.5:
-        on_phone = Seat(who, Line(places.mobile(rng, person.number), places.phone(person.phone, day, lag)))
+        on_phone = Seat(
+            who, Line(places.mobile(rng, person.number, person.city), places.phone(person.phone, day, lag))
+        )
         at = rng.uniform(start, end - 40)
         found.append(Session(moment(zone, today, at), moment(zone, today, at + 30), on_phone, 0.06, "mobile"))
-    if person.evenings and rng.random() < 0.5:
+    if person.evenings and not hotel and rng.random() < 0.5:
         at_home = Seat(who, Line(house, agent))
         at = rng.uniform(1215, 1260)
         found.append(
@@ -146,7 +148,7 @@ def _address(rng: Random, person: Person, house: str, hotel: str, moved: bool) -
     if rng.random() < person.at_home:
         if rng.random() < person.on_vpn:
             return places.VPN[person.number % 2], "vpn"
-        return (places.dialled(rng, person.number), "dialled anew") if person.home.daily else (house, "home")
+        return (places.dialled(rng, person.city), "dialled anew") if person.home.daily else (house, "home")
     if person.team.office == "pune" and moved:
         return places.PUNE_AFTER_THE_MOVE[person.number % 2], "office move"
     office = places.OFFICES[person.team.office]

@@ -14,6 +14,7 @@ OFFICES = {
     "pune": ("192.0.2.44", "192.0.2.45"),
     "valley": ("203.0.113.140",),
 }
+CITIES = ("America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata")
 PUNE_AFTER_THE_MOVE = ("198.18.7.12", "198.18.7.13")
 VPN = ("198.51.100.200", "198.51.100.201")
 STRANGERS_AGENTS = (
@@ -43,25 +44,31 @@ class Line:
     agent: str | None
 
 
-def home(rng: Random, number: int) -> Home:
+def home(rng: Random, number: int, city: int) -> Home:
     """A person's line at home; one in five is dialled anew each day."""
-    return Home(f"198.18.{16 + number % 80}.{rng.randrange(2, 250)}", rng.random() < 0.2)
+    return Home(f"198.18.{16 + city * 20 + number % 20}.{rng.randrange(2, 250)}", rng.random() < 0.2)
 
 
-def dialled(rng: Random, number: int) -> str:
-    """Another address of the provider's pool."""
-    return f"198.18.{128 + number % 4 * 8 + rng.randrange(8)}.{rng.randrange(2, 250)}"
+def dialled(rng: Random, city: int) -> str:
+    """Another address of the city's provider."""
+    return f"198.18.{128 + city * 8 + rng.randrange(8)}.{rng.randrange(2, 250)}"
 
 
-def mobile(rng: Random, number: int) -> str:
-    """An address of a mobile carrier; every second person's is version 6."""
+def mobile(rng: Random, number: int, city: int) -> str:
+    """An address of the city's mobile carrier; every second person's is version 6."""
     if number % 2:
-        return f"2001:db8:40{number % 3:02x}:{rng.randrange(65536):x}::{rng.randrange(1, 65536):x}"
-    return f"198.19.{number % 3 * 16 + rng.randrange(16)}.{rng.randrange(2, 250)}"
+        return f"2001:db8:40{city:02x}:{rng.randrange(65536):x}::{rng.randrange(1, 65536):x}"
+    return f"198.19.{city * 16 + rng.randrange(16)}.{rng.randrange(2, 250)}"
 
 
 def hotel(rng: Random) -> str:
+    """An address for the days of a journey."""
     return f"198.19.{rng.randrange(96, 160)}.{rng.randrange(2, 250)}"
+
+
+def far(rng: Random) -> str:
+    """An address on a continent on which the organization has nobody."""
+    return f"198.19.{rng.randrange(160, 176)}.{rng.randrange(2, 250)}"
 
 
 def strange(rng: Random) -> str:
@@ -72,9 +79,10 @@ def strange(rng: Random) -> str:
 
 
 def customer(rng: Random, number: int) -> str:
-    return (
-        f"198.18.{160 + number % 90}.{number // 90 % 240 + 2}" if rng.random() < 0.8 else mobile(rng, number)
-    )
+    """The address of somebody who buys."""
+    if rng.random() < 0.8:
+        return f"198.18.{160 + number % 90}.{number // 90 % 240 + 2}"
+    return mobile(rng, number, number % len(CITIES))
 
 
 def browser(kind: str, system: str, day: int, lag: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
-from bench.simulate.places import Home, home
+from bench.simulate.places import CITIES, Home, home
 
 COMPANY_DAY = date(2026, 8, 28)
 HOLIDAYS = {
@@ -97,6 +97,10 @@ class Person:
     def role(self) -> str:
         return ROLES[self.team.name]
 
+    @property
+    def city(self) -> int:
+        return CITIES.index(self.team.zone)
+
 
 def hire(rng: Random, people: int, days: int) -> list[Person]:
     """The staff, the first ones of each team first; about one in twenty arrives later, one in twenty leaves earlier."""
@@ -132,7 +136,7 @@ def _person(rng: Random, number: int, name: str, team: Team, place: int, days: i
         browser=(rng.choices(("Chrome", "Firefox", "Edge"), (7, 2, 2))[0], os[0]),
         phone=rng.choice(("iPhone", "Android")) if rng.random() < 0.22 else None,
         at_home=rng.choice((0.0, 0.0, 0.1, 0.4, 0.4, 1.0)),
-        home=home(rng, number),
+        home=home(rng, number, CITIES.index(team.zone)),
         on_vpn=rng.choice((0.0, 0.0, 0.5)),
         evenings=rng.random() < 0.05 and team.name != "farm_night",
         first_day=rng.randrange(days // 4, days * 3 // 4) if newcomer else 0,
@@ -159,6 +163,9 @@ def settings(staff: Sequence[Person], begin: date, days: int) -> str:
         'timezone = "Asia/Kolkata"',
         "day_first = true",
         'instance = "harbor-desk"',
+        "",
+        "[places]",
+        'mmdb = "places.mmdb"',
         "",
         "[sources.craftstage]",
         'retention = "60 days"',

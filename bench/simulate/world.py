@@ -36,11 +36,13 @@ class Entry:
     record: Record | None
     shown: int
     id: str = ""
+    lost: bool = False
 
 
 @dataclass
 class Label:
-    """Something that happened. `sort`: planted (to find), ordinary (true, but no incident) or benign (looks alike)."""
+    """Something that happened. `sort`: planted (to find), unlogged (a silence took part of it), ordinary
+    (true, but no incident) or benign (looks alike)."""
 
     kind: str
     sort: str
@@ -128,6 +130,7 @@ class World:
             p == product and a <= entry.t < b and self.rng.random() < share
             for p, a, b, share in self.silences
         ):
+            entry.lost = True
             return
         key, clock = ID_AND_TIME[product]
         identity = record[key] or self._next(product)

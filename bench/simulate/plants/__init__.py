@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 from bench.simulate.plants import hours, identity, operations, place, process, trail, volume
 from bench.simulate.plants.planter import Planter
@@ -22,7 +23,7 @@ def arrange(w: World, each: int) -> None:
         p.kind = kind
         for p.n in range(min(each, MOST.get(kind, each))):
             if w.diary.days >= DAYS.get(kind, 0):
-                plant(p)
+                plant(copy(p))
 
 
 # These need people for weeks on end, so they choose before the others.

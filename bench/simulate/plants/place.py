@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bench.simulate import oncloudwine, places, printago, routine
 from bench.simulate.places import Line
 from bench.simulate.plants.planter import HOUR, Planter, minutes
@@ -16,35 +18,29 @@ def settled(person: Person) -> bool:
     return person.phone is None and not person.home.daily
 
 
-def _visit(p: Planter, ip: str, agent: str | None = None, teams: tuple[str, ...] = WITH_ADDRESS) -> None:
-    person, day = p.someone(teams, also=settled)
+def _visit(p: Planter, where: Callable[[Person], str]) -> None:
+    person, day = p.someone(WITH_ADDRESS, also=settled)
     start = p.within(person, day, HOUR)
     end = start + minutes(p.size(12, 30, 70))
-    p.usual_work(
-        p.label(start, end, person),
-        person,
-        p.elsewhere(person, day, ip, agent),
-        start,
-        end,
-        p.size(5, 11, 26),
-    )
+    seat = p.elsewhere(person, day, where(person))
+    p.usual_work(p.label(start, end, person), person, seat, start, end, p.size(5, 11, 26))
 
 
 def new_ip_for_actor(p: Planter) -> None:
     """An account is used from an address that was never its own, in a network that others work from."""
-    _visit(p, f"198.18.{16 + p.rng.randrange(min(80, len(p.w.staff)))}.{p.rng.randrange(2, 250)}")
+    _visit(p, lambda person: places.home(p.rng, p.rng.randrange(20), person.city).address)
 
 
 def new_network(p: Planter) -> None:
     """An account is used from a rented machine in a network that nobody here ever came from."""
-    _visit(p, places.strange(p.rng))
+    _visit(p, lambda _: places.strange(p.rng))
 
 
 def impossible_travel(p: Planter) -> None:
     """Within the hour an account is used in the office and on another continent."""
     person, day = p.someone(WITH_ADDRESS, also=settled)
     start = p.within(person, day, 2 * HOUR)
-    far = p.elsewhere(person, day, places.hotel(p.rng))
+    far = p.elsewhere(person, day, places.far(p.rng))
     label = p.label(start - HOUR, start + HOUR, person)
     p.usual_work(label, person, far, start, start + minutes(15), p.size(3, 6, 12))
 

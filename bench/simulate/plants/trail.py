@@ -11,6 +11,8 @@ from bench.simulate.world import ID_AND_TIME, World, cuid
 
 TOKEN = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
 
+SILENT = ("logging_disabled", "org_trend_break", "source_silence")
+
 
 def logging_disabled(p: Planter) -> None:
     """Somebody switches the log off, and after some hours on again."""
