@@ -73,7 +73,7 @@ def _summary(
         f"| planted anomalies found by the rule of their kind | {own} of {planted} ({own / planted:.3f}) | 0.95 |",
         f"| found by any rule | {anyone} of {planted} ({anyone / planted:.3f}) | |",
         f"| false findings | {false} in {run.actor_days:,} actor-days "
-        f"({false * 200 / run.actor_days:.2f} per 200) | 1 per 200 |",
+        f"({false * 200 / max(1, run.actor_days):.2f} per 200) | 1 per 200 |",
         f"| swapped accounts noticed within a week | {swaps[0]} of {swaps[1]} | 0.8 |",
     ]
 
