@@ -1,4 +1,4 @@
-"""Loads beside what a data engineer would type, and beside each other: forms, packing, a store that knows half, nights."""
+"""Loads beside what a data engineer would type, and beside each other: spaces, packing, a store that knows, nights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from backports import zstd
@@ -145,13 +145,10 @@ def _copied(store: Path, to: Path) -> str:
 
 
 def _gzipped(source: Path, target: Path) -> None:
-    _packed(source, target, lambda path: gzip.open(path, "wb", 6))
+    with source.open("rb") as plain, gzip.open(target, "wb", 6) as packed:
+        shutil.copyfileobj(plain, packed, 1 << 20)
 
 
 def _zstandard(source: Path, target: Path) -> None:
-    _packed(source, target, lambda path: zstd.open(path, "wb"))
-
-
-def _packed(source: Path, target: Path, opened: Callable[[Path], object]) -> None:
-    with source.open("rb") as plain, opened(target) as packed:  # type: ignore[attr-defined]
+    with source.open("rb") as plain, zstd.open(target, "wb") as packed:
         shutil.copyfileobj(plain, packed, 1 << 20)
