@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +29,10 @@ class Log(Protocol):
     @property
     def store(self) -> Path: ...
     def events(self, **filters: object) -> Any: ...
+    @property
+    def history(self) -> Callable[..., Any]: ...
+    @property
+    def recipe(self) -> Callable[..., Any]: ...
 
 
 @dataclass(frozen=True)
