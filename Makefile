@@ -3,11 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install demo test check format lint types accept bench bench-detect kills fuzz clean features
-=======
-.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills fuzz clean
->>>>>>> detect
+.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills fuzz clean features
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
