@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features fuzz verapdf clean
+.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features verapdf fuzz clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
