@@ -36,4 +36,4 @@ MOST = {
     "dormant_return": 5,
     "departed_actor_active": 5,
 }
-DAYS = {"dormant_return": 75, "invoice_never_sent": 60}
+DAYS = {"dormant_return": 75, "invoice_never_sent": 60, "retention_breach": 70}

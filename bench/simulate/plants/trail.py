@@ -11,7 +11,7 @@ from bench.simulate.world import ID_AND_TIME, World, cuid
 
 TOKEN = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
 
-SILENT = ("logging_disabled", "org_trend_break", "source_silence")
+SILENT = ("org_trend_break", "source_silence")
 
 
 def logging_disabled(p: Planter) -> None:
