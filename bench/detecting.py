@@ -77,7 +77,8 @@ def _summary(
         f"| found by any rule | {anyone} of {planted} ({anyone / planted:.3f}) | |",
         f"| false findings | {false} in {run.actor_days:,} actor-days "
         f"({false * 200 / max(1, run.actor_days):.2f} per 200) | 1 per 200 |",
-        f"| swapped pairs of accounts noticed within a week (in a simulation of {SMALL.people} people, {SMALL.days} days) | {swaps[0]} of {swaps[1]} | 0.8 |",
+        f"| pairs of swapped accounts noticed within a week, among {SMALL.people} people in {SMALL.days} days "
+        f"| {swaps[0]} of {swaps[1]} | 0.8 |",
     ]
 
 
