@@ -24,6 +24,7 @@ from pipeline.ledger import Counts, InForce, in_force
 from pipeline.load import settings_of
 from pipeline.lock import locked
 from pipeline.progress import Progress, silent
+from pipeline.replaced import refuse_purged
 from pipeline.store import Commit, Part
 
 HASH_SHOWN = 12
@@ -103,6 +104,7 @@ def forget(
             done = _read_again(path, "forget", rest, [gone], config, run, progress)
             after = _counts_after(done)
         else:
+            refuse_purged(found, {gone.key}, "forget")
             done = _without(path, gone, shelf, config, run)
             after = sum((one.counts for one in rest), Counts())
         catalog.publish(path, config)
@@ -142,6 +144,7 @@ def _read_again(
     chain = stores.commits(path)
     found = stores.parts(chain)
     shelf = Shelf(found)
+    refuse_purged(found, {one.key for one in (*files, *gone)}, kind)
     concerned = {one.key for one in (*files, *gone)}
     replaced = [part for part in found if shelf.loads(part) & concerned]
     content = _content(config, (*files, *gone), replaced)

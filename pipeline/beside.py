@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import catalog, detector, issued
+from pipeline import catalog, detector, issued, originals
 from pipeline import store as stores
 from pipeline.errors import UsageError
 from pipeline.found import Break, Verification
@@ -31,7 +31,7 @@ def check(
         if problem is not None:
             return replace(found, broken=problem)
         told.append(said)
-    for what in (_database, _manifest):
+    for what in (_originals, _database, _manifest):
         note, problem = what(store, chain)
         if problem is not None:
             return replace(found, broken=problem)
@@ -48,6 +48,17 @@ def _rules(chain: Sequence[Commit]) -> list[str]:
     if not other:
         return []
     return [f"{', '.join(other)}: the installed rule is not the file that the last evaluation ran."]
+
+
+def _originals(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
+    for one in originals.kept(chain).values():
+        path = store / originals.FOLDER / f"{one['sha256']}.zst"
+        if not path.is_file():
+            return None, Break(one["commit_no"], path.name, f"the original of {one['file']} is missing.")
+        if stores.sha256_file(path) != one["packed_sha256"]:
+            what = f"the original of {one['file']} was changed: its sha256 is not the recorded one."
+            return None, Break(one["commit_no"], path.name, what)
+    return None, None
 
 
 def _manifest(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:

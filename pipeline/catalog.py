@@ -18,8 +18,23 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline import activity, calendar, declared, findings, geography, ids, memory, scratch, summary, views
+from pipeline import (
+    activity,
+    audience,
+    calendar,
+    declared,
+    entities,
+    findings,
+    geography,
+    ids,
+    keeping,
+    memory,
+    scratch,
+    summary,
+    views,
+)  # fmt: skip
 from pipeline import store as stores
+from pipeline.audience import EVERYTHING, Shown
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
 from pipeline.ledger import in_force
@@ -40,6 +55,7 @@ def publish(store: Path, config: Config) -> str | None:
         manifest.write_text("".join(stores.canonical(link.record) + "\n" for link in chain), encoding="utf-8")
         _put(manifest, 0o600, store / "manifest.jsonl")
         ids.publish(store, chain)
+        entities.publish(store, chain)
         database.unlink(missing_ok=True)
         build(chain, config, database)
         aside = _move_stray_log_aside(store)
@@ -87,7 +103,7 @@ def connect(store: Path, config: Config | None = None) -> duckdb.DuckDBPyConnect
 
 
 def connect_to(
-    chain: Sequence[Commit], store: Path, config: Config | None = None
+    chain: Sequence[Commit], store: Path, config: Config | None = None, shown: Shown = EVERYTHING
 ) -> duckdb.DuckDBPyConnection:
     """The same for a chain that was read already: what is seen is that chain, whatever was committed since."""
     with scratch.folder("read") as folder:
@@ -97,7 +113,16 @@ def connect_to(
         connection = duckdb.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
-    for name, sql in {**_stored(chain), **views.DERIVED, **_past(chain)}.items():
+    connection.execute("SET parquet_metadata_cache = true")  # the files never change
+    laid = {**_stored(chain), "event_lines": views.DERIVED["event_lines"]}
+    if shown.audience == "full":
+        for name, sql in laid.items():
+            connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    else:
+        audience.lay(connection, shown, laid)
+    for name, sql in {name: sql for name, sql in views.DERIVED.items() if name not in laid}.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    for name, sql in {**_past(chain), **keeping.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
@@ -155,6 +180,9 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         declared.tables(connection, config)
         geography.table(connection, config.places)
         findings.tables(connection, chain, config)
+        keeping.tables(connection, chain, config)
+        for name, sql in keeping.DERIVED.items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
         connection.execute("USE memory")
         connection.execute("DETACH c")
 

@@ -7,10 +7,12 @@ and `changes`, one row for each changed field of each thing that they concern.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import count
+from typing import TYPE_CHECKING
 
+from pipeline import entities as index
 from pipeline.errors import UsageError
 from pipeline.filters import ACTOR, fold_entity, known, moment, several
 
@@ -21,10 +23,18 @@ Entity = tuple[str, str]
 LANES = ("workflow", "communication", "accounting", "automation")
 # Relations by which two things are two parts of one life: a quote and its job, a contact and what was merged into it.
 ONE_LIFE = ("sales_doc", "converted_to", "merged")
-# The ids that these name are items, whatever the product calls the thing decided on.
-DECIDED = ("approve", "reject", "request_change")
 MOST_LINKED = 50
-RUNS = "background_job"  # what is asked for by its name or its run has no entity in the log
+MOST_MOMENTS = 500
+_NUMBERS = count(1)
+# The names of entities.NAMES, as a condition on one event.
+_IS_NAMED = """(list_contains($names, e.entity_type || ':' || e.entity_id)
+  OR list_contains($names, e.parent_entity_type || ':' || e.parent_entity_id)
+  OR (len(e.entity_ids) > 0 AND list_has_any($names, list_transform(e.entity_ids, lambda i:
+    CASE WHEN e.action IN ('approve', 'reject', 'request_change') THEN '' ELSE e.entity_type END || ':' || i)))
+  OR (len(e.related_entities) > 0
+    AND list_has_any($names, list_transform(e.related_entities, lambda r: r.type || ':' || r.id)))
+  OR (e.category = 'background_job' AND list_has_any($names,
+    ['background_job:' || e.action_detail, 'background_job:' || (e.metadata->>'job_run_id')])))"""
 
 _WHO = """coalesce(coalesce(e.impersonator_name, e.impersonator_email, e.impersonator_id) || ' as ', '')
   || CASE WHEN e.actor_anonymous THEN 'Anonymous'
@@ -122,23 +132,20 @@ def _sixteen(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
 def entity(log: Log, name: str, filters: Mapping[str, object]) -> Chosen:
     """The events of one thing, `TYPE:ID`, and of what is one life with it."""
     target = parse(name)
-    found = _named(log, [target], filters)
     text = ":".join(target)
-    if not found:
+    relation, places, linked = _named(log, [target], filters)
+    if not places:
         raise UsageError(f'"{text}" is named by no event of this store.', hint=_like(log, target))
-    if len(places := sorted({(row.source, row.instance or "") for row in found})) > 1:
+    if len(places) > 1:
         told = ", ".join(" ".join(part for part in place if part) for place in places)
         raise UsageError(f'"{text}" is a thing of {told}.', hint="Say which with --source and --instance.")
     [(source, instance)] = places
     within = {**filters, "source": source, **({"instance": instance} if instance else {})}
-    entities = [target]
-    while new := [one for one in _linked(found) if one not in entities][: MOST_LINKED - len(entities)]:
-        entities += new
-        found = _named(log, entities, within)
-    return _narrowed(
-        log, "e.event_uid IN (SELECT unnest($uids::VARCHAR[]))", {"uids": sorted({row.uid for row in found})},
-        text, within, tuple(":".join(one) for one in entities),
-    )  # fmt: skip
+    things = [target]
+    while new := [one for one in linked if one not in things][: MOST_LINKED - len(things)]:
+        things += new
+        relation, _, linked = _named(log, things, within)
+    return _narrowed(log, "true", {}, text, within, tuple(map(":".join, things)), relation)
 
 
 def parse(name: str) -> Entity:
@@ -150,51 +157,52 @@ def parse(name: str) -> Entity:
     return folded, identity
 
 
-class _Row(NamedTuple):
-    """An event that names a thing: whose it is, and the other part of its life, if it tells of one."""
-
-    uid: str
-    source: str
-    instance: str | None
-    host: Entity | None
-    others: list[Entity]
-
-
-def _named(log: Log, entities: Sequence[Entity], filters: Mapping[str, object]) -> list[_Row]:
-    """The events that name one of these things, in whatever part."""
-    where, values = _within(log, filters)
-    rows = log.con.execute(
-        f"""SELECT e.event_uid, e.source, e.instance,
-          coalesce(e.parent_entity_type, e.entity_type), coalesce(e.parent_entity_id, e.entity_id),
-          list_transform(list_filter(e.related_entities, lambda r: list_contains($one_life, r.relation)),
-            lambda r: [r.type, r.id])
-        FROM events AS e WHERE {where} AND (
-          list_contains($names, e.entity_type || ':' || e.entity_id)
-          OR list_contains($names, e.parent_entity_type || ':' || e.parent_entity_id)
-          OR (len(e.entity_ids) > 0
-            AND list_has_any($names, list_transform(e.entity_ids, lambda i: CASE WHEN
-              list_contains($decided, e.action) THEN '' ELSE e.entity_type END || ':' || i)))
-          OR (len(e.related_entities) > 0
-            AND list_has_any($names, list_transform(e.related_entities, lambda r: r.type || ':' || r.id)))
-          OR (e.category = $runs AND list_has_any($names,
-            [$runs || ':' || e.action_detail, $runs || ':' || (e.metadata->>'job_run_id')])))""",
-        {
-            **values,
-            "names": [*map(":".join, entities), *(f":{name}" for _, name in entities)],
-            "decided": list(DECIDED),
-            "one_life": list(ONE_LIFE),
-            "runs": RUNS,
-        },
-    ).fetchall()
-    return [
-        _Row(uid, source, instance, (kind, one) if kind and one else None, [(a, b) for a, b in others])
-        for uid, source, instance, kind, one, others in rows
-    ]
+def _named(
+    log: Log, wanted: Sequence[Entity], filters: Mapping[str, object]
+) -> tuple[str, list[tuple[str, str]], list[Entity]]:
+    """A table of the events that name one of these things, kept apart for the many questions that follow and gone with
+    the connection; whose they are; and the things that they tie together into one life."""
+    limits, bounds = _within(log, filters)
+    names = [*map(":".join, wanted), *(f":{name}" for _, name in wanted)]
+    when, times = _when(log, names)
+    table = f"life_{next(_NUMBERS)}"
+    log.con.execute(
+        f"CREATE TEMP TABLE {table} AS SELECT * FROM temp.events AS e WHERE {limits} AND {when} AND {_IS_NAMED}",
+        {**bounds, **times, "names": names},
+    )
+    places = log.con.execute(
+        f"SELECT DISTINCT source, coalesce(instance, '') FROM temp.{table} ORDER BY 1, 2"
+    )
+    return f"temp.{table}", places.fetchall(), _linked(log, f"temp.{table}")
 
 
-def _linked(found: Iterable[_Row]) -> list[Entity]:
+def _linked(log: Log, table: str) -> list[Entity]:
     """What the events tie together into one life, in order."""
-    return sorted({one for row in found if row.host and row.others for one in (row.host, *row.others)})
+    rows = log.con.execute(
+        f"""SELECT DISTINCT unnest([type, r.type]), unnest([id, r.id]) FROM (
+          SELECT coalesce(parent_entity_type, entity_type) AS type, coalesce(parent_entity_id, entity_id) AS id,
+            unnest(related_entities) AS r FROM {table})
+        WHERE list_contains(?, r.relation) AND id IS NOT NULL AND r.id IS NOT NULL ORDER BY 1, 2""",
+        [list(ONE_LIFE)],
+    ).fetchall()
+    return [(str(kind), str(one)) for kind, one in rows]
+
+
+def _when(log: Log, names: Sequence[str]) -> tuple[str, dict[str, object]]:
+    """The moments at which the index knows these names: Parquet files are passed over by their bounds of time."""
+    moments = index.moments(log.con, log.store, log.chain, names)
+    if not moments:  # no index, or a name that is a pseudonym: everything is looked at
+        return "true", {}
+    bounds: dict[str, object] = {"first_at": moments[0], "last_at": moments[-1]}
+    between = (
+        "e.occurred_at BETWEEN make_timestamptz($first_at::BIGINT) AND make_timestamptz($last_at::BIGINT)"
+    )
+    if len(moments) > MOST_MOMENTS:
+        some = "e.occurred_at IN (SELECT make_timestamptz(unnest($moments::BIGINT[])))"
+        return f"{between} AND {some}", {**bounds, "moments": moments}
+    bounds |= {f"at_{n}": moment for n, moment in enumerate(moments)}
+    listed = ", ".join(f"make_timestamptz($at_{n}::BIGINT)" for n in range(len(moments)))
+    return f"{between} AND e.occurred_at IN ({listed})", bounds
 
 
 def _like(log: Log, target: Entity) -> str:
@@ -232,12 +240,12 @@ def _within(log: Log, filters: Mapping[str, object]) -> tuple[str, dict[str, obj
 
 def _narrowed(
     log: Log, where: str, values: Mapping[str, object], target: str | None, filters: Mapping[str, object],
-    entities: tuple[str, ...] = (),
+    entities: tuple[str, ...] = (), relation: str = "temp.events",
 ) -> Chosen:  # fmt: skip
     limits, bounds = _within(log, filters)
     sources = several(filters.get("source"))
     return Chosen(
         f"{where} AND {limits}", {**values, **bounds}, target, entities,
-        str(sources[0]) if len(sources) == 1 else None,
+        str(sources[0]) if len(sources) == 1 else None, relation,
         asked={name: value for name, value in filters.items() if value is not None and several(value)},
     )  # fmt: skip

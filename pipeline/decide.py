@@ -6,6 +6,8 @@ import getpass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
+
 from pipeline import catalog
 from pipeline import store as stores
 from pipeline.columns import DECISIONS
@@ -39,11 +41,13 @@ def decide(
         config = catalog.recorded_config(chain)
         with catalog.connect(path) as connection:
             found = connection.execute(
-                "SELECT finding_id FROM findings WHERE starts_with(finding_id, ?)", [finding_id]
+                "SELECT finding_id, actor_keys FROM current_findings WHERE starts_with(finding_id, ?)",
+                [finding_id],
             ).fetchall()
-        if len(found) != 1:
-            problem = "is not a finding" if not found else "is the beginning of several findings"
-            raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
+            if len(found) != 1:
+                problem = "is not a finding" if not found else "is the beginning of several findings"
+                raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
+            _refuse_own(connection, by, found[0][1] or [])
         row = {
             "finding_id": found[0][0], "status": status, "reviewer": by, "os_user": getpass.getuser(), "reason": reason,
             "until": until, "decided_at": datetime.now(UTC).replace(microsecond=0),
@@ -56,3 +60,22 @@ def decide(
         done = stores.commit(path, "disposition", {}, write, signing=signing)
         catalog.publish(path, config)
     return done
+
+
+def _refuse_own(connection: duckdb.DuckDBPyConnection, by: str, actor_keys: list[str]) -> None:
+    """Nobody decides about what they did themselves, under whatever name they are known."""
+    own = connection.execute(_OWN, {"by": by.strip(), "keys": actor_keys}).fetchall()
+    if own:
+        raise UsageError(
+            f"{by.strip()} is {own[0][0]}, whose own actions the finding is about.",
+            hint="Somebody else has to decide; --by names the person who does.",
+        )
+
+
+_OWN = """WITH named AS (
+    SELECT DISTINCT a.person FROM actors a LEFT JOIN people p ON p.id = a.person
+    WHERE lower($by) IN (lower(a.person), lower(a.actor_key), lower(a.email), lower(a.display_name), lower(p.actor_key),
+      lower(p.name), lower(p.email), regexp_replace(lower(a.actor_key), '^[^:]*:', ''),
+      regexp_replace(lower(p.actor_key), '^[^:]*:', '')))
+  SELECT DISTINCT a.person FROM actors a JOIN named n ON n.person = a.person
+  WHERE list_contains($keys::VARCHAR[], a.actor_key) ORDER BY a.person"""

@@ -21,8 +21,12 @@ def tables(connection: duckdb.DuckDBPyConnection, config: Config) -> None:
     """The tables `status_graph` and `retention_policy`, from the mappings that the configuration names."""
     known = mapping.known(config.mappings)
     connection.execute(f"CREATE TABLE status_graph ({GRAPH})")
-    for row in (step for source, one in known.items() for step in _steps(source, one.rules)):
-        connection.execute("INSERT INTO status_graph VALUES (?, ?, ?, ?, ?)", row)
+    steps = [step for source, one in known.items() for step in _steps(source, one.rules)]
+    if steps:
+        marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(steps))
+        connection.execute(
+            f"INSERT INTO status_graph VALUES {marks}", [text for step in steps for text in step]
+        )
     connection.execute(f"CREATE TABLE retention_policy ({POLICY})")
     for source in sorted({*known, *config.sources}):
         about = known[source].about if source in known else {}

@@ -11,13 +11,13 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipeline import activity, catalog, coverage, detector, evaluation, findings, standing, summary
+from pipeline import activity, catalog, coverage, detector, evaluation, findings, moments, standing, summary
 from pipeline import store as stores
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config, to_dict
@@ -28,6 +28,7 @@ from pipeline.evaluation import Outcome, Rule
 from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
 from pipeline.lock import locked
 from pipeline.summary import Span, Summary
+from pipeline.touched import EARLIEST, LATEST
 
 Progress = Callable[[str], None]
 _JUDGED_BY = (
@@ -75,6 +76,18 @@ def detect(
         result = evaluate(path, config, progress, interrupted, stretch=stretch)
         catalog.publish(path, config)
     return result
+
+
+def stretch_of(since: str | None, until: str | None, config: Config) -> Span | None:
+    """The stretch of time that somebody asks to be evaluated again; none when nothing is asked."""
+    if since is None and until is None:
+        return None
+    zone, now = config.organization.timezone, datetime.now(UTC)
+    begin = moments.moment(since, zone, now) if since is not None else EARLIEST
+    end = moments.moment(until, zone, now, end=True) if until is not None else LATEST
+    if begin >= end:
+        raise UsageError(f"--since {since} is not before --until {until}.")
+    return begin, end
 
 
 def evaluate(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -23,14 +24,13 @@ TABLES = frozenset(
 FUNCTIONS = frozenset(
     """
     + - * / % || ->> ~~ !~~
-    abs any_value arg_max arg_min array_extract asin avg bool_and bool_or cast ceil contains cos count
-    count_if count_star date_diff date_part date_trunc dense_rank ends_with epoch first_value flatten floor
-    format greatest hex isfinite isodow lag last_value lead least left len length list list_contains
-    list_distinct list_extract list_has_any list_position list_slice list_sort list_value ln lower mad max
-    median min mode nullif quantile_cont quantile_disc radians rank regexp_extract regexp_matches
-    regexp_replace replace right round row row_number sha256 sin split_part sqrt starts_with stddev_pop
-    strftime string_agg strlen strpos struct_extract substring sum time_bucket timezone to_days to_hours
-    to_minutes to_seconds trim trunc unnest upper
+    abs any_value arg_max arg_min array_extract asin avg bool_and bool_or cast ceil contains cos count count_if
+    count_star date_diff date_part date_trunc dense_rank ends_with epoch exp first_value flatten floor format
+    greatest hex isfinite isodow lag last_value lead least left len length list list_contains list_distinct
+    list_extract list_has_any list_position list_slice list_sort list_value ln lower mad max median min mode nullif
+    quantile_cont quantile_disc radians rank regexp_extract regexp_matches regexp_replace replace right round row
+    row_number sha256 sin split_part sqrt starts_with stddev_pop strftime string_agg strlen strpos struct_extract
+    substring sum time_bucket timezone to_days to_hours to_minutes to_seconds trim trunc unnest upper
     """.split()
 )
 NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"})
@@ -63,10 +63,11 @@ def problems(text: str) -> list[Problem]:
     return sorted(_problems(text, tree), key=lambda one: one.line)
 
 
-def parameters(text: str) -> set[str]:
+@cache
+def parameters(text: str) -> frozenset[str]:
     """The names of all `$parameters` of one statement."""
     with duckdb.connect() as connection:
-        return set(connection.extract_statements(text)[0].named_parameters)
+        return frozenset(connection.extract_statements(text)[0].named_parameters)
 
 
 def first_line(error: Exception) -> str:

@@ -84,7 +84,7 @@ def run(
         for task, window in chosen:
             inside = [one for one in found.get(task.rule.id, ()) if window[0] <= one.window_end < window[1]]
             kept.setdefault(task.rule.id, []).extend(_behind(connection, inside))
-        outcome.people = coverage.people(connection)
+        outcome.people = {**outcome.people, **coverage.people(connection)}
     for task in tasks:
         if task.rule.id not in outcome.failed:
             outcome.found.append(Found(task.rule.id, task.windows, tuple(kept.get(task.rule.id, ()))))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import views
+from pipeline.columns import SEVERITIES
 from pipeline.config import Config
 from pipeline.replaced import in_force
 from pipeline.store import Commit
@@ -100,14 +101,24 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
     )
     connection.execute(_SUPPRESSED)
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
+    connection.execute(f"CREATE OR REPLACE VIEW cases AS {CASES}")
 
 
+# What one person did on one day is one case, whatever rules saw it; a finding about nobody is a case of its own.
 _CURRENT_FINDINGS = """CREATE OR REPLACE TABLE current_findings AS
-  SELECT last.* EXCLUDE (commit_no, change), commit_no AS last_commit,
+  SELECT last.* EXCLUDE (commit_no, change), commit_no AS last_commit, a.person,
+    left(sha256(coalesce(a.person, last.finding_id) || '|' || last.local_date), 8) AS case_id,
     CASE WHEN change = 'withdrawn' THEN 'withdrawn' WHEN commit_no < $newest THEN 'open'
          WHEN change = 'new' THEN 'new' ELSE 'changed' END AS base_state
   FROM (SELECT *, min(commit_no) OVER (PARTITION BY finding_id) AS first_commit FROM finding_versions
-        QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) last"""
+        QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) last
+  LEFT JOIN actors a ON a.actor_key = last.actor_key"""
+CASES = f"""SELECT case_id, any_value(person) AS person, arg_min(subject, (window_start, finding_id)) AS subject,
+    min(local_date) AS local_date, list_extract({list(SEVERITIES)}, min(list_position({list(SEVERITIES)}, severity)))
+      AS severity, count(*) AS findings, count(*) FILTER (state IN ('new', 'open', 'changed')) AS "open",
+    list_sort(list(DISTINCT detector)) AS detectors, min(window_start) AS window_start, max(window_end) AS window_end
+  FROM (SELECT f.*, c.person, c.local_date FROM findings f JOIN current_findings c USING (finding_id))
+  WHERE state <> 'withdrawn' GROUP BY case_id"""
 
 # Which findings a configured suppression covers: by its detector, its source, and every spelling of the person it
 # names. Every event must be theirs: what somebody else did beside it is not covered.
@@ -124,7 +135,7 @@ _SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
 # What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
 # decision is about the finding as it was then: one that changed since needs another.
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
-    f.observed, f.expected, f.reason, f.cleared_by, f.events, f.actor_key, f.actor_keys, f.sources, f.local_date,
+    f.observed, f.expected, f.reason, f.cleared_by, f.events, f.case_id,
     CASE WHEN f.base_state = 'withdrawn' THEN 'withdrawn' WHEN d.commit_no > f.last_commit THEN 'reviewed'
          WHEN s.finding_id IS NOT NULL THEN 'suppressed' WHEN d.status IS NOT NULL THEN 'changed'
          ELSE f.base_state END AS state,
@@ -155,3 +166,24 @@ def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, obj
         table: pa.Table = connection.sql("SELECT * FROM rows").to_arrow_table()
     pq.write_table(table, path, compression="zstd")
     return int(table.num_rows)
+
+
+def notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What a reader must know of the suppressions: those that ran out, those that cover nothing, what they hide."""
+    rows = connection.execute(
+        """SELECT s.suppression, s.detector, coalesce(s.actor, 'everybody'), s.owner, s.until,
+          s.until < coalesce(getvariable('as_of')::DATE, current_date), count(c.finding_id),
+          count(f.finding_id) FILTER (f.state = 'suppressed')
+        FROM suppressions s LEFT JOIN suppressed_findings c USING (suppression) LEFT JOIN findings f USING (finding_id)
+        GROUP BY ALL ORDER BY s.suppression"""
+    ).fetchall()
+    told = []
+    for number, rule, actor, owner, until, over, matched, hidden in rows:
+        name = f"suppression {number} ({rule} of {actor}, {owner})"
+        if over:
+            told.append(f"{name} ran out on {until}: what it covered counts again.")
+        elif not matched:
+            told.append(f"{name} covers no finding.")
+        else:
+            told.append(f"{name} covers {hidden} of the findings until {until}.")
+    return told

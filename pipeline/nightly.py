@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, detect, load, query
+from pipeline import catalog, detect, findings, load, query
 from pipeline import store as stores
 from pipeline.config import Config, read, to_dict
 from pipeline.detect import DetectResult
@@ -75,14 +75,14 @@ def run(
     after_detect = time.monotonic()
     with log:  # as it stands now; nobody has to wait while the report is drawn
         written, lacking = _report(log, as_of, Path(out), progress)
-        head = log.head
+        head, suppressed = log.head, findings.notices(log.con)
     seconds = {
         "load": after_load - started,
         "detect": after_detect - after_load,
         "report": time.monotonic() - after_detect,
     }
     notices = (*_assumed(settings, earlier), aside, lacking)
-    messages = (*loaded.messages, *(text for text in notices if text))
+    messages = (*loaded.messages, *(text for text in notices if text), *suppressed)
     return RunResult(loaded, detected, tuple(written), head, seconds, messages)
 
 

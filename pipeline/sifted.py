@@ -16,6 +16,7 @@ KEYWORDS = (
     "severity",
     "detector",
     "state",
+    "case",
     *FILTERS,
     "since",
     "until",
@@ -36,6 +37,8 @@ def where(store: Store, asked: Mapping[str, object]) -> Clause:
         for name in ("severity", "detector", "state")
         if (words := _words(store, name, asked))
     ]
+    if cases := [_case(store, one) for one in several(asked.get("case"))]:
+        clauses.append(_among("case_id", [one for found in cases for one in found]))
     about = {name: asked[name] for name in OF_EVENTS if several(asked.get(name))}
     if about:
         clauses.append(_behind(together(conditions(store, about))))
@@ -68,6 +71,17 @@ def order(sort: object, columns: list[str]) -> str:
         shown = f"list_position({list(SEVERITIES)}, severity)" if name == "severity" else f'"{name}"'
         terms.append(f"{shown} {DIRECTIONS[direction.lower()]}")
     return ", ".join([*terms, GRAVEST])
+
+
+def _case(store: Store, asked: object) -> list[object]:
+    """The cases whose id begins so."""
+    query = "SELECT DISTINCT case_id FROM findings WHERE starts_with(case_id, ?)"
+    found: list[object] = [row[0] for row in store.con.execute(query, [str(asked)]).fetchall()]
+    if not found:
+        raise UsageError(
+            f'"{vocabulary.short(str(asked))}" is not a case.', hint="`auditbook findings cases` lists them."
+        )
+    return found
 
 
 def _among(column: str, chosen: list[object]) -> Clause:

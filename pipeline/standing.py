@@ -40,9 +40,12 @@ def current(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """Every finding as it stands, by id."""
     names = [name for name in FINDING_ROWS if name != "change"]
     columns = ", ".join(
-        f'epoch_us("{name}")' if FINDING_ROWS[name] == _TIME else f'"{name}"' for name in names
+        f'epoch_us(c."{name}")' if FINDING_ROWS[name] == _TIME else f'c."{name}"' for name in names
     )
-    rows = connection.execute(f"SELECT {columns}, state FROM findings ORDER BY finding_id").fetchall()
+    rows = connection.execute(
+        f"""SELECT {columns}, f.state FROM current_findings c JOIN findings f USING (finding_id)
+        ORDER BY c.finding_id"""
+    ).fetchall()
     found = [dict(zip([*names, "state"], row, strict=True)) for row in rows]
     for row in found:
         for name in ("window_start", "window_end"):

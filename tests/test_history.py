@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 import pipeline
+from pipeline import entities
 from pipeline.errors import UsageError
 from pipeline.history import History
 from pipeline.query import Log
@@ -248,3 +249,42 @@ def test_a_life_shows_itself_and_is_asked_further(log: Log, tmp_path: Path) -> N
     assert life.timeline("lane").caption
     assert (tmp_path / "life.csv") == life.write(tmp_path / "life.csv")
     assert {"state", "dwell", "pl", "by", "action"} <= set(dir(life))
+
+
+def test_a_life_is_found_through_the_index(tmp_path: Path, invoke: Invoke) -> None:
+    """Each load adds to it, a copy without it is read as well, and what the index says is compared in full."""
+    first = [
+        hoops(n, f"2026-04-06T09:00:{n:02d}Z", "Status changed", {"type": "Job", "number": f"J-{n}"})
+        for n in range(9)
+    ]
+    made(tmp_path, invoke, "hoops", first).close()
+    later = [hoops(90, "2026-04-07T09:00:00Z", "Status changed", {"type": "Job", "number": "J-3"})]
+    store = tmp_path / "own"
+    with made(tmp_path, invoke, "hoops", later) as log:
+        assert [row["source_event_id"] for row in log.history("job:J-3").pl().to_dicts()] == ["3", "90"]
+        assert entities.moments(log.con, store, log.chain, ["job:J-3"]) == [
+            1775466003000000,
+            1775552400000000,
+        ]
+        assert entities.moments(log.con, store, log.chain, ["job:J-33"]) == []
+    [index] = (store / "entities").iterdir()
+    assert index.stat().st_mode & 0o777 == 0o600
+    for damage in (lambda: index.write_bytes(b"PAR1"), index.unlink):
+        damage()
+        with pipeline.open(store) as log:
+            assert entities.moments(log.con, store, log.chain, ["job:J-3"]) is None
+            assert len(log.history("job:J-3")) == 2
+    assert invoke("rebuild", "--store", store).exit_code == 0
+    with pipeline.open(store) as log:
+        assert entities.moments(log.con, store, log.chain, ["job:J-3"]) == [
+            1775466003000000,
+            1775552400000000,
+        ]
+
+
+def test_a_life_of_many_moments_is_whole(tmp_path: Path, invoke: Invoke) -> None:
+    records = [
+        hoops(n, f"2026-04-06T{n // 60:02d}:{n % 60:02d}:00Z", "Status changed", JOB) for n in range(600)
+    ]
+    with made(tmp_path, invoke, "hoops", records) as log:
+        assert len(log.history("job:J-1")) == 600

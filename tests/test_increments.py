@@ -84,7 +84,7 @@ def standing(store: Path) -> list[tuple[Any, ...]]:
             log.sql(
                 """SELECT detector, key, severity, subject, window_start, window_end, observed, expected, reason,
               cleared_by, events, actor_key, actor_keys, sources, local_date
-            FROM findings WHERE state <> 'withdrawn' ORDER BY detector, key"""
+            FROM current_findings WHERE base_state <> 'withdrawn' ORDER BY detector, key"""
             )
             .pl()
             .rows()

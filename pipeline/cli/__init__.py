@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.cli import (
     again,
     detectors,
+    erase,
     events,
     export,
     findings,
@@ -13,8 +14,10 @@ from pipeline.cli import (
     lines,
     machine,
     nightly,
+    options,
     recipe,
     report,
+    retain,
     show,
     sources,
     sql,
@@ -61,6 +64,9 @@ for command in (
     detectors.detectors,
     store.verify,
     keys.keys,
+    retain.retain,
+    erase.erase,
+    erase.originals,
     store.rebuild,
     sql.sql,
     nightly.demo,
@@ -68,6 +74,11 @@ for command in (
     machine.doctor,
 ):
     cli.add_command(command)
+for command in (
+    report.report, events.events, show.show, history.history, recipe.recipe, events.values, export.export,
+    findings.findings, lines.rejects, lines.ledger, sql.sql,
+):  # fmt: skip
+    options.shown_to(command)
 
 
 def main() -> None:

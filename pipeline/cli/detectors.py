@@ -1,18 +1,23 @@
-"""detectors: list, show, test."""
+"""detectors: list, show, coverage, test."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli import options, output
 from pipeline.cli.group import Nouns
 
+if TYPE_CHECKING:
+    from pipeline.cases import CaseResult
+
 
 @click.group(cls=Nouns)
 def detectors() -> None:
-    """What is looked for: list, show, test.
+    """What is looked for: list, show, coverage, test.
 
     \b
     Examples:
@@ -89,6 +94,36 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
 
 
 @detectors.command()
+@click.option("--detector", multiple=True, metavar="ID", help="Of this detector.")
+@click.option("--source", multiple=True, metavar="ID", help="Of this source.")
+@options.several(options.shape, options.store, options.config)
+def coverage(
+    detector: tuple[str, ...], source: tuple[str, ...], shape: str, store: Path, config: Path | None
+) -> None:
+    """What each detector could see of each source in the newest evaluation: works, partly, cannot or failed, and why.
+
+    \b
+    Examples:
+      auditbook detectors coverage
+      auditbook detectors coverage --detector off_hours --format jsonl
+    """
+    from pipeline.errors import UsageError
+
+    with options.open_log(store, config) as log:
+        found = log.coverage().pl().to_dicts()
+    for asked, name in ((detector, "detector"), (source, "source")):
+        known = sorted({row[name] for row in found})
+        if unknown := sorted(set(asked) - set(known)):
+            hint = f"Known are: {', '.join(known) or 'none; `auditbook detect` evaluates them'}."
+            raise UsageError(f'"{unknown[0]}" is not a {name} that was evaluated.', hint=hint)
+        found = [row for row in found if not asked or row[name] in asked]
+    if shape == "table":
+        output.table(("detector", "source", "sight", "in_scope", "why"), found, keys=("detector", "source"))
+    else:
+        output.structured(found, shape)
+
+
+@detectors.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path, exists=True))
 @options.as_json
 @click.pass_context
@@ -107,10 +142,30 @@ def test(ctx: click.Context, path: Path | None, as_json: bool) -> None:
     if as_json:
         output.document({"cases": len(results), "failed": [vars(result) for result in failed]})
     else:
+        tested = len({result.detector for result in results})
+        output.table(
+            ("detector", "cases", "matches", "near_misses", "failed"), _by_rule(results), keys=("detector",)
+        )
+        print()
         for result in failed:
             print(output.inert(f"{result.detector}: {result.case}: {result.message}"))
-        tested = len({result.detector for result in results})
         print(
             f"{output.count(len(results), 'case')} of {output.count(tested, 'detector')}, {len(failed)} failed"
         )
     ctx.exit(1 if failed else 0)
+
+
+def _by_rule(results: Sequence[CaseResult]) -> list[dict[str, object]]:
+    rules: dict[str, list[CaseResult]] = {}
+    for result in results:
+        rules.setdefault(result.detector, []).append(result)
+    return [
+        {
+            "detector": name,
+            "cases": len(found),
+            "matches": sum(one.is_match for one in found),
+            "near_misses": sum(not one.is_match for one in found),
+            "failed": sum(not one.ok for one in found),
+        }
+        for name, found in rules.items()
+    ]

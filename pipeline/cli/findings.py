@@ -1,4 +1,4 @@
-"""findings: list, show, review."""
+"""findings: list, cases, show, review."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 
     from pipeline.query import Log
 
-COLUMNS = ("finding_id", "severity", "state", "detector", "window_start", "subject", "observed")
+COLUMNS = ("finding_id", "severity", "state", "detector", "window_start", "subject", "observed", "case_id")
 IN_FULL = (
     "finding_id", "title", "severity", "detector", "state", "subject", "window_start", "window_end", "observed",
-    "expected", "reason", "cleared_by", "suppressed_by", "suppression_reason", "suppressed_until",
+    "expected", "reason", "cleared_by", "case_id", "suppressed_by", "suppression_reason", "suppressed_until",
 )  # fmt: skip
+
+
+CASE_COLUMNS = ("case_id", "local_date", "severity", "subject", "findings", "open", "detectors")
 
 
 @click.group(cls=Nouns)
 def findings() -> None:
-    """What a reviewer must look at: list, show, review.
+    """What a reviewer must look at: list, cases, show, review.
 
     \b
     Examples:
@@ -42,6 +45,7 @@ def findings() -> None:
 @click.option("--severity", multiple=True, type=click.Choice(SEVERITIES), help="Of this severity.")
 @click.option("--detector", multiple=True, metavar="ID", help="Of this detector.")
 @click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state; else all.")
+@click.option("--case", multiple=True, metavar="ID", help="Of this case: what one person did on one day.")
 @filtering.filters
 @options.several(options.limit, options.shape, options.store, options.config)
 def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
@@ -60,7 +64,33 @@ def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
         found = log.findings(**filtering.given(filters))
         output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"))
         if shape == "table":
-            print(f"\n{output.count(found.count(), 'finding')}")
+            cases = len(set(found.select("case_id").pl()["case_id"]))
+            print(f"\n{output.count(found.count(), 'finding')} in {output.count(cases, 'case')}")
+            _tell_suppressions(log)
+
+
+@findings.command("cases")
+@options.several(options.limit, options.shape, options.store, options.config)
+def cases_(limit: int | None, shape: str, store: Path, config: Path | None) -> None:
+    """Findings put together: what one person did on one day, the newest first. `findings --case ID` lists one.
+
+    \b
+    Example:
+      auditbook findings cases
+    """
+    with options.open_log(store, config) as log:
+        found = log.cases().limit(limit)
+        output.rows(found, shape, CASE_COLUMNS, keys=("case_id",))
+        if shape == "table":
+            print(f"\n{output.count(found.count(), 'case')}")
+            _tell_suppressions(log)
+
+
+def _tell_suppressions(log: Log) -> None:
+    from pipeline.findings import notices
+
+    for notice in notices(log.con):
+        print(output.inert(notice))
 
 
 @findings.command()

@@ -82,23 +82,30 @@ def load(
 
 
 @click.command()
+@click.option(
+    "--since", metavar="TIME", help="Evaluate again what ended from then on; else only what is new."
+)
+@click.option("--until", metavar="TIME", help="And before then; a bare date includes that day.")
 @options.several(options.store, options.config, options.fail_on, talk)
 @click.pass_context
 def detect(
-    ctx: click.Context, store: Path, config: Path | None, fail_on: str | None, quiet: bool, verbose: bool,
-    as_json: bool,
+    ctx: click.Context, since: str | None, until: str | None, store: Path, config: Path | None, fail_on: str | None,
+    quiet: bool, verbose: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Evaluate the detectors over the store.
+    """Evaluate the detectors over what is new in the store; a rule that changed, over everything.
 
     \b
-    Example:
+    Examples:
       auditbook detect --fail-on critical
+      auditbook detect --since 2026-10-01 --until 2026-10-31
     """
     from pipeline import detect as detecting
 
+    settings = options.read_config(config)
     result = detecting.detect(
-        store, config=options.read_config(config), progress=options.progress(quiet, verbose)
-    )
+        store, config=settings, progress=options.progress(quiet, verbose),
+        stretch=detecting.stretch_of(since, until, settings),
+    )  # fmt: skip
     tell(result.as_json(), (), quiet=quiet, as_json=as_json)
     ctx.exit(_code(result.as_json(), (), fail_on, None))
 

@@ -39,6 +39,7 @@ WITH rights AS (
   SELECT event_uid, source, coalesce(instance, '') AS instance, person, who, occurred_at, action, changes, actor_key,
     coalesce(entity_type, '') || ' ' || coalesce(entity_id, entity_name) AS target, entity_id, entity_name,
     lower(coalesce(action_detail, action_raw, '')) AS verb,
+    entity_type, lower(message) AS message,
     coalesce(action_detail, action_raw, action, 'a grant') || ' on ' || coalesce(entity_name, entity_id) AS told
   FROM activity
   WHERE list_has_any(classes, ['permission', 'admin_grant']) AND outcome <> 'failure'
@@ -78,20 +79,37 @@ users AS (
   UNION
   SELECT g.event_uid, a.person FROM rights g JOIN actors a ON a.actor_key = g.source || ':' || g.entity_name
   UNION
-  SELECT g.event_uid, a.person FROM rights g JOIN actors a ON a.actor_key IN (lower(g.entity_id), lower(g.entity_name))
+  SELECT g.event_uid, a.person FROM rights g JOIN actors a ON a.actor_key = lower(g.entity_id)
+  UNION
+  SELECT g.event_uid, a.person FROM rights g JOIN actors a ON a.actor_key = lower(g.entity_name)
+  UNION
+  SELECT g.event_uid, a.person FROM taken_back t JOIN rights g ON g.event_uid = t.grant_uid
+  JOIN actors a ON g.entity_type IN ('staff', 'member', 'user') AND length(a.display_name) > 3 AND contains(g.message, lower(a.display_name))
 ),
-uses AS (
-  SELECT t.grant_uid, count(e.event_uid) AS n, list(e.event_uid) FILTER (e.event_uid IS NOT NULL) AS events,
+-- Where nobody can tell who it is, sensitive work by whoever in that product counts.
+unnamed AS (
+  SELECT grant_uid FROM users GROUP BY grant_uid HAVING count(*) = 1
+),
+sensitive AS (
+  SELECT event_uid, source, coalesce(instance, '') AS instance, person, who, occurred_at, action, action_detail, action_raw FROM activity
+  WHERE is_named AND (action IN ('delete', 'export') OR list_has_any(classes, ['permission', 'admin_grant', 'deletion', 'export', 'secret',
+    'logging', 'critical_setting', 'token_created', 'mfa_weakened', 'protection', 'public_access', 'major_deletion']))
+),
+candidates AS (
+  SELECT t.grant_uid, s.* FROM taken_back t JOIN users u ON u.grant_uid = t.grant_uid JOIN sensitive s ON s.person = u.person
+  UNION
+  SELECT t.grant_uid, s.* FROM taken_back t JOIN unnamed n ON n.grant_uid = t.grant_uid JOIN rights g ON g.event_uid = t.grant_uid
+  JOIN sensitive s ON s.source = g.source AND s.instance = g.instance AND s.person <> g.person
+    AND s.occurred_at > g.occurred_at AND s.occurred_at < t.revoked_at
+),
+uses AS (  SELECT t.grant_uid, count(e.event_uid) AS n, list(e.event_uid) FILTER (e.event_uid IS NOT NULL) AS events,
     min(e.who) AS user_name,
     string_agg(DISTINCT coalesce(e.action_detail, e.action_raw, e.action, 'an entry'), ', '
       ORDER BY coalesce(e.action_detail, e.action_raw, e.action, 'an entry')) FILTER (e.event_uid IS NOT NULL) AS told
   FROM taken_back t
   JOIN rights g ON g.event_uid = t.grant_uid
-  JOIN users u ON u.grant_uid = t.grant_uid
-  LEFT JOIN activity e ON e.person = u.person AND e.occurred_at > g.occurred_at AND e.occurred_at < t.revoked_at
+  LEFT JOIN candidates e ON e.grant_uid = t.grant_uid AND e.occurred_at > g.occurred_at AND e.occurred_at < t.revoked_at
     AND e.event_uid <> t.revoke_uid
-    AND (e.action IN ('delete', 'export') OR list_has_any(e.classes, ['permission', 'admin_grant', 'deletion', 'export', 'secret',
-      'logging', 'critical_setting', 'token_created', 'mfa_weakened', 'protection', 'public_access', 'major_deletion']))
   GROUP BY t.grant_uid
 )
 SELECT

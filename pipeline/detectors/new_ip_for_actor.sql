@@ -1,12 +1,12 @@
 /*
 title = "First use of an address"
 severity = "medium"
-version = 3
+version = 4
 why = """Stolen passwords and sessions are used from somewhere else. An address that a person has not come from for months is
 the first trace of it. (For API keys see api_key_new_ip.)"""
-false_positives = """Travel, a new home or provider, a VPN that was just introduced. Not reported: addresses that other
-people of the organization used before (an office), and people whose address changes all the time (mobile networks),
-for whom a new address says nothing (new_network judges them)."""
+false_positives = """A VPN that was just introduced, and a telephone that is used beside the computer. Not reported: addresses that
+other people of the organization used before (an office), people whose address changes all the time (mobile networks),
+and days on which somebody is only there and nowhere they usually are (travel, a new home)."""
 next_steps = """Look up whose address it is and ask the person. Compare the browser with their usual one, read what was
 done from there in the first day, and revoke the session if nobody recognises it."""
 scope = "actor_type = 'user' AND NOT actor_anonymous"
@@ -14,6 +14,7 @@ needs = ["source_ip", "actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
 attack = ["T1078"]
 lookback = "first_hours + 1 day"
+lookahead = "beside_hours + 1 day"
 habits = "baseline_days + first_hours + 1 day"
 
 [controls]
@@ -52,14 +53,14 @@ unit = "people"
 meaning = "An address that so many other people used before is the organization's own and left alone"
 
 [parameters.roaming_percent]
-default = 50
+default = 25
 minimum = 1
 maximum = 1000
 unit = "percent"
 meaning = "A person with more earlier addresses than this share of their earlier days changes address too often to judge"
 
 [parameters.familiar_networks]
-default = false
+default = true
 unit = "yes or no"
 meaning = "Whether an address in a /24 (IPv4) or /48 (IPv6) that the person used before counts as familiar"
 
@@ -69,6 +70,13 @@ minimum = 1
 maximum = 720
 unit = "hours"
 meaning = "The events of so many hours from the first use are the evidence"
+
+[parameters.beside_hours]
+default = 12
+minimum = 0
+maximum = 168
+unit = "hours"
+meaning = "A known address must have been used so shortly before or after: who moves or travels is in one place, two at once are two people. 0: not asked"
 */
 WITH days AS (
   SELECT person, source_ip, day, min(network) AS network, sum(n) AS n, min(first_at) AS first_at, max(last_at) AS last_at
@@ -79,7 +87,7 @@ uses AS (
   SELECT *, lag(last_at) OVER (PARTITION BY person, source_ip ORDER BY day) AS before FROM days
 ),
 fresh AS (
-  SELECT person, source_ip, network, day, first_at AS first_use FROM uses
+  SELECT person, source_ip, network, day, first_at AS first_use, last_at AS last_use FROM uses
   WHERE before IS NULL OR before < first_at - $baseline_days * INTERVAL 1 DAY
 ),
 -- Past days are whole days, so that the first day of an address does not vouch for it.
@@ -95,33 +103,43 @@ others AS (
     AND o.day >= f.day - $baseline_days
   GROUP BY f.person, f.source_ip, f.day
 ),
+beside AS (
+  SELECT DISTINCT f.person, f.source_ip, f.day
+  FROM fresh f
+  JOIN days k ON k.person = f.person AND k.source_ip <> f.source_ip AND k.day >= f.day - 8 AND k.day <= f.day + 8
+    AND k.first_at <= f.last_use + $beside_hours * INTERVAL 1 HOUR AND k.last_at >= f.first_use - $beside_hours * INTERVAL 1 HOUR
+  JOIN days o ON o.person = k.person AND o.source_ip = k.source_ip AND o.day < f.day AND o.day >= f.day - $baseline_days
+),
 found AS (
-  SELECT f.person, f.source_ip, f.first_use, p.past_days, p.past_events, p.past_addresses
+  SELECT f.person, f.source_ip, f.day, f.first_use, p.past_days, p.past_events, p.past_addresses
   FROM fresh f
   JOIN pasts p ON p.person = f.person AND p.source_ip = f.source_ip AND p.day = f.day
   LEFT JOIN others o ON o.person = f.person AND o.source_ip = f.source_ip AND o.day = f.day
+  LEFT JOIN beside b ON b.person = f.person AND b.source_ip = f.source_ip AND b.day = f.day
   WHERE p.past_days >= $min_baseline_days AND p.past_events >= $min_events
     AND coalesce(o.people, 0) < $known_to_others
     AND p.past_addresses * 100 <= p.past_days * $roaming_percent
-    AND (NOT $familiar_networks OR NOT p.is_near)
+    AND (NOT $familiar_networks OR NOT p.is_near) AND ($beside_hours = 0 OR b.day IS NOT NULL)
 )
 SELECT
-  -- With the day: where later data show that the first use was another one, that is another finding to decide.
-  f.person || '|' || f.source_ip || '|' || strftime(timezone('UTC', f.first_use), '%Y-%m-%d') AS key,
+  -- A day with many is one incident; where later data show that the first use was another day, that is another to decide.
+  f.person || '|' || f.day AS key,
   min(s.who) AS subject,
   min(s.occurred_at) AS window_start,
   max(s.occurred_at) AS window_end,
-  count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from ' || f.source_ip
+  count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from '
+    || CASE WHEN count(DISTINCT f.source_ip) = 1 THEN min(f.source_ip) ELSE count(DISTINCT f.source_ip) || ' new addresses' END
     || ' in the first ' || $first_hours || ' hours' AS observed,
-  'one of the ' || f.past_addresses || CASE WHEN f.past_addresses = 1 THEN ' address' ELSE ' addresses' END
+  'one of the ' || min(f.past_addresses) || CASE WHEN min(f.past_addresses) = 1 THEN ' address' ELSE ' addresses' END
     || ' used before' AS expected,
-  min(s.who) || ' came from ' || f.source_ip || ' for the first time in ' || $baseline_days || ' days, after ' || f.past_events
-    || ' events on ' || f.past_days || ' days from ' || f.past_addresses
-    || CASE WHEN f.past_addresses = 1 THEN ' other address.' ELSE ' other addresses.' END AS reason,
-  'an earlier use of the address, or its use by ' || $known_to_others || ' colleagues before' AS cleared_by,
+  min(s.who) || ' came from ' || left(string_agg(DISTINCT f.source_ip, ', ' ORDER BY f.source_ip), 300)
+    || ' for the first time in ' || $baseline_days || ' days, after ' || min(f.past_events)
+    || ' events on ' || min(f.past_days) || ' days from ' || min(f.past_addresses)
+    || CASE WHEN min(f.past_addresses) = 1 THEN ' other address.' ELSE ' other addresses.' END AS reason,
+  'an earlier use of the address, its use by ' || $known_to_others || ' colleagues before, or no usual address near that time' AS cleared_by,
   list_sort(list(s.event_uid)) AS events
 FROM found f
 JOIN activity s ON s.person = f.person AND s.source_ip = f.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
   AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
-GROUP BY f.person, f.source_ip, f.first_use, f.past_days, f.past_events, f.past_addresses
+GROUP BY f.person, f.day
 ORDER BY window_start, key

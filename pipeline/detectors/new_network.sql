@@ -2,9 +2,10 @@
 title = "A country or network never used before"
 severity = "medium"
 version = 1
-why = """An address changes often, a country or a provider does not. For people whose address changes all the time this is the
-only question that place can answer."""
-false_positives = """Travel, a new provider, another SIM card. Countries and networks that two colleagues used before are left alone."""
+why = """An address changes often, a network, a provider or a country does not. For people whose address changes all the time
+this is the only question that place can answer; for the others it says that the new address is nowhere near."""
+false_positives = """Another SIM card, a way out of the network in another country. Left alone are networks that two colleagues used before,
+and days on which somebody is only there and nowhere they usually are (travel, a new provider)."""
 next_steps = """Ask the person whether they travelled or changed their provider. If not, end the sessions and read what was done
 from there."""
 scope = "actor_type = 'user' AND NOT actor_anonymous"
@@ -12,6 +13,7 @@ needs = ["source_ip", "actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
 attack = ["T1078"]
 lookback = "first_hours + 1 day"
+lookahead = "beside_hours + 1 day"
 habits = "baseline_days + first_hours + 1 day"
 
 [controls]
@@ -36,11 +38,11 @@ unit = "days"
 meaning = "How far back earlier countries and networks are looked for"
 
 [parameters.roaming_percent]
-default = 50
+default = 25
 minimum = 1
 maximum = 1000
 unit = "percent"
-meaning = "Whose addresses are more than this share of their days is judged by network (others by address: new_ip_for_actor), unless their networks are, too"
+meaning = "A person with more earlier networks than this share of their earlier days changes them too often to judge"
 
 [parameters.known_to_others]
 default = 2
@@ -55,6 +57,13 @@ minimum = 1
 maximum = 720
 unit = "hours"
 meaning = "The events of so many hours from the first use are the evidence"
+
+[parameters.beside_hours]
+default = 12
+minimum = 0
+maximum = 168
+unit = "hours"
+meaning = "A known network must have been used so shortly before or after: who moves or travels is in one place, two at once are two people. 0: not asked"
 */
 WITH located AS (
   SELECT p.person, p.source_ip, p.day, g.country,
@@ -74,12 +83,11 @@ uses AS (
   SELECT *, lag(last_at) OVER (PARTITION BY person, kind, value ORDER BY day) AS before FROM days
 ),
 fresh AS (
-  SELECT person, kind, value, day, source_ip, told, first_at AS first_use FROM uses
+  SELECT person, kind, value, day, source_ip, told, first_at AS first_use, last_at AS last_use FROM uses
   WHERE before IS NULL OR before < first_at - $baseline_days * INTERVAL 1 DAY
 ),
 pasts AS (
-  SELECT f.person, f.kind, f.value, f.day, count(DISTINCT l.day) AS past_days, count(DISTINCT l.source_ip) AS past_addresses,
-    count(DISTINCT l.network) AS past_networks, count(DISTINCT l.country) AS past_countries,
+  SELECT f.person, f.kind, f.value, f.day, count(DISTINCT l.day) AS past_days, count(DISTINCT l.network) AS past_networks, count(DISTINCT l.country) AS past_countries,
     count(DISTINCT CASE WHEN l.country IS NOT NULL THEN l.day END) AS located_days
   FROM fresh f JOIN located l ON l.person = f.person AND l.day < f.day AND l.day >= f.day - $baseline_days
   GROUP BY f.person, f.kind, f.value, f.day
@@ -90,14 +98,23 @@ others AS (
     AND o.day >= f.day - $baseline_days
   GROUP BY f.person, f.kind, f.value, f.day
 ),
+beside AS (
+  SELECT DISTINCT f.person, f.kind, f.value, f.day
+  FROM fresh f
+  JOIN days k ON k.person = f.person AND k.kind = f.kind AND k.value <> f.value AND k.day >= f.day - 8 AND k.day <= f.day + 8
+    AND k.first_at <= f.last_use + $beside_hours * INTERVAL 1 HOUR AND k.last_at >= f.first_use - $beside_hours * INTERVAL 1 HOUR
+  JOIN days o ON o.person = k.person AND o.kind = k.kind AND o.value = k.value AND o.day < f.day AND o.day >= f.day - $baseline_days
+),
 judged AS (
   SELECT f.*, p.past_days, CASE WHEN f.kind = 'country' THEN p.past_countries ELSE p.past_networks END AS past_values
   FROM fresh f
   JOIN pasts p ON p.person = f.person AND p.kind = f.kind AND p.value = f.value AND p.day = f.day
   LEFT JOIN others o ON o.person = f.person AND o.kind = f.kind AND o.value = f.value AND o.day = f.day
+  LEFT JOIN beside b ON b.person = f.person AND b.kind = f.kind AND b.value = f.value AND b.day = f.day
   WHERE p.past_days >= $min_baseline_days AND coalesce(o.people, 0) < $known_to_others
     AND CASE WHEN f.kind = 'country' THEN p.located_days >= $min_baseline_days
-        ELSE p.past_addresses * 100 > p.past_days * $roaming_percent AND p.past_networks * 100 <= p.past_days * $roaming_percent END
+        ELSE p.past_networks * 100 <= p.past_days * $roaming_percent END
+    AND ($beside_hours = 0 OR b.day IS NOT NULL)
 ),
 -- A new country is told once, and not again for the network in it.
 found AS (
@@ -105,21 +122,23 @@ found AS (
     OR NOT EXISTS (SELECT 1 FROM judged j WHERE j.person = judged.person AND j.kind = 'country' AND j.first_use = judged.first_use)
 )
 SELECT
-  f.person || '|' || f.kind || '|' || f.value || '|' || f.day AS key,
+  f.person || '|' || f.kind || '|' || f.day AS key,
   min(s.who) AS subject,
   min(s.occurred_at) AS window_start,
   max(s.occurred_at) AS window_end,
   count(*) || CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END || ' from '
-    || CASE WHEN f.kind = 'country' OR starts_with(f.told, 'AS') THEN f.told ELSE f.told || f.source_ip END AS observed,
-  'one of the ' || f.past_values || CASE WHEN f.kind = 'country' THEN CASE WHEN f.past_values = 1 THEN ' country' ELSE ' countries' END
-    ELSE CASE WHEN f.past_values = 1 THEN ' network' ELSE ' networks' END END || ' of the ' || f.past_days || ' days before' AS expected,
-  min(s.who) || ' came from ' || f.source_ip || ', a ' || f.kind || ' not used in ' || $baseline_days || ' days.' AS reason,
-  'an earlier use of the ' || f.kind || ', or its use by ' || $known_to_others || ' colleagues before' AS cleared_by,
+    || CASE WHEN count(DISTINCT f.value) > 1 THEN count(DISTINCT f.value) || CASE WHEN f.kind = 'country' THEN ' new countries' ELSE ' new networks' END
+       WHEN f.kind = 'country' OR starts_with(min(f.told), 'AS') THEN min(f.told) ELSE min(f.told || f.source_ip) END AS observed,
+  'one of the ' || min(f.past_values) || CASE WHEN f.kind = 'country' THEN CASE WHEN min(f.past_values) = 1 THEN ' country' ELSE ' countries' END
+    ELSE CASE WHEN min(f.past_values) = 1 THEN ' network' ELSE ' networks' END END || ' of the ' || min(f.past_days) || ' days before' AS expected,
+  min(s.who) || ' came from ' || left(string_agg(DISTINCT f.source_ip, ', ' ORDER BY f.source_ip), 300) || ', a ' || f.kind || ' not used in '
+    || $baseline_days || ' days.' AS reason,
+  'an earlier use of the ' || f.kind || ', its use by ' || $known_to_others || ' colleagues before, or no usual one near that time' AS cleared_by,
   list_sort(list(s.event_uid)) AS events
 FROM found f
 JOIN (SELECT DISTINCT person, source_ip, country, network FROM located) l ON l.person = f.person
   AND CASE WHEN f.kind = 'country' THEN l.country ELSE l.network END = f.value
 JOIN activity s ON s.person = f.person AND s.source_ip = l.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
   AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
-GROUP BY f.person, f.kind, f.value, f.day, f.told, f.source_ip, f.past_values, f.past_days
+GROUP BY f.person, f.kind, f.day
 ORDER BY window_start, key

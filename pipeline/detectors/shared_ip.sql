@@ -4,8 +4,8 @@ severity = "high"
 version = 1
 why = """Several people do not sit down in the same unknown place on the same day. One intruder with several accounts does, and
 so does one person who uses colleagues' accounts."""
-false_positives = """A conference, a new office, or a new way out of the company's network. Addresses that two or more people used
-on earlier days are the organization's, and left alone."""
+false_positives = """A conference, or a new way out of the company's network. Addresses that two or more people used on earlier days
+are the organization's, and left alone; so are people who were nowhere else that day (a new office)."""
 next_steps = """Look up whose address it is. Ask two of the people whether they know it; if not, end the sessions of all of them and
 read what each account did from there."""
 scope = "actor_type = 'user' AND NOT actor_anonymous"
@@ -42,6 +42,11 @@ minimum = 1
 maximum = 730
 unit = "days"
 meaning = "How far back the use of the address is looked for"
+
+[parameters.with_moves]
+default = false
+unit = "yes or no"
+meaning = "Whether people count who were nowhere else on that day: an office that moved looks so"
 */
 WITH days AS (
   SELECT person, source_ip, day FROM places
@@ -63,10 +68,19 @@ pasts AS (
   GROUP BY m.source_ip, m.day, m.person
   HAVING count(DISTINCT d.day) >= $min_baseline_days
 ),
+-- Whoever was where they usually are on that day as well: a whole office that moved is only in the new place.
+elsewhere AS (
+  SELECT DISTINCT p.source_ip, p.day, p.person
+  FROM pasts p
+  JOIN days k ON k.person = p.person AND k.day = p.day AND k.source_ip <> p.source_ip
+  JOIN days o ON o.person = k.person AND o.source_ip = k.source_ip AND o.day < p.day AND o.day >= p.day - $baseline_days
+),
 found AS (
   SELECT p.source_ip, p.day, count(*) AS people
-  FROM pasts p LEFT JOIN known k ON k.source_ip = p.source_ip AND k.day = p.day
-  WHERE coalesce(k.people, 0) < 2
+  FROM pasts p
+  LEFT JOIN elsewhere e ON e.source_ip = p.source_ip AND e.day = p.day AND e.person = p.person
+  LEFT JOIN known k ON k.source_ip = p.source_ip AND k.day = p.day
+  WHERE coalesce(k.people, 0) < 2 AND ($with_moves OR e.person IS NOT NULL)
   GROUP BY p.source_ip, p.day HAVING count(*) >= $threshold
 )
 SELECT

@@ -1,0 +1,104 @@
+/*
+title = "The same change to many records"
+severity = "medium"
+version = 1
+why = """One value written over many records in a short time is a script, an import or a slip of a selection. It is hard to
+take back, for the old values differ."""
+false_positives = """Clean-ups and migrations that were planned. Not reported: people who change so many of that kind
+on several days."""
+next_steps = """Ask for the plan. The evidence has the old value of each record, where the product tells it: take the
+change back from there."""
+scope = "action = 'update' AND actor_type IN ('user', 'api_key', 'unknown') AND NOT actor_anonymous"
+needs = ["changes"]
+lookback = "window_minutes + 2 days"
+habits = "baseline_days + 2 days"
+
+[controls]
+soc2 = ["CC6.1", "CC7.2"]
+iso27001 = ["A.8.15", "A.8.16"]
+pci = ["10.2.1.1", "10.4.1"]
+hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
+nist = ["AU-6", "SI-4"]
+
+[parameters.threshold]
+default = 50
+minimum = 2
+maximum = 1000000
+unit = "records"
+meaning = "So many records given the same value by one person within the window are a finding"
+
+[parameters.window_minutes]
+default = 60
+minimum = 1
+maximum = 1440
+unit = "minutes"
+meaning = "The length of the sliding window; both ends belong to it"
+
+[parameters.baseline_days]
+default = 30
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "How far back usual days are looked for"
+
+[parameters.usual_days]
+default = 3
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Who changed so many of that kind on so many earlier days is left alone"
+*/
+WITH changed AS (
+  SELECT a.person, a.who, a.local_date, a.event_uid, a.occurred_at, a.records, coalesce(a.entity_type, 'record') AS kind,
+    c.field, CAST(c.new AS VARCHAR) AS value
+  FROM activity a JOIN event_changes c ON c.event_uid = a.event_uid
+  WHERE a.action = 'update' AND a.actor_type IN ('user', 'api_key', 'unknown') AND NOT a.actor_anonymous
+    AND a.outcome <> 'failure' AND c.new_present AND NOT c.redacted
+),
+summed AS (
+  SELECT *, sum(records) OVER (
+    PARTITION BY person, kind, field, value ORDER BY occurred_at
+    RANGE BETWEEN $window_minutes * INTERVAL 1 MINUTE PRECEDING AND CURRENT ROW) AS in_window
+  FROM changed
+),
+covered AS (
+  SELECT *, max(in_window) OVER (
+    PARTITION BY person, kind, field, value ORDER BY occurred_at
+    RANGE BETWEEN CURRENT ROW AND $window_minutes * INTERVAL 1 MINUTE FOLLOWING) AS best_window
+  FROM summed
+),
+days AS (
+  SELECT person, local_date, kind, field, value, min(who) AS subject, min(occurred_at) AS window_start,
+    max(occurred_at) AS window_end, sum(records) AS records, max(best_window) AS most,
+    list_sort(list_distinct(list(event_uid))) AS events
+  FROM covered WHERE best_window >= $threshold GROUP BY person, local_date, kind, field, value
+),
+earlier AS (
+  SELECT person, coalesce(entity_type, 'record') AS kind, local_date, sum(records) AS records
+  FROM habits WHERE action = 'update' AND outcome <> 'failure'
+  GROUP BY person, coalesce(entity_type, 'record'), local_date
+),
+usual AS (
+  SELECT d.person, d.local_date, d.kind, d.field, d.value, count(*) AS days
+  FROM days d JOIN earlier e ON e.person = d.person AND e.kind = d.kind AND e.records >= $threshold
+    AND e.local_date < d.local_date AND e.local_date >= d.local_date - $baseline_days
+  GROUP BY d.person, d.local_date, d.kind, d.field, d.value
+)
+SELECT
+  d.person || '|' || d.local_date || '|' || d.kind || '|' || d.field || '|' || coalesce(d.value, 'null') AS key,
+  d.subject,
+  d.window_start,
+  d.window_end,
+  d.field || ' of ' || d.records || ' records (' || d.kind || ') became ' || coalesce(d.value, 'null') || ', up to '
+    || d.most || ' within ' || $window_minutes || ' minutes' AS observed,
+  'fewer than ' || $threshold || ' within ' || $window_minutes || ' minutes' AS expected,
+  d.subject || ' gave ' || d.records || ' records the same value on ' || d.local_date || '; so many on '
+    || coalesce(u.days, 0) || CASE WHEN u.days = 1 THEN ' day' ELSE ' days' END || ' of the ' || $baseline_days || ' before.' AS reason,
+  (d.most - $threshold + 1) || CASE WHEN d.most = $threshold THEN ' record' ELSE ' records' END || ' fewer within '
+    || $window_minutes || ' minutes' AS cleared_by,
+  d.events
+FROM days d
+LEFT JOIN usual u ON u.person = d.person AND u.local_date = d.local_date AND u.kind = d.kind AND u.field = d.field
+  AND u.value IS NOT DISTINCT FROM d.value
+WHERE coalesce(u.days, 0) < $usual_days
+ORDER BY d.window_start, key

@@ -1,0 +1,121 @@
+"""What is shown and asked of findings: cases, who may decide, suppressions that ran out, and what each rule can see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline import decide, detect, findings
+from pipeline.config import from_dict
+from pipeline.errors import UsageError
+from pipeline.load import load
+from tests.conftest import Auditbook
+from tests.test_detect import NIGHT, deletion
+
+PEOPLE = {"Ana Lima": {"aliases": ["ana@example.com", "hoops:usr_7"], "name": "Ana L."}}
+
+
+def record(number: int, minutes: float, **values: object) -> dict[str, object]:
+    return {**deletion(number, minutes), **values}
+
+
+@pytest.fixture
+def judged(store: Path, tmp_path: Path) -> Path:
+    """Ana deletes much and changes a role on one day; Ben changes a role on the same day."""
+    role = {"action": "update", "detailedAction": "role.update", "entityType": "Roles"}
+    records = [
+        *(record(n, n) for n in range(30)),
+        record(40, 50, **role),
+        record(41, 51, **role, actorEmail="ben@example.com", actorId="id of ben"),
+    ]
+    (tmp_path / "printago.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
+    config = from_dict({"actors": PEOPLE})
+    load([str(tmp_path / "printago.jsonl")], store=store, config=config, source="printago")
+    detect.detect(store, config=config)
+    return store
+
+
+def test_what_one_person_did_on_one_day_is_one_case(judged: Path, auditbook: Auditbook) -> None:
+    with pipeline.open(judged) as log:
+        rows = (
+            log.cases()
+            .pl()
+            .select("person", "local_date", "severity", "findings", "open", "detectors")
+            .rows()
+        )
+        ids = dict(log.sql("SELECT person, case_id FROM cases").pl().rows())
+        assert [(str(r[0]), str(r[1]), *r[2:]) for r in sorted(rows, key=str)] == [
+            ("Ana Lima", "2026-03-02", "high", 2, 2, ["bulk_delete", "permission_change"]),
+            ("ben@example.com", "2026-03-02", "medium", 1, 1, ["permission_change"]),
+        ]
+        assert log.findings(case=ids["Ana Lima"][:5]).count() == 2
+
+    listed = auditbook("findings", "--case", ids["Ana Lima"], "--store", str(judged), "--format", "jsonl")
+    assert {json.loads(line)["detector"] for line in listed.stdout.splitlines()} == {
+        "bulk_delete",
+        "permission_change",
+    }
+    unknown = auditbook("findings", "--case", "zz", "--store", str(judged))
+    assert '"zz" is not a case. `auditbook findings cases` lists them.' in unknown.stderr
+
+
+@pytest.mark.parametrize("by", ["Ana Lima", "ANA@example.com", "Ana L.", "usr_7", " ana@example.com "])
+def test_nobody_decides_about_their_own_actions(judged: Path, by: str) -> None:
+    with pipeline.open(judged) as log:
+        [finding] = log.findings(detector="bulk_delete").pl()["finding_id"].to_list()
+    with pytest.raises(UsageError) as refused:
+        decide.decide(judged, finding, status="accepted", by=by, reason="It was planned.")
+    assert str(refused.value) == (
+        f"{by.strip()} is Ana Lima, whose own actions the finding is about. "
+        "Somebody else has to decide; --by names the person who does."
+    )
+    decide.decide(judged, finding, status="accepted", by="ben@example.com", reason="It was planned.")
+    with pipeline.open(judged) as log:
+        assert log.sql("SELECT reviewer, os_user IS NOT NULL FROM dispositions").pl().rows() == [
+            ("ben@example.com", True)
+        ]
+
+
+def test_suppressions_say_what_they_cover(judged: Path) -> None:
+    def rule(**values: str) -> dict[str, str]:
+        return {"detector": "*", "owner": "Ops", "reason": "Known.", "until": "2026-03-31", **values}
+
+    config = from_dict({
+        "actors": PEOPLE,
+        "suppressions": [rule(actor="ana lima"), rule(actor="ana lima", until="2026-03-01"), rule(source="hoops")],
+    })  # fmt: skip
+    with pipeline.open(judged, config) as log:
+        log.con.execute("SET VARIABLE as_of = DATE '2026-03-02'")
+        assert findings.notices(log.con) == [
+            "suppression 1 (* of ana lima, Ops) covers 2 of the findings until 2026-03-31.",
+            "suppression 2 (* of ana lima, Ops) ran out on 2026-03-01: what it covered counts again.",
+            "suppression 3 (* of everybody, Ops) covers no finding.",
+        ]
+
+
+def test_coverage_is_shown_by_detector_and_source(judged: Path, auditbook: Auditbook) -> None:
+    shown = auditbook("detectors", "coverage", "--store", str(judged), "--format", "jsonl")
+    rows = {row["detector"]: row for row in map(json.loads, shown.stdout.splitlines())}
+    assert (rows["bulk_delete"]["sight"], rows["bulk_delete"]["in_scope"]) == ("works", 32)
+    assert (rows["failed_job"]["sight"], rows["failed_job"]["why"]) == (
+        "cannot", "None of its 32 events is in scope.",
+    )  # fmt: skip
+    assert (rows["mass_same_change"]["sight"], rows["mass_same_change"]["why"]) == (
+        "cannot", "changes: never filled by this source.",
+    )  # fmt: skip
+    assert rows["off_hours"]["why"].startswith("Nobody has the 10 earlier days of activity")
+    wrong = auditbook("detectors", "coverage", "--source", "zz", "--store", str(judged))
+    assert '"zz" is not a source that was evaluated. Known are: printago.' in wrong.stderr
+
+
+def test_a_stretch_is_evaluated_again_on_request(judged: Path) -> None:
+    config = from_dict({"actors": PEOPLE})
+    stretch = detect.stretch_of("2026-03-01", "2026-03-02", config)
+    result = detect.detect(judged, config=config, stretch=stretch)
+    assert (result.new, result.changed, result.withdrawn, result.commit) == (0, 0, 0, None)
+    with pytest.raises(UsageError, match=r"--since 2026-03-03 is not before --until 2026-03-01"):
+        detect.stretch_of("2026-03-03", "2026-03-01", config)
+    assert NIGHT.date().isoformat() == "2026-03-02"
