@@ -177,7 +177,7 @@ def clock_skew(p: Planter) -> None:
         start + minutes(30),
         p.size(9, 18, 30),
         lambda w, t: bswagic.record(
-            w, t, seat, "Message Sent", "Reply sent", bswagic._message(w), clock_error=wrong
+            w, t, seat, "Message Sent", "Reply sent", bswagic.next_message(w), clock_error=wrong
         ),
     )
 
