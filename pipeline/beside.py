@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import catalog, detector, issued, originals
+from pipeline import catalog, detector, engine, issued, originals
 from pipeline import store as stores
 from pipeline.errors import UsageError
 from pipeline.found import Break, Verification
@@ -103,7 +103,7 @@ def _database(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break |
 
 def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:
     """The commits that a database was made of; None when it is of another chain."""
-    with duckdb.connect(str(copy), read_only=True) as connection:
+    with engine.connect(str(copy), read_only=True) as connection:
         heads = [
             head for (head,) in connection.execute("SELECT head FROM commits ORDER BY commit_no").fetchall()
         ]
@@ -112,7 +112,7 @@ def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:
 
 def _differences(theirs: Path, ours: Path) -> Iterator[str]:
     """The names of tables and views that are not the same in both."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, path in (("theirs", theirs), ("ours", ours)):
             connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {name} (READ_ONLY)")

@@ -23,6 +23,7 @@ from pipeline import (
     audience,
     calendar,
     declared,
+    engine,
     entities,
     findings,
     geography,
@@ -110,7 +111,7 @@ def connect_to(
         copy = folder / DATABASE
         if config is not None or not _copied(store, copy, chain):
             build(chain, config or recorded_config(chain), copy)
-        connection = duckdb.connect(str(copy), read_only=True)
+        connection = engine.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
@@ -160,7 +161,7 @@ def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
 
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
     """Write the whole catalog to a new file; storage version 1.5, so that DuckDB 1.5 and 2.0 open it."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS c (STORAGE_VERSION '{STORAGE_VERSION}')"
@@ -203,7 +204,7 @@ def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
     another version."""
     try:
         shutil.copyfile(store / DATABASE, copy)
-        with duckdb.connect(str(copy), read_only=True) as connection:
+        with engine.connect(str(copy), read_only=True) as connection:
             row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
             made_with = connection.execute("SELECT sha256, shape FROM settings").fetchall()
     except (FileNotFoundError, duckdb.Error):

@@ -96,7 +96,7 @@ def coverage(
     chosen = values(detector, overrides)
     [sight] = counted(connection, "activity", [Asked(detector, chosen)])
     past = people(connection) if needed(detector, chosen) else {}
-    return judged(detector, chosen, sight, past, configured(connection))
+    return judged(detector, chosen, sight, past, configured(connection) if detector.requires else frozenset())
 
 
 def configured(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
