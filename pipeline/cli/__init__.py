@@ -36,7 +36,10 @@ Examples:
 \b
 Exit codes: 0 done, 1 failed, 2 usage, 3 findings at or above --fail-on,
   4 rejects above --max-rejects, or a file not recognised or not read to its end,
-  5 verification failed, 6 another run holds the store."""
+  5 verification failed, 6 another run holds the store.
+
+\b
+What Tab suggests comes from the store: eval "$(_AUDITBOOK_COMPLETE=bash_source auditbook)" (or zsh, fish)"""
 
 cli = Root(
     "auditbook",
