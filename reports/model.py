@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
 from pipeline.hours import zone
-from reports import activity, completeness, controls, earlier, findings, method, record, scope, sight
+from reports import activity, completeness, controls, earlier, findings, method, privacy, record, scope, sight
 from reports.period import EPOCH, Instant, Moment, Period
 from reports.rows import Log, Reader, rows
 from reports.text import listed
@@ -54,6 +54,7 @@ class Report:
     activity: activity.Activity
     controls: tuple[controls.Framework, ...]
     record: record.Record
+    privacy: privacy.Privacy
     entries: int
     actors: int
 
@@ -140,6 +141,7 @@ def _parts(
         "activity": activity.activity(reader, silent),
         "controls": controls.controls(rules, found, unseen, totals["entries"]),
         "record": record.record(reader, files, day),
+        "privacy": privacy.privacy(reader, log.shown.audience),
         "entries": totals["entries"],
         "actors": totals["actors"],
     }
