@@ -58,6 +58,7 @@ class Recipe:
     needs: tuple[str, ...]
     parameters: Mapping[str, Parameter]
     columns: Mapping[str, str]
+    spare: tuple[str, ...]
     unseen: tuple[Unseen, ...]
     sql: str
     path: str
@@ -107,6 +108,8 @@ def parse(text: str, *, name: str, path: str) -> Recipe:
     if unlike := dialect.parameters(sql) - GIVEN ^ set(parameters):
         message = f"{', '.join(sorted(unlike))}: declared and used parameters differ."
         raise AuditbookError(message, path=path)
+    if unknown := {*header.get("spare", ())} - {*header["columns"]}:
+        raise AuditbookError(f"spare: {', '.join(sorted(unknown))} is no column.", path=path)
     texts = {
         key: " ".join(str(header.get(key, "")).split())
         for key in "title question answers reading next_steps target example scope scope_name".split()
@@ -115,6 +118,7 @@ def parse(text: str, *, name: str, path: str) -> Recipe:
         name=name, optional_target=header.get("optional_target", False),
         whole=header.get("whole", False), needs=tuple(header.get("needs", ())),
         parameters=parameters, columns=header["columns"],
+        spare=tuple(header.get("spare", ())),
         unseen=tuple(Unseen(**one) for one in header.get("unseen", ())), sql=sql, path=path, **texts,
     )  # fmt: skip
 

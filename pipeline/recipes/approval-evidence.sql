@@ -12,6 +12,7 @@ reading = """`stands` says whether the approval is the last word on that item: n
 is missing here was never decided on in this log. Anonymous is somebody without an e-mail who held the link, not one person.
 `line_sha256` is the hash of the exported line; `auditbook verify` proves that it is unchanged."""
 next_steps = "Attach the rows with `--format csv` and the raw lines (`auditbook show EVENT`); `auditbook verify` for the chain."
+spare = ["line_sha256", "file", "line", "email", "note", "source_ip", "link", "later"]
 [columns]
 about = "The job or document."
 item = "The item or proof that was decided on."

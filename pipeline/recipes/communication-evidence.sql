@@ -10,6 +10,7 @@ scope_name = "entries with a message"
 reading = """`sent_at` is the product's time of sending, `logged_at` the time of the entry. `intact` compares the text with its hash,
 `line_sha256` is the hash of the whole exported line. That it was sent is no proof that it was received or read."""
 next_steps = "Give the rows out with `--format csv` or as a PDF; `auditbook verify` proves the lines."
+spare = ["body_sha256", "line_sha256", "file", "line", "body_format", "direction", "bcc", "cc", "logged_at", "automated", "body"]
 [columns]
 sent_at = "When it was sent, as the product says."
 logged_at = "When the entry was made."
