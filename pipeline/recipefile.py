@@ -128,6 +128,32 @@ def listed() -> list[dict[str, str]]:
     return [{"recipe": one.name, "question": one.question, "type": one.usage} for one in shipped().values()]
 
 
+def page() -> str:
+    """All recipes as a document."""
+    parts = [
+        "# Recipes",
+        "Made from `pipeline/recipes/` (`make accept`): one SQL file each, over `events` narrowed to what was asked for, with "
+        "`who`, `lane` and `about`, and over `changes`, one row for each changed field. `auditbook recipe NAME`, or "
+        '`log.recipe("NAME", …)`; every answer says what it looked at and what it could not see.',
+    ]
+    for one in shipped().values():
+        settings = [
+            f"- `{name}`{'' if said.default is None else f' (`{said.default}`)'}: {said.meaning}"
+            for name, said in one.parameters.items()
+        ]
+        columns = [f"| `{name}` | {meaning} |" for name, meaning in one.columns.items()]
+        parts += [
+            f"## {one.name}",
+            f"**{one.question}** {one.answers}",
+            f"    auditbook recipe {one.usage}",
+            *(["\n".join(settings)] if settings else []),
+            "\n".join(["| column | meaning |", "|---|---|", *columns]),
+            f"{one.reading}",
+            f"Next: {one.next_steps}",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
 @cache
 def _validator() -> Any:
     schema = json.loads((importlib.resources.files("schemas") / "recipe.schema.json").read_text("utf-8"))
