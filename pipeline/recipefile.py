@@ -132,9 +132,10 @@ def page() -> str:
     """All recipes as a document."""
     parts = [
         "# Recipes",
-        "Made from `pipeline/recipes/` (`make accept`): one SQL file each, over `events` narrowed to what was asked for, with "
-        "`who`, `lane` and `about`, and over `changes`, one row for each changed field. `auditbook recipe NAME`, or "
-        '`log.recipe("NAME", …)`; every answer says what it looked at and what it could not see.',
+        "Made from `pipeline/recipes/` (`make accept`): one SQL file each, over `events` narrowed to what was asked "
+        "for, with `who`, `lane` and `about`, and over `changes`, one row for each changed field. "
+        '`auditbook recipe NAME`, or `log.recipe("NAME", …)`; every answer says what it looked at and what it could '
+        "not see.",
     ]
     for one in shipped().values():
         settings = [
