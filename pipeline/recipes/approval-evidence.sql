@@ -65,7 +65,7 @@ SELECT d.about, d.item, coalesce(s.proof, CASE WHEN d.entity_type = 'proof' THEN
   list_filter(d.related_entities, lambda r: r.type = 'approval_link')[1].id AS link, d.source_ip, d.reason AS note,
   CASE WHEN d.then_at IS NULL THEN NULL ELSE format('{} by {} at {}', d.then_action, d.then_who,
     strftime(d.then_at, '%Y-%m-%d %H:%M:%SZ')) END AS later,
-  d.event_uid = d.last_word AS stands, d.file, d.line, sha256(l.raw) AS line_sha256, d.event_uid AS event
+  d.event_uid = d.last_word AS stands, d.file, d.line, l.line_sha256, d.event_uid AS event
 FROM each_item d LEFT JOIN last_shown s ON s.event_uid = d.event_uid AND s.item = d.item
-  LEFT JOIN stored_lines l ON l.file_sha256 = d.file_sha256 AND l.line = d.line AND l.event_uid = d.event_uid
+  LEFT JOIN event_lines l ON l.event_uid = d.event_uid
 ORDER BY d.about, d.item, d.occurred_at, d.file, d.line
