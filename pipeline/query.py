@@ -131,7 +131,7 @@ class Log:
         )  # fmt: skip
         quick = f"(SELECT * FROM {audience_of.verbatim(self.shown, 'events')} WHERE {asked.quick})"
         return Rows(
-            self.con, f"{audience_of.over(self.shown, 'events', quick)} WHERE {asked.where}",
+            self.con, f"SELECT * FROM ({audience_of.over(self.shown, 'events', quick)}) WHERE {asked.where}",
             [*asked.quick_values, *asked.values], order=asked.order, asked=asked.asked, question=asked,
             first=(quick, self.shown) if asked.where == "true" and self.shown.audience != "external" else None,
         ).limit(asked.limit)  # fmt: skip
