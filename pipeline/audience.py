@@ -42,6 +42,7 @@ TEXTS = (
     "error_stack", "user_agent", "reason", "message",
 )  # fmt: skip
 FREE = ("entity_name", "entity_url", "error_message", "error_stack", "user_agent", "reason", "message")
+_OF_TEXT = re.compile(rf"\b(?:{'|'.join(TEXTS)}|m\.subject|m\.body)\b")
 FINDING_TEXTS = ("title", "key", "subject", "observed", "expected", "reason")
 
 
@@ -66,11 +67,29 @@ def lay(connection: duckdb.DuckDBPyConnection, shown: Shown, stored: Mapping[str
         connection.execute(f"CREATE TEMP VIEW _{name} AS {_inner(sql, stored)}")
     if external:
         _pseudonyms(connection, shown.privacy)
-    columns = _EXTERNAL if external else _INTERNAL
     for name in stored:
-        replaced = ", ".join(f'{sql} AS "{column}"' for column, sql in columns[name].items())
-        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * REPLACE ({replaced}) FROM _{name} t")
+        connection.execute(f"CREATE TEMP VIEW {name} AS {over(shown, name, f'_{name}')}")
     _tables(connection, external)
+
+
+def over(shown: Shown, view: str, relation: str) -> str:
+    """What an audience sees of a view, over only the rows of it that `relation` has; the store's own view when `full`
+    is what is shown."""
+    if shown.audience == "full":
+        return f"SELECT * FROM {relation} t"
+    columns = _EXTERNAL if shown.audience == "external" else _INTERNAL
+    replaced = ", ".join(f'{sql} AS "{column}"' for column, sql in columns[view].items())
+    return f"SELECT * REPLACE ({replaced}) FROM {relation} t"
+
+
+def verbatim(shown: Shown, view: str) -> str:
+    """The name of a view as it is stored: for looking things up by what no audience changes, never for showing."""
+    return view if shown.audience == "full" else f"_{view}"
+
+
+def seen(sql: str) -> str:
+    """A condition on texts of stored events, as asked of what an internal audience sees of them."""
+    return _OF_TEXT.sub(r"redacted(\g<0>)", sql)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, external: bool) -> None:

@@ -124,6 +124,14 @@ class Known:
             found[hit] = (part << 32) | (theirs[hit] & 0xFFFFFFFF)
         return found
 
+    def part(self, uid: str) -> Part | None:
+        """The part that has an identity, written as 32 digits."""
+        number = int(uid, 16)
+        [found] = self.find(
+            np.array([number >> 64], np.uint64), np.array([number & (1 << 64) - 1], np.uint64)
+        )
+        return None if found < 0 else self.parts[int(found) >> 32]
+
     def beginning(self, digits: str, most: int) -> tuple[list[str], int]:
         """The identities whose 32 digits begin so, in order and at most so many, and how many there are."""
         first, last = (int(digits.ljust(32, filler), 16) for filler in "0f")

@@ -28,7 +28,7 @@ VARIED = {
 }  # fmt: skip
 COUNTED = {"line", "byte_offset", "same_line"}
 ASKED_FOR = {"event_uid", "source", "instance", "occurred_at", "actor_id", "actor_email", "entity_type", "entity_id",
-             "correlation_id", "line", "fate", "file_sha256"}  # fmt: skip
+             "correlation_id", "line", "fate", "file_sha256", "conflicts_with"}  # fmt: skip
 LOOKED_FOR = ("event_uid", "source_event_id", "entity_id", "correlation_id")
 MISTAKEN = 0.01  # how often a filter says "perhaps" of what is not there
 PAGE_ROWS = 8192

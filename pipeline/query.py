@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
+from pipeline import audience as audience_of
 from pipeline import catalog, identity, sifted
 from pipeline import store as stores
 from pipeline.audience import Shown, translated
@@ -125,11 +126,14 @@ class Log:
         if self.shown.audience == "external":
             filters = translated(self.con, filters)
         asked = question(
-            self.con, self.config.organization.timezone, self.presets, self.config.mappings, filters
-        )
+            self.con, self.config.organization.timezone, self.presets, self.config.mappings, filters,
+            self.shown,
+        )  # fmt: skip
+        quick = f"(SELECT * FROM {audience_of.verbatim(self.shown, 'events')} WHERE {asked.quick})"
         return Rows(
-            self.con, f"SELECT * FROM events WHERE {asked.where}", asked.values, order=asked.order,
-            asked=asked.asked, question=asked,
+            self.con, f"SELECT * FROM ({audience_of.over(self.shown, 'events', quick)}) WHERE {asked.where}",
+            [*asked.quick_values, *asked.values], order=asked.order, asked=asked.asked, question=asked,
+            first=(quick, self.shown) if asked.where == "true" and self.shown.audience != "external" else None,
         ).limit(asked.limit)  # fmt: skip
 
     def values(self, column: str, like: str | None = None, **filters: object) -> Rows:
@@ -254,6 +258,8 @@ class Rows:
     order: tuple[tuple[str, str], ...] = ()
     asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
     question: Question | None = None  # the filters, as they were understood
+    # What `query` is laid over: where only some rows are wanted, they are picked before secrets are taken out.
+    first: tuple[str, Shown] | None = None
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -263,6 +269,14 @@ class Rows:
     def sql(self) -> str:
         """The SQL as it will be run."""
         terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+        if (
+            self.first
+            and self.most
+            and terms
+            and not {name for name, _ in self.order} & set(audience_of.TEXTS)
+        ):
+            picked = f"(SELECT * FROM {self.first[0]} ORDER BY {terms} LIMIT {self.most})"
+            return f"{audience_of.over(self.first[1], 'events', picked)} ORDER BY {terms}"
         query = f"{self.query} ORDER BY {terms}" if terms else self.query
         if self.most is None:
             return query
@@ -346,7 +360,7 @@ class Rows:
         for column in columns:
             known({column: None}, set(self.columns), "column")
         names = ", ".join(f'"{column}"' for column in columns)
-        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None)
+        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None, first=None)
 
     def write(self, path: Path | str) -> Path:
         """Write the rows to a file by its ending, with a manifest beside it.

@@ -11,12 +11,15 @@ from typing import Any
 import duckdb
 
 from pipeline import moments, presets, profiles, vocabulary
+from pipeline.audience import Shown, seen
 from pipeline.errors import UsageError
 from pipeline.filters import FILTERS, Clause, Store, bound, clock, conditions, together
 from pipeline.profiles import View
+from pipeline.redact import REDACTED
 from pipeline.vocabulary import several
 
 Order = tuple[tuple[str, str], ...]
+OF_TEXTS = ("text", "detail", "outcome")  # filters on columns in which a secret may stand
 NEWEST: Order = (("occurred_at", "DESC"), ("file", "DESC"), ("line", "DESC"))
 OLDEST: Order = (("occurred_at", "ASC"), ("file", "ASC"), ("line", "ASC"))
 DIRECTIONS = {"": "ASC", "asc": "ASC", "desc": "DESC"}
@@ -36,7 +39,9 @@ class Hidden:
 class Question:
     """What is asked: SQL conditions, order, the filters as they stand with presets and defaults, what is left out."""
 
-    where: str
+    quick: str  # conditions that are asked of the store as it is
+    quick_values: list[object]
+    where: str  # conditions that are asked of what the audience sees
     values: list[object]
     order: Order
     limit: object
@@ -50,7 +55,7 @@ class Question:
 
 def question(
     con: duckdb.DuckDBPyConnection, zone: str, own: Mapping[str, Mapping[str, Any]], mappings: Path | None,
-    given: Mapping[str, object],
+    given: Mapping[str, object], shown: Shown,
 ) -> Question:  # fmt: skip
     """Everything that the keywords of `events` mean; a word or value that is not known is an error that lists them."""
     vocabulary.names(given, set(KEYWORDS), "filter")
@@ -58,14 +63,39 @@ def question(
     store = Store(con, zone, clock(asked.get("as_of"), zone))
     view = profiles.of(asked, mappings) if asked.get("profile") else profiles.NONE
     defaults = _defaults(store, view, asked)
-    made = conditions(store, asked)
-    where, values = together([*made, *(clause for _, clause in defaults)])
+    laid = [clause for _, clause in defaults]
+    quick, where = _conditions(store, asked, laid, shown)
     return Question(
-        where, values, order(asked.get("sort") or view.sort), asked.get("limit"), _told(store, asked),
-        view, _hidden(made, defaults), store.now,
+        *together(quick), *together(where), order(asked.get("sort") or view.sort), asked.get("limit"),
+        _told(store, asked),
+        view, _hidden(conditions(store, asked) if defaults else [], defaults), store.now,
         any(moments.relative(asked.get(name)) for name in ("since", "until")) or "as_of" in asked or bool(view.since),
         _said(store, asked),
     )  # fmt: skip
+
+
+def _conditions(
+    store: Store, asked: Mapping[str, object], laid: list[Clause], shown: Shown
+) -> tuple[list[Clause], list[Clause]]:
+    """Conditions on the store as it is, and on what is seen of it where people are seen under other names.
+
+    A text that is looked for is looked for twice: what does not have it is passed over before secrets are taken out,
+    and what has it only in a secret is not found.
+    """
+    if shown.audience == "external":
+        return [], [*conditions(store, asked), *laid]
+    made = [*conditions(store, {name: value for name, value in asked.items() if name not in OF_TEXTS}), *laid]
+    texts = several(asked.get("text"))
+    if texts and not any(_like_a_mark(str(one)) for one in texts):
+        made += conditions(store, {"text": texts})
+    of_texts = conditions(store, {name: asked.get(name) for name in OF_TEXTS})
+    hidden = shown.audience != "full"
+    return [*made, *((seen(sql) if hidden else sql, values) for sql, values in of_texts)], []
+
+
+def _like_a_mark(text: str) -> bool:
+    """Whether a text may stand in the words that are put in a secret's place."""
+    return "[" in text or "]" in text or text.lower() in REDACTED.lower()
 
 
 def understood(given: Mapping[str, object], own: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:

@@ -9,7 +9,9 @@ import pytest
 
 import pipeline
 from pipeline.errors import UsageError
+from pipeline.load import load
 from pipeline.query import Log
+from tests.exports import CONFIG, line, put
 
 
 @pytest.fixture
@@ -196,3 +198,23 @@ def test_findings_by_what_is_behind_them(log: Log) -> None:
     assert log.findings(sort="window_start:desc").pl()["window_start"].to_list() == sorted(
         everything["window_start"].to_list(), reverse=True
     )
+
+
+def test_a_text_that_stands_only_in_a_secret_is_not_found(store: Path, tmp_path: Path) -> None:
+    secret = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"
+    put(tmp_path / "x.jsonl", line(1, reason=f"the token is {secret} ok") + line(2, reason="plain words"))
+    load([str(tmp_path / "x.jsonl")], store=store, config=CONFIG)
+
+    with pipeline.open(store, audience="full") as everything, pipeline.open(store) as seen:
+        for text, stored, shown in (
+            (secret[:12], 1, 0),
+            ("TOKEN IS", 1, 1),
+            ("plain", 1, 1),
+            ("[REDACTED]", 0, 1),
+        ):
+            assert (everything.events(text=text).count(), seen.events(text=text).count()) == (stored, shown)
+        assert seen.events(text="token is", limit=1).pl()["reason"].to_list() == [
+            "the token is [REDACTED] ok"
+        ]
+        assert seen.event("evt0001")["line_sha256"] == everything.event("evt0001")["line_sha256"]
+        assert secret not in str(seen.event("evt0001")) and secret in str(everything.event("evt0001"))

@@ -240,7 +240,7 @@ def _findings(row: Row) -> None:
             ("finding_id", "severity", "state", "title", "subject"), row["findings"], keys=("finding_id",)
         )
     if row["conflicts_with"] or row["conflicting"]:
-        others = [*filter(None, [row["conflicts_with"]]), *(one["event_uid"] for one in row["conflicting"])]
+        others = [*filter(None, [row["conflicts_with"]]), *row["conflicting"]]
         output.heading("the same id with other content")
         _ids(others)
 
