@@ -3,19 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features verapdf fuzz clean
+.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features verapdf fuzz lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.venv/installed: pyproject.toml
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.venv/installed: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "auditbook needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/installed-test: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+.venv/installed-test: .venv/installed requirements-test.lock
+	$(PIP) --require-hashes --requirement requirements-test.lock
 	@touch $@
 
 install: .venv/installed-test  ## .venv with everything; the command is .venv/bin/auditbook
@@ -66,6 +69,13 @@ types: .venv/installed-test  ## mypy, strict
 format: .venv/installed-test  ## put the code in the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock:  ## the exact dependencies again, with their hashes, after pyproject.toml changed (needs uv)
+	for name in requirements requirements-test; do \
+		{ echo "# What \`make\` installs, exactly: made by \`make lock\`, checked by pip with --require-hashes."; \
+		printf 'hatchling\neditables\n' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-annotate --no-emit-index-url $$(case $$name in (*-test) echo --extra test;; esac) pyproject.toml -; } > $$name.new; \
+		mv $$name.new $$name.lock; done
 
 clean:  ## remove what was made here: .venv, the demo's store and reports, caches
 	chmod -R u+w store 2>/dev/null || true

@@ -13,7 +13,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import loading
+from bench import loading, verifying
 from bench.turns import Row, in_turns, ratio
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -23,7 +23,7 @@ def main() -> None:
     table = ["| what | measured | beside | ratio |", "|---|---|---|---|"]
     print("\n".join(table))
     with tempfile.TemporaryDirectory() as folder:
-        for row in (*loading.rows(Path(folder)), _help()):
+        for row in (*loading.rows(Path(folder)), *verifying.rows(Path(folder)), _help()):
             table.append(f"| {' | '.join(row)} |")
             print(table[-1], flush=True)
     PAGE.write_text(_page(table), "utf-8")

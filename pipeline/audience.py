@@ -243,21 +243,24 @@ def _people_replaced(
 _CHANGES = """list_transform(changes, lambda c: struct_pack(field := c.field, old := {old}, new := {new},
     old_present := c.old_present, new_present := c.new_present, redacted := {flag}))"""
 _SECRET_CHANGE = "secret_name(c.field)"
+# Within a list an expression is compiled for each row: it is asked only where a word or a shape of a secret stands.
+_MAY = "len({column}) > 0 AND may_have_secret(to_json({column})::VARCHAR)"
 _INTERNAL: dict[str, dict[str, str]] = {
     "events": {
         **{name: f'redacted("{name}")' for name in TEXTS},
         **{name: f'redacted_json("{name}")' for name in ("metadata", "unmapped")},
-        "changes": _CHANGES.format(
+        "changes": f"CASE WHEN {_MAY.format(column='changes')} THEN " + _CHANGES.format(
             old=f"CASE WHEN {_SECRET_CHANGE} AND c.old IS NOT NULL AND c.old::VARCHAR != 'null' "
             f"THEN '\"{redact.REDACTED}\"' ELSE redacted(c.old::VARCHAR) END",
             new=f"CASE WHEN {_SECRET_CHANGE} AND c.new IS NOT NULL AND c.new::VARCHAR != 'null' "
             f"THEN '\"{redact.REDACTED}\"' ELSE redacted(c.new::VARCHAR) END",
             flag=f"c.redacted OR {_SECRET_CHANGE} OR has_secret(c.old::VARCHAR) OR has_secret(c.new::VARCHAR)",
-        ),
-        "communications": "list_transform(communications, lambda m: struct_pack(channel := m.channel, "
+        ) + " ELSE changes END",
+        "communications": f"CASE WHEN {_MAY.format(column='communications')} THEN "
+        "list_transform(communications, lambda m: struct_pack(channel := m.channel, "
         "direction := m.direction, automated := m.automated, sender := m.sender, \"to\" := m.\"to\", cc := m.cc, "
         "bcc := m.bcc, subject := redacted(m.subject), body := redacted(m.body), body_format := m.body_format, "
-        "body_sha256 := m.body_sha256, sent_at := m.sent_at))",
+        "body_sha256 := m.body_sha256, sent_at := m.sent_at)) ELSE communications END",
     },
     "stored_lines": {
         "raw": "redacted(raw)", "message": "redacted(message)",

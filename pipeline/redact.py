@@ -38,7 +38,9 @@ def macros(names: Sequence[str] = ()) -> list[str]:
     for pattern, shown in found:
         replaced = f"regexp_replace({replaced}, {_quoted(pattern.pattern)}, {_quoted(shown)}, 'g')"
     anything = _quoted("|".join(pattern.pattern for pattern, _ in found))
+    words = _quoted("|".join((f"(?i:{'|'.join([*_words()[0], *map(re.escape, names)])})", *_words()[1])))
     return [
+        f"CREATE OR REPLACE TEMP MACRO may_have_secret(t) AS regexp_matches(t, {words})",
         f"CREATE OR REPLACE TEMP MACRO has_secret(t) AS regexp_matches(t, {anything})",
         f"CREATE OR REPLACE TEMP MACRO redacted(t) AS CASE WHEN has_secret(t) THEN {replaced} ELSE t END",
         f"""CREATE OR REPLACE TEMP MACRO redacted_json(j) AS CASE WHEN has_secret(j::VARCHAR)

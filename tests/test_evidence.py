@@ -206,7 +206,8 @@ def test_a_report_says_what_was_purged(auditbook: Auditbook, tmp_path: Path) -> 
     done = auditbook("retain", "--apply", "--as-of", "2028-10-02T12:00Z", "--word", "purge 35")
     assert done.returncode == 0, done.stderr
 
-    again = auditbook("run", "a.jsonl", "--as-of", "2028-10-02", "--out", "later")
+    period = ("--since", "2026-10-01", "--until", "2026-10-31", "--as-of", "2028-10-02")
+    again = auditbook("report", "review", *period, "--out", "later")
 
     assert again.returncode == 0, again.stderr
     [page] = (tmp_path / "later").rglob("review.html")

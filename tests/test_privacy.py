@@ -169,7 +169,7 @@ def test_reports(place: Path, audience: str) -> None:
 def test_a_pseudonym_is_the_same_in_every_output_and_another_with_another_key(place: Path) -> None:
     asked = ("events", "--limit", "1", "--format", "jsonl", "--audience", "external")
     first, again = (json.loads(said(place, *asked))["actor_email"] for _ in range(2))
-    by_name = json.loads(said(place, *asked, "--actor", "ana@example.com"))["actor_name"]
+    by_name = json.loads(said(place, *asked, "--actor", "ana@example.com"))["actor_email"]
     other = json.loads(said(place, *asked, key="quite another key for this"))["actor_email"]
 
     assert first == again == by_name

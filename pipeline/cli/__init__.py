@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pipeline.cli import (
     again,
     detectors,
@@ -89,4 +91,5 @@ for command in (
 
 def main() -> None:
     """What the installed `auditbook` calls."""
+    os.umask(0o077)  # whatever is written is its owner's alone
     cli.main(prog_name="auditbook")

@@ -104,9 +104,10 @@ def _speak_utf8() -> None:
 
 
 def _told(sentence: str, code: int) -> int:
+    from pipeline import redact
     from pipeline.cli.output import inert
 
-    print(f"auditbook: {inert(sentence)}", file=sys.stderr)
+    print(f"auditbook: {inert(redact.text(sentence))}", file=sys.stderr)
     return code
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from pipeline import redact
 from pipeline.cli.output import inert
 
 BAR_FROM = 2.0  # seconds: what is done sooner needs no bar
@@ -30,7 +31,7 @@ class Meter:
         if total != self._total:
             self._since, self._from, self._total = now, done, total
         if sys.stderr.isatty() and not self.verbose:
-            told = inert(text)
+            told = inert(redact.text(text))
             if total and now - self._since >= BAR_FROM and done > self._from:
                 told = f"{told}  {amount(done, total, (done - self._from) / (now - self._since))}"
             print(
@@ -41,7 +42,7 @@ class Meter:
             )
         elif text != self._text:
             took = f"[{now - self._started:6.1f} s] " if self.verbose else ""
-            print(f"{took}{inert(text)}", file=sys.stderr, flush=True)
+            print(f"{took}{inert(redact.text(text))}", file=sys.stderr, flush=True)
         self._text = text
 
 

@@ -172,10 +172,12 @@ def _code(
 
 def tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     """What was done: one document for programs, a few lines for people; notices go to stderr."""
+    from pipeline import redact
+
     options.done()
     skipped = [f"skipped {text}. Load it with --source." for text in facts.get("unrecognised", [])]
     for message in (*messages, *skipped):
-        print(f"auditbook: {inert(message)}", file=sys.stderr)
+        print(f"auditbook: {inert(redact.text(message))}", file=sys.stderr)
     if as_json:
         document(facts)
     elif not quiet:
