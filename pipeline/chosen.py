@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from pipeline import audience
 from pipeline import entities as index
 from pipeline.errors import UsageError
 from pipeline.filters import ACTOR, fold_entity, known, moment, several
@@ -178,10 +179,19 @@ def _named(
     names = [*map(":".join, wanted), *(f":{name}" for _, name in wanted)]
     when, times = _when(log, names)
     table = f"life_{next(_NUMBERS)}"
+    where = f"{limits} AND {when} AND {_IS_NAMED}"
+    # Picked as they are stored, only those that were picked are made ready to be shown; others know pseudonyms only.
+    outside = log.shown.audience == "external"
+    picked = "temp.events" if outside else audience.verbatim(log.shown, "events")
     log.con.execute(
-        f"CREATE TEMP TABLE {table} AS SELECT * FROM temp.events AS e WHERE {limits} AND {when} AND {_IS_NAMED}",
+        f"CREATE TEMP TABLE {table} AS SELECT * FROM {picked} AS e WHERE {where}",
         {**bounds, **times, "names": names},
     )
+    if log.shown.audience == "internal":
+        shown = audience.over(log.shown, "events", f"temp.{table}")
+        log.con.execute(f"CREATE TEMP TABLE shown_{table} AS {shown}")
+        log.con.execute(f"DROP TABLE temp.{table}")
+        table = f"shown_{table}"
     places = log.con.execute(
         f"SELECT DISTINCT source, coalesce(instance, '') FROM temp.{table} ORDER BY 1, 2"
     )

@@ -23,7 +23,8 @@ RECIPES = [
     "access-review", "accounting-check", "approval-evidence", "automated-behaviour", "automation-runs",
     "communication-evidence", "conflicts", "contributors", "critical-actions", "dwell", "exported-without-approval",
     "failed-jobs", "hand-overs", "impersonated-actions", "ip-story", "leaver-check", "preflight-trace",
-    "printer-connectivity", "runs", "state", "support-bundle", "user-day", "when-value", "who-tagged", "why-status",
+    "printer-connectivity", "runs", "stage-coverage", "state", "support-bundle", "user-day",
+    "when-value", "who-tagged", "why-status",
 ]  # fmt: skip
 
 
@@ -197,6 +198,15 @@ def test_preflight_issues_have_their_resolution_and_their_return(made: Log) -> N
     ]  # fmt: skip
     assert [row["errors"] for row in answer.pl().to_dicts() if row["what"] == "run"] == [2, 1, 1, 3]
     assert "1 runs count issues without listing them; when those were resolved is not known." in answer.sight
+
+
+def test_stages_that_left_no_entry_are_named(log: Log) -> None:
+    answer = log.recipe("stage-coverage", "job:job_2057")
+    assert rows(answer, "stage", "seen") == [
+        ("parsing", "entered"), ("proofing", "entered"), ("approved", "no entry"), ("completed", "no entry"),
+        ("draft", "begun with"), ("exported", "no entry"), ("pending approval", "no entry"),
+        ("production ready", "no entry"),
+    ]  # fmt: skip
 
 
 def test_exports_are_judged_by_mark_and_by_approvals(log: Log, made: Log) -> None:
