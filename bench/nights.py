@@ -1,6 +1,6 @@
 """How fast the rules are: all of them over what is new, and the same night upon a small and a large store.
 
-`make bench-nights` writes the table into docs/detection.md. BENCH_EVENTS=100000 for a tenth of it, which is only printed.
+`make bench-nights` writes the table into docs/detection.md. BENCH_EVENTS=100000 for a tenth of it, only printed.
 """
 
 from __future__ import annotations
