@@ -14,11 +14,14 @@ import time
 from pathlib import Path
 
 from bench import export
-from bench.__main__ import LOAD
 from bench.detecting import PAGE, write
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 NIGHT, TIMES = max(1, 3 * EVENTS // 100), 10
+LOAD = """import sys
+from pipeline.config import read
+from pipeline.load import load
+load([sys.argv[1]], store=sys.argv[2], config=read(None))"""
 DETECT = """import sys
 from pipeline.config import read
 from pipeline.detect import detect
