@@ -97,7 +97,7 @@ def lay(
     whole = _hull([chunk, *(task.reach.read(window) for task, window in tasks if task.is_short)])
     far = [(task, task.reach.read(window)) for task, window in tasks if not task.is_short]
     _lay(connection, "near", source, whole, used, "true")
-    if source.within(_hull([span for _, span in far]), whole):
+    if not far or source.within(_hull([span for _, span in far]), whole):
         connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
         tables = dict.fromkeys((task.rule.id for task, _ in tasks), "near")
     else:
