@@ -41,14 +41,14 @@ unit = "days"
 meaning = "Days of colleagues, taken together, that are needed"
 
 [parameters.times]
-default = 4
+default = 3
 minimum = 2
 maximum = 1000
 unit = "times"
 meaning = "So many times what 99 of 100 days of colleagues have at most are a finding"
 
 [parameters.min_events]
-default = 60
+default = 40
 minimum = 1
 maximum = 1000000
 unit = "events"
