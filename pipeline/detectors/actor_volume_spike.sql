@@ -99,7 +99,7 @@ backed AS (
 ),
 told AS (
   SELECT *, action || ' ' || n || ' times in the ' || $block_hours || ' hours from ' || (block * $block_hours) || ':00, the median of '
-    || samples || ' earlier days is ' || round(middle, 1) AS line,
+    || samples || ' earlier days is ' || middle AS line,
     n - greatest(CAST(floor(most) AS BIGINT), $min_events - 1) AS fewer,
     row_number() OVER (PARTITION BY person, local_date ORDER BY n - most DESC, block, action) AS place
   FROM backed

@@ -20,7 +20,7 @@ hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
 nist = ["AU-6", "SI-4"]
 
 [parameters.threshold]
-default = 15
+default = 8
 minimum = 2
 maximum = 1000000
 unit = "exports"

@@ -18,7 +18,7 @@ hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
 nist = ["AU-6", "SI-4"]
 
 [parameters.threshold]
-default = 10
+default = 5
 minimum = 1
 maximum = 1000000
 unit = "records"

@@ -22,7 +22,7 @@ hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
 nist = ["AU-6", "SI-4"]
 
 [parameters.min_records]
-default = 25
+default = 5
 minimum = 2
 maximum = 1000000
 unit = "records"

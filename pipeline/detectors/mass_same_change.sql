@@ -21,7 +21,7 @@ hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
 nist = ["AU-6", "SI-4"]
 
 [parameters.threshold]
-default = 50
+default = 40
 minimum = 2
 maximum = 1000000
 unit = "records"

@@ -41,14 +41,14 @@ unit = "days"
 meaning = "Days of colleagues, taken together, that are needed"
 
 [parameters.times]
-default = 4
+default = 3
 minimum = 2
 maximum = 1000
 unit = "times"
 meaning = "So many times what 99 of 100 days of colleagues have at most are a finding"
 
 [parameters.min_events]
-default = 60
+default = 40
 minimum = 1
 maximum = 1000000
 unit = "events"
@@ -96,7 +96,7 @@ outliers AS (
   JOIN usual u ON u.person = a.person AND u.local_date = a.local_date AND u.action = a.action
   LEFT JOIN own o ON o.person = a.person AND o.local_date = a.local_date AND o.action = a.action
   WHERE u.peers >= $min_peers AND u.samples >= $min_samples AND a.n >= $times * greatest(u.high, 1)
-    AND coalesce(o.most, 0) * 100 < a.n * $own_percent
+    AND (o.most IS NULL OR o.most * 100 < a.n * $own_percent)
 )
 SELECT
   o.person || '|' || o.local_date || '|' || o.action AS key,
