@@ -69,7 +69,8 @@ def _summary(
     planted, own, anyone = (sum(row[n] for row in judged.kinds.values()) for n in range(3))
     false = sum(row["false"] for row in judged.detectors.values())
     return [
-        f"Seed {seed}, {size.people} people, {size.days} days, default settings; {', '.join(seconds)}.",
+        f"Seed {seed}, {size.people} people, {size.days} days, {run.events:,} events, every rule with its defaults: "
+        f"{', '.join(seconds)}.",
         "",
         "| measure | value | target |",
         "|---|---|---|",
