@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features fuzz clean
+.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features verapdf fuzz clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ fuzz: .venv/installed-test  ## the judge of lines against another, with what a f
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python -m tests.fuzz.judge .fuzz/judge -max_total_time=$(or $(FUZZ_SECONDS),300) -max_len=4096
 
+.verapdf/ready: tests/verapdf.xml
+	mvn -q -B -f tests/verapdf.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.verapdf
+	@touch $@
+
+verapdf: .verapdf/ready  ## the validator of PDF/A and PDF/UA, which the tests use where it is (Java and Maven)
+
 check: lint types test  ## formatting, lint, types and tests: what CI runs
 
 lint: .venv/installed-test  ## ruff: formatting and lint
@@ -63,4 +69,4 @@ format: .venv/installed-test  ## put the code in the house's format
 
 clean:  ## remove what was made here: .venv, the demo's store and reports, caches
 	chmod -R u+w store 2>/dev/null || true
-	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .verapdf

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import catalog, conduct, ids, mapping, parts, repaired
+from pipeline import catalog, conduct, engine, ids, mapping, parts, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
@@ -197,7 +196,7 @@ def _is_referred_to(found: Sequence[Part], shelf: Shelf, gone: Load) -> bool:
         return False
     asked = dict(zip(("commit", "name", "digest"), gone, strict=True))
     mine = "commit_no = $commit AND file = $name AND file_sha256 = $digest"
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         row = connection.execute(
             f"""SELECT EXISTS (FROM read_parquet($lines) WHERE same_commit = $commit AND same_file_sha256 = $digest
                 AND NOT ({mine}))

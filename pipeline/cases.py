@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from pipeline import casetables, detector
+from pipeline import casetables, detector, engine
 from pipeline.casetables import Table
 from pipeline.detector import Detector, Finding
 from pipeline.errors import AuditbookError
@@ -124,7 +122,7 @@ def _run(rule: Detector, case: dict[str, Any]) -> CaseResult:
 
 def _evaluate(rule: Detector, case: Table) -> tuple[list[Finding], list[detector.Coverage]]:
     parameters = case.get("parameters", {})
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         casetables.build(connection, case)
         found = detector.evaluate(connection, rule, parameters)
         return found, detector.coverage(connection, rule, parameters)

@@ -23,6 +23,7 @@ from pipeline import (
     audience,
     calendar,
     declared,
+    engine,
     entities,
     findings,
     geography,
@@ -110,7 +111,7 @@ def connect_to(
         copy = folder / DATABASE
         if config is not None or not _copied(store, copy, chain):
             build(chain, config or recorded_config(chain), copy)
-        connection = duckdb.connect(str(copy), read_only=True)
+        connection = engine.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
@@ -122,7 +123,7 @@ def connect_to(
         audience.lay(connection, shown, laid)
     for name, sql in {name: sql for name, sql in views.DERIVED.items() if name not in laid}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
-    for name, sql in {**_past(chain), **keeping.DERIVED}.items():
+    for name, sql in {**_past(chain, shown.audience), **keeping.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
@@ -160,7 +161,7 @@ def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
 
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
     """Write the whole catalog to a new file; storage version 1.5, so that DuckDB 1.5 and 2.0 open it."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS c (STORAGE_VERSION '{STORAGE_VERSION}')"
@@ -187,9 +188,15 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         connection.execute("DETACH c")
 
 
-def _past(chain: Sequence[Commit]) -> dict[str, str]:
+def _past(chain: Sequence[Commit], to: str = "full") -> dict[str, str]:
+    """What was counted of the events; to others it is counted anew, of what they may see."""
+    if to == "external":
+        return activity.tables(activity.at_once())
     past = summary.of(chain)
-    return activity.tables({name: past.relation(name) for name in activity.SUMMARIES})
+    found = {name: past.relation(name) for name in activity.SUMMARIES}
+    if to != "full":
+        found["places"] = f"(SELECT * REPLACE (redacted(user_agent) AS user_agent) FROM {found['places']})"
+    return activity.tables(found)
 
 
 def _stored(chain: Sequence[Commit]) -> dict[str, str]:
@@ -203,7 +210,7 @@ def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
     another version."""
     try:
         shutil.copyfile(store / DATABASE, copy)
-        with duckdb.connect(str(copy), read_only=True) as connection:
+        with engine.connect(str(copy), read_only=True) as connection:
             row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
             made_with = connection.execute("SELECT sha256, shape FROM settings").fetchall()
     except (FileNotFoundError, duckdb.Error):

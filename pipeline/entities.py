@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import memory, scratch
+from pipeline import engine, memory, scratch
 from pipeline import store as stores
 from pipeline.store import Commit
 
@@ -114,7 +114,7 @@ def _written(folder: Path, query: str, names: Sequence[str]) -> Path:
     temporary = folder / ".new"
     quoted = str(temporary.resolve()).replace("'", "''")
     told = json.dumps({"parts": list(names), "engine": duckdb.__version__}).replace("'", "''")
-    with duckdb.connect(config={"memory_limit": MEMORY}) as connection:
+    with engine.connect(memory_limit=MEMORY) as connection:
         spill = str(scratch.spill(folder.parent.resolve())).replace("'", "''")
         connection.execute(f"SET temp_directory = '{spill}'")
         memory.hold(connection)
