@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features verapdf fuzz clean
+.PHONY: help install demo test check format lint types accept bench bench-detect bench-nights mutate kills features verapdf fuzz clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,7 @@ test: .venv/installed-test  ## every test that this machine can run; a skip says
 
 accept: .venv/installed-test  ## write the goldens again that are made from the product: docs/commands.md, docs/tables.md, the README's outputs
 	AUDITBOOK_ACCEPT=1 $(BIN)/python -m pytest -q tests/test_docs.py -k 'reference or documented or readme_shows'
+	AUDITBOOK_ACCEPT=1 $(BIN)/python -m pytest -q tests/test_detection_doc.py
 
 features: .venv/installed-test  ## what the products promise their users, and is not shown by a test yet
 	@$(BIN)/python -m tests.features
@@ -37,6 +38,9 @@ bench: .venv/installed-test  ## speed and memory as ratios, written to docs/benc
 
 kills: .venv/installed-test  ## a run killed at random moments, and readers during many runs (KILLS=n, RUNS=n)
 	KILLS=$(or $(KILLS),200) RUNS=$(or $(RUNS),100) $(BIN)/python -m pytest -q tests/test_kills.py
+
+bench-nights: .venv/installed-test  ## how fast the rules are, upon a small and a large store, written to docs/detection.md (BENCH_EVENTS=n)
+	$(BIN)/python -m bench.nights
 
 mutate: .venv/installed-test  ## change each comparison and number of each rule: a case must notice (MUTATE="rule rule", or a folder)
 	$(BIN)/python -m bench.mutating

@@ -20,7 +20,7 @@ from pipeline.store import Part
 from pipeline.summary import Span, Summary, events_of
 from pipeline.touched import DAY, Reach
 
-SHORT = 3 * DAY  # rules that look no further share one table of all events; the others one of what they read
+SHORT = 9 * DAY  # rules that look no further share one table of all events; the others one of what they read
 _DERIVED_FROM = {
     "event_changes": {"changes"},
     "event_entities": {"entity_type", "entity_id", "entity_ids", "parent_entity_type", "parent_entity_id",
@@ -57,9 +57,7 @@ class Task:
     @property
     def is_short(self) -> bool:
         back, ahead = self.reach.back, self.reach.ahead
-        return (
-            self.rule.reads == "true" and back is not None and ahead is not None and max(back, ahead) <= SHORT
-        )
+        return back is not None and ahead is not None and max(back, ahead) <= SHORT
 
 
 @dataclass(frozen=True)

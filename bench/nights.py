@@ -1,0 +1,83 @@
+"""How fast the rules are: all of them over what is new, and the same night upon a small and a large store.
+
+`make bench-nights` writes the table into docs/detection.md. BENCH_EVENTS=100000 for a tenth of it, only printed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import export
+from bench.__main__ import LOAD
+from bench.detecting import PAGE, write
+
+EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
+NIGHT, TIMES = max(1, 3 * EVENTS // 100), 10
+DETECT = """import sys
+from pipeline.config import read
+from pipeline.detect import detect
+detect(sys.argv[1], config=read(None))"""
+CALIBRATION = """import sys, pipeline
+pipeline.open(sys.argv[1]).sql("SELECT count(DISTINCT event_uid) FROM events").pl()"""
+Measured = tuple[float, float, float]  # seconds, CPU seconds, peak MB
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        small, large = (_store(folder, times) for times in (1, TIMES))
+    ratio = [a / b for a, b in zip(large["night"], small["night"], strict=True)]
+    lines = [
+        "| what | seconds | CPU seconds | peak MB |",
+        "|---|---|---|---|",
+        _row(f"all rules over {EVENTS:,} new events", small["first"]),
+        _row("`SELECT count(DISTINCT event_uid)` over them", small["calibration"]),
+        _row(f"all rules over {EVENTS * TIMES:,} new events", large["first"]),
+        _row(f"a night of {NIGHT:,} upon {EVENTS:,}", small["night"]),
+        _row(f"a night of {NIGHT:,} upon {EVENTS * TIMES:,}", large["night"]),
+        f"| the second night against the first | {ratio[0]:.2f} | {ratio[1]:.2f} | {ratio[2]:.2f} |",
+    ]
+    print("\n".join(lines))
+    if EVENTS >= 1_000_000:
+        write(PAGE, "speed", lines)
+
+
+def _store(folder: Path, times: int) -> dict[str, Measured]:
+    """Load and evaluate a store, then a night upon it; what each evaluation took."""
+    store, exported = folder / f"store-{times}", folder / "export.jsonl"
+    export.write(exported, EVENTS * times + NIGHT)
+    night = folder / "night.jsonl"
+    with exported.open("rb") as stream, night.open("wb") as rest:
+        for _ in range(EVENTS * times):
+            stream.readline()
+        place = stream.tell()
+        rest.write(stream.read())
+    os.truncate(exported, place)
+    _measure([LOAD, str(exported), str(store)])
+    found = {"calibration": _measure([CALIBRATION, str(store)]), "first": _measure([DETECT, str(store)])}
+    _measure([LOAD, str(night), str(store)])
+    return {**found, "night": _measure([DETECT, str(store)])}
+
+
+def _measure(code: list[str]) -> Measured:
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", *code], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{code[0]} ended with {status}")
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def _row(what: str, measured: Measured) -> str:
+    return f"| {what} | {measured[0]:.1f} | {measured[1]:.1f} | {measured[2]:.0f} |"
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()
