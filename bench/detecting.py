@@ -68,8 +68,13 @@ def _summary(
 ) -> list[str]:
     planted, own, anyone = (sum(row[n] for row in judged.kinds.values()) for n in range(3))
     false = sum(row["false"] for row in judged.detectors.values())
+    swapped = (
+        f"| pairs of swapped accounts noticed within a week, among {SMALL.people} people in {SMALL.days} days "
+        f"| {swaps[0]} of {swaps[1]} | 0.8 |"
+    )
     return [
-        f"Seed {seed}, {size.people} people, {size.days} days, default settings; {', '.join(seconds)}.",
+        f"Seed {seed}, {size.people} people, {size.days} days, {run.events:,} events, every rule with its defaults: "
+        f"{', '.join(seconds)}.",
         "",
         "| measure | value | target |",
         "|---|---|---|",
@@ -77,8 +82,7 @@ def _summary(
         f"| found by any rule | {anyone} of {planted} ({anyone / planted:.3f}) | |",
         f"| false findings | {false} in {run.actor_days:,} actor-days "
         f"({false * 200 / max(1, run.actor_days):.2f} per 200) | 1 per 200 |",
-        f"| pairs of swapped accounts noticed within a week, among {SMALL.people} people in {SMALL.days} days "
-        f"| {swaps[0]} of {swaps[1]} | 0.8 |",
+        *([swapped] if swaps[1] else []),
     ]
 
 

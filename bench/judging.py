@@ -54,6 +54,7 @@ class Run:
     found: tuple[Found, ...]
     actor_days: int
     coverage: dict[str, set[str]]
+    events: int = 0
 
 
 @dataclass
@@ -89,7 +90,8 @@ def read(folder: Path) -> Run:
     for name, status in _rows(log, "SELECT detector, status FROM detector_coverage WHERE newest"):
         coverage[name].add(status)
     found = tuple(_found(*row) for row in _rows(log, FINDINGS))
-    return Run(labels, found, _rows(log, ACTOR_DAYS)[0][0], dict(coverage))
+    events = _rows(log, "SELECT count(*) FROM events")[0][0]
+    return Run(labels, found, _rows(log, ACTOR_DAYS)[0][0], dict(coverage), events)
 
 
 def _rows(log: Any, query: str) -> list[tuple[Any, ...]]:

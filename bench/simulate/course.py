@@ -72,8 +72,8 @@ AFTERMATH = (
 
 
 def _aftermath(w: World) -> None:
-    """For two weeks after a silence, what went on unlogged rightly looks like steps that were left out."""
-    for product, start, end, _ in w.silences:
+    """For two weeks after a silence or a gap, what the log lost rightly looks like steps that were left out."""
+    for product, start, end, _ in [*w.silences, *w.erased]:
         w.labels += [Label(kind, "ordinary", start, end + 14 * DAY, source=product) for kind in AFTERMATH]
 
 
