@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types accept bench bench-detect kills fuzz clean features
+.PHONY: help install demo test check format lint types accept bench bench-detect mutate kills features verapdf fuzz clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,12 +38,21 @@ bench: .venv/installed-test  ## speed and memory as ratios, written to docs/benc
 kills: .venv/installed-test  ## a run killed at random moments, and readers during many runs (KILLS=n, RUNS=n)
 	KILLS=$(or $(KILLS),200) RUNS=$(or $(RUNS),100) $(BIN)/python -m pytest -q tests/test_kills.py
 
+mutate: .venv/installed-test  ## change each comparison and number of each rule: a case must notice (MUTATE="rule rule", or a folder)
+	$(BIN)/python -m bench.mutating
+
 bench-detect: .venv/installed-test  ## what the rules find of what a simulation plants, written to docs/detection.md (BENCH_SMALL=1)
 	$(BIN)/python -m bench.detecting
 
 fuzz: .venv/installed-test  ## the judge of lines against another, with what a fuzzer finds (FUZZ_SECONDS=n)
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python -m tests.fuzz.judge .fuzz/judge -max_total_time=$(or $(FUZZ_SECONDS),300) -max_len=4096
+
+.verapdf/ready: tests/verapdf.xml
+	mvn -q -B -f tests/verapdf.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.verapdf
+	@touch $@
+
+verapdf: .verapdf/ready  ## the validator of PDF/A and PDF/UA, which the tests use where it is (Java and Maven)
 
 check: lint types test  ## formatting, lint, types and tests: what CI runs
 
@@ -60,4 +69,4 @@ format: .venv/installed-test  ## put the code in the house's format
 
 clean:  ## remove what was made here: .venv, the demo's store and reports, caches
 	chmod -R u+w store 2>/dev/null || true
-	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	rm -rf .venv store out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .verapdf

@@ -13,15 +13,17 @@ ACTIONS = (("update", "printerSlot.assign", "PrinterSlots"), ("create", "order.c
            (None, "printerCommand.stop", "Printers"), ("delete", "part.delete", "Parts"))  # fmt: skip
 
 
-def write(path: Path, lines: int, seed: int = 1) -> None:
-    """Write `lines` records of about 600 bytes."""
+def write(path: Path, lines: int, seed: int = 1, first: int = 0) -> None:
+    """Write `lines` records of about 600 bytes, from the `first` of the seed on."""
     dice = random.Random(seed)
     people = [(_id(dice), f"person{n}@example.com", f"198.51.100.{n + 1}") for n in range(60)]
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     with path.open("w", encoding="utf-8") as stream:
-        for number in range(lines):
+        for number in range(first + lines):
             at = begin + timedelta(milliseconds=number * 2_500 + dice.randrange(2_000))
-            stream.write(json.dumps(_record(dice, at, dice.choice(people)), separators=(",", ":")) + "\n")
+            record = _record(dice, at, dice.choice(people))
+            if number >= first:
+                stream.write(json.dumps(record, separators=(",", ":")) + "\n")
 
 
 def _record(dice: random.Random, at: datetime, person: tuple[str, str, str]) -> dict[str, object]:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import catalog, conduct, ids, mapping, parts, repaired
+from pipeline import catalog, conduct, engine, ids, mapping, parts, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
@@ -24,6 +23,7 @@ from pipeline.ledger import Counts, InForce, in_force
 from pipeline.load import settings_of
 from pipeline.lock import locked
 from pipeline.progress import Progress, silent
+from pipeline.replaced import refuse_purged
 from pipeline.store import Commit, Part
 
 HASH_SHOWN = 12
@@ -103,6 +103,7 @@ def forget(
             done = _read_again(path, "forget", rest, [gone], config, run, progress)
             after = _counts_after(done)
         else:
+            refuse_purged(found, {gone.key}, "forget")
             done = _without(path, gone, shelf, config, run)
             after = sum((one.counts for one in rest), Counts())
         catalog.publish(path, config)
@@ -142,6 +143,7 @@ def _read_again(
     chain = stores.commits(path)
     found = stores.parts(chain)
     shelf = Shelf(found)
+    refuse_purged(found, {one.key for one in (*files, *gone)}, kind)
     concerned = {one.key for one in (*files, *gone)}
     replaced = [part for part in found if shelf.loads(part) & concerned]
     content = _content(config, (*files, *gone), replaced)
@@ -194,7 +196,7 @@ def _is_referred_to(found: Sequence[Part], shelf: Shelf, gone: Load) -> bool:
         return False
     asked = dict(zip(("commit", "name", "digest"), gone, strict=True))
     mine = "commit_no = $commit AND file = $name AND file_sha256 = $digest"
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         row = connection.execute(
             f"""SELECT EXISTS (FROM read_parquet($lines) WHERE same_commit = $commit AND same_file_sha256 = $digest
                 AND NOT ({mine}))

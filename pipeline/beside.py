@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from pipeline import catalog, detector, issued
+from pipeline import catalog, detector, engine, issued, originals
 from pipeline import store as stores
 from pipeline.errors import UsageError
 from pipeline.found import Break, Verification
@@ -31,7 +32,7 @@ def check(
         if problem is not None:
             return replace(found, broken=problem)
         told.append(said)
-    for what in (_database, _manifest):
+    for what in (_originals, _database, _manifest):
         note, problem = what(store, chain)
         if problem is not None:
             return replace(found, broken=problem)
@@ -48,6 +49,17 @@ def _rules(chain: Sequence[Commit]) -> list[str]:
     if not other:
         return []
     return [f"{', '.join(other)}: the installed rule is not the file that the last evaluation ran."]
+
+
+def _originals(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
+    for one in originals.kept(chain).values():
+        path = store / originals.FOLDER / f"{one['sha256']}.zst"
+        if not path.is_file():
+            return None, Break(one["commit_no"], path.name, f"the original of {one['file']} is missing.")
+        if stores.sha256_file(path) != one["packed_sha256"]:
+            what = f"the original of {one['file']} was changed: its sha256 is not the recorded one."
+            return None, Break(one["commit_no"], path.name, what)
+    return None, None
 
 
 def _manifest(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
@@ -92,7 +104,7 @@ def _database(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break |
 
 def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:
     """The commits that a database was made of; None when it is of another chain."""
-    with duckdb.connect(str(copy), read_only=True) as connection:
+    with engine.connect(str(copy), read_only=True) as connection:
         heads = [
             head for (head,) in connection.execute("SELECT head FROM commits ORDER BY commit_no").fetchall()
         ]
@@ -101,7 +113,7 @@ def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:
 
 def _differences(theirs: Path, ours: Path) -> Iterator[str]:
     """The names of tables and views that are not the same in both."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, path in (("theirs", theirs), ("ours", ours)):
             connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {name} (READ_ONLY)")
@@ -150,16 +162,8 @@ def _without_places(sql: str) -> str:
 
 def _document(path: Path, store: Path, chain: Sequence[Commit]) -> tuple[str, Break | None]:
     """What a file is that was handed out, and the commit whose record has its hash."""
-    try:
-        digest = stores.sha256_file(path)
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}.", path=path) from error
-    records = [link.record for link in chain]
-    told = [(entry, f"commit {link.number}") for link in chain for entry in issued.recorded([link.record])]
-    told += [
-        (entry, "no commit yet, the next one takes it in") for entry in issued.unrecorded(store, records)
-    ]
-    for entry, where in told:
+    digest = _digest(path)
+    for entry, where in _entries(store, chain):
         if digest in entry["files"].values():
             return (
                 f"{path.name} is {entry['kind']} {entry['report_id']}, as of head {entry['head'][:12]}, in {where}",
@@ -168,3 +172,34 @@ def _document(path: Path, store: Path, chain: Sequence[Commit]) -> tuple[str, Br
     return "", Break(
         None, path.name, "is no report that the chain tells of: it was changed, or made elsewhere."
     )
+
+
+def entry_of(store: Path, chain: Sequence[Commit], report: str) -> dict[str, Any]:
+    """What the chain says of a report, by a file of it or by the beginning of its id."""
+    path = Path(report)
+    digest = _digest(path) if path.is_file() else None
+    found = [
+        entry for entry, _ in _entries(store, chain)
+        if (digest in entry["files"].values() if digest else entry["report_id"].startswith(report))
+    ]  # fmt: skip
+    if not found:
+        raise UsageError(
+            f"{report} is no report that the chain tells of.",
+            hint="Give a file of it as it was handed out, or its id.",
+        )
+    return found[-1]
+
+
+def _entries(store: Path, chain: Sequence[Commit]) -> list[tuple[dict[str, Any], str]]:
+    records = [link.record for link in chain]
+    told = [(entry, f"commit {link.number}") for link in chain for entry in issued.recorded([link.record])]
+    return told + [
+        (entry, "no commit yet, the next one takes it in") for entry in issued.unrecorded(store, records)
+    ]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return stores.sha256_file(path)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}.", path=path) from error

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from pipeline import casetables, detector
+from pipeline import casetables, detector, engine
 from pipeline.casetables import Table
 from pipeline.detector import Detector, Finding
 from pipeline.errors import AuditbookError
@@ -53,7 +51,8 @@ def run_cases(path: Path | None = None) -> list[CaseResult]:
     return [
         result
         for rule in _rules(path)
-        for result in _run_file(detector.read(rule), rule.with_suffix(".cases.toml"))
+        for checked, told in [read(rule)]
+        for result in (_run(checked, case) for case in told)
     ]
 
 
@@ -74,7 +73,13 @@ def _rules(path: Path | None) -> list[Path]:
     return found
 
 
-def _run_file(rule: Detector, path: Path) -> list[CaseResult]:
+def read(path: Path) -> tuple[Detector, list[dict[str, Any]]]:
+    """A detector file, and its cases as they are run."""
+    rule = detector.read(path)
+    return rule, _read(path.with_suffix(".cases.toml"))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
     try:
         told = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -88,7 +93,7 @@ def _run_file(rule: Detector, path: Path) -> list[CaseResult]:
                 f"has no {word}.", path=path, hint="Each detector needs a match and a near miss."
             )
     shared = {"defaults": told.get("defaults", {}), "groups": told.get("groups", {})}
-    return [_run(rule, {**copy.deepcopy(shared), **case}) for case in cases]
+    return [{**copy.deepcopy(shared), **case} for case in cases]
 
 
 def _check(case: Table, path: Path) -> None:
@@ -109,7 +114,7 @@ def _check(case: Table, path: Path) -> None:
 
 def _run(rule: Detector, case: dict[str, Any]) -> CaseResult:
     found, evaluated = _evaluate(rule, case)
-    problems = [*_differences(case, found)]
+    problems = [*differences(case, found)]
     if not case["expect"]:
         problems += [*_blindness(case, evaluated), *_after_change(rule, case)]
     return CaseResult(rule.id, case["name"], not problems, "; ".join(problems), bool(case["expect"]))
@@ -117,13 +122,14 @@ def _run(rule: Detector, case: dict[str, Any]) -> CaseResult:
 
 def _evaluate(rule: Detector, case: Table) -> tuple[list[Finding], list[detector.Coverage]]:
     parameters = case.get("parameters", {})
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         casetables.build(connection, case)
         found = detector.evaluate(connection, rule, parameters)
         return found, detector.coverage(connection, rule, parameters)
 
 
-def _differences(case: Table, found: list[Finding]) -> Iterator[str]:
+def differences(case: Table, found: list[Finding]) -> Iterator[str]:
+    """What is not as the case expects."""
     if len(found) != len(case["expect"]):
         keys = ", ".join(f'"{one.key}" ({one.observed})' for one in found) or "none"
         yield f"expected {len(case['expect'])} findings, found {keys}"
@@ -155,17 +161,24 @@ def _blindness(case: Table, covered: list[detector.Coverage]) -> Iterator[str]:
         yield f'was to be not evaluable because "{wanted}", but: {" ".join(reasons) or "evaluated"}'
 
 
-def _after_change(rule: Detector, case: Table) -> Iterator[str]:
-    changed = copy.deepcopy(dict(case))
+def changed(case: Table) -> dict[str, Any]:
+    """A near miss with the one value changed that makes it a match."""
+    made = copy.deepcopy(dict(case))
     (place, value), *_ = case["becomes_match"].items()
     *parents, last = place.split(".")
-    inner: Any = changed
+    inner: Any = made
     for key in parents:
         inner = inner[int(key)] if isinstance(inner, list) else inner.setdefault(key, {})
-    if inner.get(last) == value:
-        yield f"becomes_match does not change {place}"
     inner[last] = value
-    if not _evaluate(rule, changed)[0]:
+    return made
+
+
+def _after_change(rule: Detector, case: Table) -> Iterator[str]:
+    (place, value), *_ = case["becomes_match"].items()
+    made = changed(case)
+    if made == case:
+        yield f"becomes_match does not change {place}"
+    if not _evaluate(rule, made)[0]:
         yield f"stays without a finding when {place} becomes {value}"
 
 

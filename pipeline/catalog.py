@@ -20,18 +20,22 @@ import pyarrow as pa
 
 from pipeline import (
     activity,
+    audience,
     calendar,
     declared,
+    engine,
     entities,
     findings,
     geography,
     ids,
+    keeping,
     memory,
     scratch,
     summary,
     views,
-)
+)  # fmt: skip
 from pipeline import store as stores
+from pipeline.audience import EVERYTHING, Shown
 from pipeline.config import Config, from_dict, to_dict
 from pipeline.errors import AuditbookError
 from pipeline.ledger import in_force
@@ -100,18 +104,26 @@ def connect(store: Path, config: Config | None = None) -> duckdb.DuckDBPyConnect
 
 
 def connect_to(
-    chain: Sequence[Commit], store: Path, config: Config | None = None
+    chain: Sequence[Commit], store: Path, config: Config | None = None, shown: Shown = EVERYTHING
 ) -> duckdb.DuckDBPyConnection:
     """The same for a chain that was read already: what is seen is that chain, whatever was committed since."""
     with scratch.folder("read") as folder:
         copy = folder / DATABASE
         if config is not None or not _copied(store, copy, chain):
             build(chain, config or recorded_config(chain), copy)
-        connection = duckdb.connect(str(copy), read_only=True)
+        connection = engine.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
-    for name, sql in {**_stored(chain), **views.DERIVED, **_past(chain)}.items():
+    laid = {**_stored(chain), "event_lines": views.DERIVED["event_lines"]}
+    if shown.audience == "full":
+        for name, sql in laid.items():
+            connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    else:
+        audience.lay(connection, shown, laid)
+    for name, sql in {name: sql for name, sql in views.DERIVED.items() if name not in laid}.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+    for name, sql in {**_past(chain, shown.audience), **keeping.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
@@ -149,7 +161,7 @@ def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
 
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
     """Write the whole catalog to a new file; storage version 1.5, so that DuckDB 1.5 and 2.0 open it."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS c (STORAGE_VERSION '{STORAGE_VERSION}')"
@@ -169,13 +181,22 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         declared.tables(connection, config)
         geography.table(connection, config.places)
         findings.tables(connection, chain, config)
+        keeping.tables(connection, chain, config)
+        for name, sql in keeping.DERIVED.items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
         connection.execute("USE memory")
         connection.execute("DETACH c")
 
 
-def _past(chain: Sequence[Commit]) -> dict[str, str]:
+def _past(chain: Sequence[Commit], to: str = "full") -> dict[str, str]:
+    """What was counted of the events; to others it is counted anew, of what they may see."""
+    if to == "external":
+        return activity.tables(activity.at_once())
     past = summary.of(chain)
-    return activity.tables({name: past.relation(name) for name in activity.SUMMARIES})
+    found = {name: past.relation(name) for name in activity.SUMMARIES}
+    if to != "full":
+        found["places"] = f"(SELECT * REPLACE (redacted(user_agent) AS user_agent) FROM {found['places']})"
+    return activity.tables(found)
 
 
 def _stored(chain: Sequence[Commit]) -> dict[str, str]:
@@ -189,7 +210,7 @@ def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
     another version."""
     try:
         shutil.copyfile(store / DATABASE, copy)
-        with duckdb.connect(str(copy), read_only=True) as connection:
+        with engine.connect(str(copy), read_only=True) as connection:
             row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
             made_with = connection.execute("SELECT sha256, shape FROM settings").fetchall()
     except (FileNotFoundError, duckdb.Error):

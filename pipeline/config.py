@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline import geography
-from pipeline.config_file import check, own_mappings, read_file
+from pipeline.config_file import check, own_mappings, read_file, with_picture
 from pipeline.limits import Limits
 from pipeline.secret import Kept
 from pipeline.signing import Signing
@@ -108,6 +110,17 @@ class Person(Hours):
 
 
 @dataclass(frozen=True)
+class Looks:
+    """How documents look: their title, who may read them, a picture (as a data: address), a colour and the paper."""
+
+    title: str | None = None
+    classification: str | None = None
+    logo: str | None = None
+    accent: str | None = None
+    paper: str = "A4"
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything that can be set."""
 
@@ -126,6 +139,7 @@ class Config:
     keep_originals: bool = False
     # Questions under a name: what each asks.
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    report: Looks = field(default_factory=Looks)
     mappings: Path | None = (
         None  # a folder of the user's own, which win over ours; a place, so not part of to_dict
     )
@@ -166,6 +180,7 @@ def to_dict(config: Config) -> dict[str, Any]:
         "organization": organization,
         "load": _set(config.load),
         "places": {"mmdb": [one.sha256 for one in config.places]} if config.places else {},
+        "report": _set(config.report),
         "sources": {name: _set(settings) for name, settings in sorted(config.sources.items())},
         "detectors": {name: _detector(settings) for name, settings in sorted(config.detectors.items())},
         "suppressions": [_set(suppression) for suppression in config.suppressions],
@@ -173,6 +188,12 @@ def to_dict(config: Config) -> dict[str, Any]:
         "teams": {t.id: _set(t, without="id") for t in sorted(config.teams, key=lambda t: t.id)},
     }
     return {key: value for key, value in sorted(parts.items()) if value}
+
+
+def config_sha256(config: Config) -> str:
+    """What a configuration is known by."""
+    text = json.dumps(to_dict(config), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _config(values: dict[str, Any], path: Path | None = None) -> Config:
@@ -191,6 +212,7 @@ def _config(values: dict[str, Any], path: Path | None = None) -> Config:
         log_reads=values.get("audit", {}).get("log_reads", False),
         keep_originals=values.get("originals", {}).get("keep", False),
         presets=values.get("presets", {}),
+        report=Looks(**with_picture(values.get("report", {}), path)),
         teams=tuple(Team(id=name, **_hours(given)) for name, given in values.get("teams", {}).items()),
     )
 

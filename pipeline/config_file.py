@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.resources
 import json
 import re
@@ -19,6 +20,8 @@ from pipeline.hours import check_holidays, read_hours, suggestion, zone
 
 Path_ = tuple[str | int, ...]
 
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+LARGEST_PICTURE = 300_000
 TYPES = {
     "string": 'text in quotes, like "this"',
     "boolean": "true or false",
@@ -57,6 +60,28 @@ def check(raw: Mapping[str, Any], *, where: object = None, text: str = "") -> di
         line = line_of(text, place) if text else None
         raise UsageError(f"{_name(place)}: {message}", path=where, line=line, hint=hint)
     return plain
+
+
+def with_picture(report: Mapping[str, Any], where: Path | None) -> dict[str, Any]:
+    """[report] with its logo as a data: address: what documents show does not depend on a file that may change."""
+    logo = str(report.get("logo", ""))
+    if not logo or logo.startswith("data:image/"):
+        return dict(report)
+    path = (where.parent if where else Path()) / logo
+    kind = PICTURES.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            "is no picture that a report can show.", path=path, hint=f"Use {', '.join(PICTURES)}."
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror}.", path=path, hint="[report] logo names it."
+        ) from error
+    if len(content) > LARGEST_PICTURE:
+        raise UsageError(f"has {len(content):,} bytes; a logo may have {LARGEST_PICTURE:,}.", path=path)
+    return {**report, "logo": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
 
 def own_mappings(sources: Mapping[str, Any], where: object) -> Path | None:

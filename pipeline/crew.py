@@ -213,11 +213,10 @@ def serve() -> None:
     _die_with(parent)
     memory.hold_worker(workers)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
-    requests, answers = (
-        os.fdopen(os.dup(0), "rb"),
-        os.fdopen(os.dup(1), "wb"),
-    )  # buffered, whatever Python was told
+    # Buffered, whatever Python was told; and nobody else writes among the answers, as DuckDB does that is slow.
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     sys.stdout = sys.stderr
+    os.dup2(2, 1)
     data = mmap.mmap(shared, BLOCK_BYTES)
     worker = Worker()
     while True:

@@ -17,7 +17,18 @@ from typing import Any
 
 import duckdb
 
-from pipeline import activity, catalog, coverage, detector, evaluation, findings, moments, standing, summary
+from pipeline import (
+    activity,
+    catalog,
+    coverage,
+    detector,
+    engine,
+    evaluation,
+    findings,
+    moments,
+    standing,
+    summary,
+)
 from pipeline import store as stores
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config, to_dict
@@ -107,7 +118,7 @@ def evaluate(
     bases = {one.id: _basis(one, config) for one in _enabled(config)}
     known = dict(last.content.get("bases", {})) if last else {}
     rules = [_rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in _enabled(config)]
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if day is not None:
             connection.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")

@@ -14,6 +14,8 @@ from typing import Any
 
 import duckdb
 
+from pipeline import engine
+
 TABLES = frozenset(
     """
     activity habits places spans geography events actors calendar
@@ -48,7 +50,7 @@ class Problem:
 
 def problems(text: str) -> list[Problem]:
     """Everything in a detector's SQL that is not in the dialect, in the order of the file."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         try:
             statements = connection.extract_statements(text)
         except duckdb.ParserException as error:
@@ -66,7 +68,7 @@ def problems(text: str) -> list[Problem]:
 @cache
 def parameters(text: str) -> frozenset[str]:
     """The names of all `$parameters` of one statement."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         return frozenset(connection.extract_statements(text)[0].named_parameters)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline import engine, memory, scratch
 from pipeline import store as stores
 from pipeline.store import Commit
 
@@ -113,15 +114,17 @@ def _written(folder: Path, query: str, names: Sequence[str]) -> Path:
     temporary = folder / ".new"
     quoted = str(temporary.resolve()).replace("'", "''")
     told = json.dumps({"parts": list(names), "engine": duckdb.__version__}).replace("'", "''")
-    with duckdb.connect(config={"memory_limit": MEMORY}) as connection:
-        connection.execute(f"SET temp_directory = '{quoted}-spill'")
+    with engine.connect(memory_limit=MEMORY) as connection:
+        spill = str(scratch.spill(folder.parent.resolve())).replace("'", "''")
+        connection.execute(f"SET temp_directory = '{spill}'")
+        memory.hold(connection)
         connection.execute(
             f"COPY ({query} WHERE key IS NOT NULL ORDER BY key, occurred_at) TO '{quoted}' (FORMAT parquet, "
             f"COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 20480, KV_METADATA {{index: '{told}'}})"
         )
     temporary.chmod(0o600)
     stores.fsync(temporary)
-    place = folder / f"{names[0].replace('/', '-')}-{len(names)}{ENDING}"
+    place = folder / f"{names[0].partition('/')[0]}-{names[-1].partition('/')[0]}{ENDING}"
     temporary.rename(place)
     stores.fsync(folder)
     return place

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import views
+from pipeline import engine, views
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config
 from pipeline.replaced import in_force
@@ -154,7 +154,7 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, object]]) -> int:
     """A small Parquet file of a commit, rows in the given order."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         names = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         connection.execute(f"CREATE TABLE rows ({names})")

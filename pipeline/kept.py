@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline import engine
 from pipeline.errors import AuditbookError
 from pipeline.inputs import Input, Reader
 from pipeline.lines import Stopped
@@ -98,7 +98,7 @@ class Shelf:
 
 
 def _texts(wanted: pa.Table, places: Sequence[str]) -> pa.Array:
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.register("wanted", wanted)
         found = connection.sql(
             """SELECT first.raw FROM wanted w JOIN read_parquet($places) AS first

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, drift, ids, inputs, mapping, repaired
+from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
@@ -95,6 +95,11 @@ def load_found(
     seconds: dict[str, float] = {}
 
     def write(folder: Path) -> dict[str, int]:
+        if config.keep_originals:
+            originals.sweep(store, chain)
+            content["originals"] = originals.keep(
+                store, [(one.file, one.digest) for one in fresh if one.digest]
+            )
         number = chain[-1].number + 1 if chain else 1
         files = [_file(item, config, number) for item in fresh]
         made = conduct.conduct(files, ids.known(store, chain), folder, progress)
@@ -180,7 +185,7 @@ def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings
     known = (own.timezone if own else None) or chosen.rules["time"].get("timezone")
     zone = known or config.organization.timezone
     configured = bool(known) or config.organization.timezone_configured
-    return Settings(tenant, zone, configured, own.day_first if own else None)
+    return Settings(tenant, zone, configured, own.day_first if own else None, bool(own and own.redact))
 
 
 def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:

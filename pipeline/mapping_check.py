@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import jsonschema
 
+from pipeline import engine
 from pipeline.columns import EVENT_COLUMNS, VOCABULARIES
 from pipeline.errors import AuditbookError
 
@@ -161,7 +162,7 @@ def _check_patterns(rules: Dictionary[str, Any], where: str) -> None:
     ]
     if not patterns:
         return
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         tried = ", ".join(["regexp_matches('', ?)"] * len(patterns))
         try:
             connection.execute(f"SELECT {tried}", patterns)

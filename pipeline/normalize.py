@@ -41,6 +41,7 @@ class Settings:
     timezone: str = "UTC"
     timezone_configured: bool = False
     day_first: bool | None = None
+    redact: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import duckdb
 
 from pipeline import catalog, identity, sifted
 from pipeline import store as stores
-from pipeline.config import Config
+from pipeline.audience import Shown, translated
+from pipeline.config import Config, Privacy
 from pipeline.filters import Store, clock
 from pipeline.question import KEYWORDS, Question, question, understood
 from pipeline.vocabulary import names as known
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
 Asking = TypeVar("Asking", bound=Callable[..., "Rows"])
 
 
-def open(store: Path | str = "store", config: Config | None = None) -> Log:
-    """Open a store for reading; blocks nobody and is blocked by nobody."""
-    return Log(Path(store), config)
+def open(store: Path | str = "store", config: Config | None = None, audience: str | None = None) -> Log:
+    """Open a store for reading; blocks nobody and is blocked by nobody.
+
+    `audience` is whom it is shown to: full, internal (secrets are replaced; the default) or external (people are
+    pseudonyms, and there is no free text).
+    """
+    return Log(Path(store), config, audience)
 
 
 def _completed(*names: str) -> Callable[[Asking], Asking]:
@@ -54,18 +59,28 @@ def _completed(*names: str) -> Callable[[Asking], Asking]:
 class Log:
     """A store as it stood when it was opened; `refresh()` sees what later runs added."""
 
-    def __init__(self, store: Path, config: Config | None = None) -> None:
+    def __init__(
+        self, store: Path, config: Config | None = None, audience: str | None = None,
+        privacy: Privacy | None = None, head: str | None = None,
+    ) -> None:  # fmt: skip
         self.store = store
         self._config = config
+        self._until = head
+        privacy = privacy or (config.privacy if config else Privacy())
+        self.shown = Shown(audience or privacy.audience, privacy)
         self.presets: Mapping[str, Mapping[str, Any]] = config.presets if config else {}
         self._connect()
 
     def _connect(self) -> None:
         stores.require(self.store)
-        chain = self.chain = stores.commits(self.store)
-        self.con: duckdb.DuckDBPyConnection = catalog.connect_to(chain, self.store, self._config)
+        chain = self.chain = stores.up_to(stores.commits(self.store), self._until)
+        self.con: duckdb.DuckDBPyConnection = catalog.connect_to(chain, self.store, self._config, self.shown)
         self.head = chain[-1].head if chain else stores.GENESIS
         self.config = self._config if self._config is not None else catalog.recorded_config(chain)
+
+    def again(self) -> Log:
+        """The same store, opened once more for the same audience."""
+        return Log(self.store, self.config, self.shown.audience, self.shown.privacy, self._until)
 
     def refresh(self) -> Log:
         """See the commits that were made since; returns itself."""
@@ -107,6 +122,8 @@ class Log:
         `profile=True` lays a source's own defaults under the question, as the command does; `.notices()` says what
         they leave out. `as_of` is the clock of relative times.
         """
+        if self.shown.audience == "external":
+            filters = translated(self.con, filters)
         asked = question(
             self.con, self.config.organization.timezone, self.presets, self.config.mappings, filters
         )

@@ -17,9 +17,9 @@ _VALUE = r'(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)'
 
 def text(value: str, names: Sequence[str] = ()) -> str:
     """A text with every secret replaced."""
-    named, escaped, shapes, _ = _patterns(tuple(names))
-    value = named.sub(rf'\1"{REDACTED}"', value)
-    return shapes.sub(REDACTED, escaped.sub(rf"\1{REDACTED}", value))
+    for pattern, shown in _patterns(tuple(names)):
+        value = pattern.sub(shown, value)
+    return value
 
 
 def arguments(given: Iterable[str]) -> list[str]:
@@ -33,13 +33,16 @@ def arguments(given: Iterable[str]) -> list[str]:
 
 def macros(names: Sequence[str] = ()) -> list[str]:
     """SQL that makes `has_secret(text)` and `redacted(text)`."""
-    named, escaped, shapes, anything = (_quoted(found.pattern) for found in _patterns(tuple(names)))
-    replaced = rf"""regexp_replace(t, {named}, '\1"{REDACTED}"', 'g')"""
-    replaced = rf"regexp_replace({replaced}, {escaped}, '\1{REDACTED}', 'g')"
-    replaced = f"regexp_replace({replaced}, {shapes}, '{REDACTED}', 'g')"
+    found = _patterns(tuple(names))
+    replaced = "t"
+    for pattern, shown in found:
+        replaced = f"regexp_replace({replaced}, {_quoted(pattern.pattern)}, {_quoted(shown)}, 'g')"
+    anything = _quoted("|".join(pattern.pattern for pattern, _ in found))
     return [
         f"CREATE OR REPLACE TEMP MACRO has_secret(t) AS regexp_matches(t, {anything})",
         f"CREATE OR REPLACE TEMP MACRO redacted(t) AS CASE WHEN has_secret(t) THEN {replaced} ELSE t END",
+        f"""CREATE OR REPLACE TEMP MACRO redacted_json(j) AS CASE WHEN has_secret(j::VARCHAR)
+          THEN coalesce(TRY_CAST(redacted(j::VARCHAR) AS JSON), '"{REDACTED}"'::JSON) ELSE j END""",
         f"CREATE OR REPLACE TEMP MACRO secret_name(t) AS regexp_full_match(t, {_quoted(_name(tuple(names)))})",
     ]
 
@@ -56,9 +59,8 @@ def _words() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _name(more: tuple[str, ...]) -> str:
     """A field's name that ends in one of the words, or is one of those that were configured."""
-    words = "|".join([*_words()[0]])
     own = "".join(f"|{re.escape(name)}" for name in more)
-    return rf"(?i:(?:[\w.\-]*(?:{words})s?{own}))"
+    return rf"(?i:(?:[\w.\-]*(?:{'|'.join(_words()[0])})s?(?:[_-](?:was|old|new|before|after|value))?{own}))"
 
 
 @cache
@@ -67,9 +69,19 @@ def _ends_secret() -> re.Pattern[str]:
 
 
 @cache
-def _patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+def _patterns(names: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What is looked for, in this order, and what is put in its place."""
     name = _name(names)
-    named = rf'("{name}"\s*:\s*){_VALUE}'
-    escaped = rf'(\\+"{name}\\+"\s*:\s*\\+")[^"\\]+'
-    shapes = "|".join(_words()[1])
-    return tuple(re.compile(found) for found in (named, escaped, shapes, f"{named}|{escaped}|{shapes}"))
+    # {"field": NAME, "old": …, "new": …} and {NAME: {"old": …, "new": …}}: the values stand behind the name
+    before = (
+        rf'(?:"(?:field|name|key|property|attribute)"\s*:\s*"{name}"\s*,|"{name}"\s*:\s*\{{)\s*"\w+"\s*:\s*'
+    )
+    found = (
+        (rf'("{name}"\s*:\s*){_VALUE}', rf'\1"{REDACTED}"'),
+        (rf'("{name}"\s*:\s*\[)[^\[\]{{}}]+\]', rf'\1"{REDACTED}"]'),
+        (rf"({before}){_VALUE}", rf'\1"{REDACTED}"'),
+        (rf'({before}(?:{_VALUE}|null|true|false)\s*,\s*"\w+"\s*:\s*){_VALUE}', rf'\1"{REDACTED}"'),
+        (rf'(\\+"{name}\\+"\s*:\s*\\+")[^"\\]+', rf"\1{REDACTED}"),
+        ("|".join(_words()[1]), REDACTED),
+    )
+    return tuple((re.compile(pattern), shown) for pattern, shown in found)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
+from pipeline import engine
 from pipeline import store as stores
 from pipeline.ledger import InForce, in_force
 from pipeline.store import Commit
@@ -82,7 +82,7 @@ def with_resolved(
     ]  # fmt: skip
     if not pairs:
         return list(later)
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.register("pairs", pa.Table.from_pylist(pairs))
         found = connection.execute(_RESOLVED, {"lines": [str(path) for path in lines]}).fetchall()
     resolved: dict[int, list[list[Any]]] = {}

@@ -7,7 +7,7 @@ and forget; their hashes stay in the chain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import parts
+from pipeline.errors import UsageError
 from pipeline.store import Commit, Part, fsync, part_names
 
 GRACE = timedelta(hours=24)  # readers that opened the store before go on reading
@@ -91,6 +92,19 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
             parts.write(folder / events, left)
             rows[events] = left.num_rows
     return rows, [part.name for part in taken]
+
+
+def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what: str) -> None:
+    """An error when lines of these files were purged: read again, they would not be known, and could come back."""
+    for part in found:
+        table = pq.ParquetFile(part.lines).read(columns=["fate", "commit_no", "file", "file_sha256"])
+        gone = table.filter(pa.compute.equal(table.column("fate"), PURGED)).drop_columns("fate")
+        hit = loads & set(zip(*(column.to_pylist() for column in gone.columns), strict=True))
+        if hit:
+            raise UsageError(
+                f"{sorted(hit)[0][1]} has lines that were purged: after {what} they would come back when loaded again.",
+                hint='`auditbook sql "FROM tombstones"` says when, and under which policy.',
+            )
 
 
 def _emptied(table: pa.Table, purged: np.ndarray, reason: str) -> pa.Table:

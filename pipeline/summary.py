@@ -14,8 +14,8 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from pipeline import engine, views
 from pipeline import store as stores
-from pipeline import views
 from pipeline.activity import SUMMARIES, VERSION
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.replaced import superseded
@@ -119,7 +119,7 @@ def move(made: Path, folder: Path) -> dict[str, int]:
 
 def span_of(part: Part) -> Span:
     """When the first and the last event of a part happened."""
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         [found] = connection.execute(
             f"SELECT epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) FROM {events_of([part])}"

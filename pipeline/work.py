@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline import changes, drift, ids, memory, mojibake, normalize, parts
+from pipeline import changes, drift, engine, ids, memory, mojibake, normalize, parts, unsaid
 from pipeline import fates as deciding
 from pipeline.block import EVENT, REJECT, Block, joined
 from pipeline.distinct import whole
@@ -144,6 +144,8 @@ class Worker:
         sizes = [one.lines for one in blocks]
         piece = np.repeat(np.arange(len(blocks)), sizes)
         block = joined(list(blocks))
+        if job.settings.redact:
+            block = unsaid.of_block(block)
         began = self._took("judge", began)
         mangled = [_mangled(one) for one in blocks]
         under_way = self._normalized(job, block, piece, mangled)
@@ -297,7 +299,7 @@ class Worker:
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A connection on which records become events."""
-    connection = duckdb.connect(config={"threads": 1})
+    connection = engine.connect(threads=1)
     memory.hold(connection)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(changes.LEAVES_MACRO)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +13,72 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-import pipeline
 from pipeline import issued
+from pipeline.config import config_sha256
 from pipeline.errors import AuditbookError
 
 if TYPE_CHECKING:
+    from reports.document import Document
     from reports.model import Report
     from reports.period import Moment
     from reports.rows import Log
 
-__all__ = ["Page", "Review", "log", "review"]
+__all__ = [
+    "Page", "Paper", "Review", "access", "accounting", "activity", "actor", "communications", "digest", "entity",
+    "failures", "incident", "integrity", "log", "review",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A document of one kind, with its two forms."""
+
+    model: Document
+    store: Path
+
+    def html(self) -> bytes:
+        """One self-contained HTML file."""
+        return self._html
+
+    def pdf(self) -> bytes:
+        """The same on paper."""
+        return self._pdf
+
+    def write(self, out: Path | str = "out") -> list[Path]:
+        """Write both under a folder of the report's day; nothing that is there is overwritten."""
+        from reports.shelf import place
+
+        name = "-".join(part for part in (self.model.kind.name, _slug(self.model.target)) if part)
+        pdf = {} if self.without_pdf else {f"{name}.pdf": self.pdf}
+        return place(Path(out), self.model.as_of.local[:10], {f"{name}.html": self.html, **pdf})
+
+    @cached_property
+    def without_pdf(self) -> str | None:
+        """Why this machine makes no PDF, and what to install; None when it does."""
+        from reports.pdf import missing
+
+        return missing()
+
+    @cached_property
+    def _html(self) -> bytes:
+        from reports.html import document
+
+        return document(self.model)
+
+    @cached_property
+    def _pdf(self) -> bytes:
+        from reports.document import attachments
+        from reports.html import document_for_paper
+        from reports.pdf import press
+
+        return press(
+            document_for_paper(self.model), as_of=self.model.as_of.at, identifier=self.model.report_id,
+            logo=self.model.looks.logo, attached=attachments(self.model),
+        )  # fmt: skip
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._@]+", "-", text).strip("-.")[:60]
 
 
 @dataclass(frozen=True)
@@ -53,6 +110,7 @@ class Review:
     model: Report
     store: Path
     log: Page
+    asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -64,14 +122,18 @@ class Review:
 
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
+        written = self.place(out)
+        issued.note(self.store, self._entry(written))
+        return written
+
+    def place(self, out: Path | str) -> list[Path]:
+        """The same without telling the store of it."""
         from reports.shelf import place
 
         cover = self.model.cover
         pdf = {} if self.without_pdf else {"review.pdf": self.pdf}
         documents = {"review.html": self.html, **pdf, "log.html": self.log.html}
-        written = place(Path(out), cover.as_of.local[:10], documents)
-        issued.note(self.store, self._entry(written))
-        return written
+        return place(Path(out), cover.as_of.local[:10], documents)
 
     @cached_property
     def without_pdf(self) -> str | None:
@@ -86,6 +148,7 @@ class Review:
         return {
             "kind": "review", "report_id": cover.report_id, "status": cover.status, "head": cover.head,
             "since": cover.period.since.iso, "until": cover.period.until.iso, "as_of": cover.as_of.iso,
+            "asked": dict(self.asked),
             "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
         }  # fmt: skip
 
@@ -97,12 +160,14 @@ class Review:
 
     @cached_property
     def _pdf(self) -> bytes:
+        from reports.annex import of_review
         from reports.html import for_paper
         from reports.pdf import press
 
         return press(
-            for_paper(self.model), as_of=self.model.cover.as_of.at, identifier=self.model.cover.report_id
-        )
+            for_paper(self.model), as_of=self.model.cover.as_of.at, identifier=self.model.cover.report_id,
+            logo=self.model.cover.looks.logo, attached=of_review(self.model),
+        )  # fmt: skip
 
 
 def log(log: Log, as_of: datetime | None = None, **filters: object) -> Page:
@@ -126,7 +191,37 @@ def review(
     model = build(log, Request(clock, since, until, prepared_by, reviewed_by))
     period = model.cover.period
     page = _page(log, clock, {"since": period.since.at, "until": period.until.at})
-    return Review(model, log.store, Page(page, _day(log, clock)))
+    asked = {
+        "since": str(since) if since is not None else None, "until": str(until) if until is not None else None,
+        "as_of": clock.isoformat(), "prepared_by": prepared_by, "reviewed_by": reviewed_by,
+        "audience": log.shown.audience, "config_sha256": config_sha256(log.config),
+    }  # fmt: skip
+    return Review(model, log.store, Page(page, _day(log, clock)), asked)
+
+
+def paper(
+    log: Log, kind: str, target: str | None = None, as_of: datetime | None = None, **filters: object
+) -> Paper:
+    """A document of a kind: about a target where the kind needs one, else of a period; filters as for `log.events`."""
+    from reports.document import document
+
+    return Paper(document(log, kind, target, _clock(as_of), filters), log.store)
+
+
+def _of(kind: str) -> Callable[..., Paper]:
+    def made(log: Log, target: str | None = None, as_of: datetime | None = None, **filters: object) -> Paper:
+        return paper(log, kind, target, as_of, **filters)
+
+    made.__name__ = kind
+    made.__doc__ = f"The {kind} document; a target where it needs one, and filters as for `log.events`."
+    return made
+
+
+entity, actor, incident = _of("entity"), _of("actor"), _of("incident")
+failures, communications, accounting, access = map(
+    _of, ("failures", "communications", "accounting", "access")
+)
+integrity, activity, digest = map(_of, ("integrity", "activity", "digest"))
 
 
 def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:
@@ -138,7 +233,7 @@ def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[],
         try:
             return render(log.events(**asked), clock)
         except duckdb.ConnectionException:  # the log was closed before the document was written
-            with pipeline.open(log.store, log.config) as again:
+            with log.again() as again:
                 if again.head != head:
                     raise AuditbookError(
                         "the store has changed since the log was closed.", path=log.store,

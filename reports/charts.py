@@ -9,7 +9,7 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from reports.activity import ByDay, ByHour
+from reports.happened import ByDay, ByHour
 from reports.text import WEEKDAYS, count, number, visible
 
 WIDTH = 720

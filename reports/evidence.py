@@ -8,11 +8,12 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from reports.period import Instant, instant
-from reports.rows import Reader, Row
+from reports.rows import IN_REVIEW, Reader, Row
 from reports.text import words
 
 ENTRIES_SHOWN = 12
 CHANGES_SHOWN = 8
+ATTACHED = 20_000
 LONGEST_VALUE = 240
 
 
@@ -71,6 +72,21 @@ _ENTRIES = """WITH wanted AS (
     LEFT JOIN (SELECT event_uid, min(byte_offset) AS byte_offset FROM event_lines
       WHERE event_uid IN (SELECT event_uid FROM wanted) GROUP BY event_uid) l USING (event_uid)
     ORDER BY finding_id, w.occurred_at, w.file, w.line"""
+
+
+def behind(reader: Reader) -> tuple[Row, ...]:
+    """Every line behind every finding of the review, as far as the attachment goes: one row for each pair."""
+    return tuple(reader.rows(_BEHIND, most=ATTACHED))
+
+
+_BEHIND = f"""SELECT f.finding_id, f.detector, f.severity, e.event_uid AS event,
+      strftime(make_timestamp(epoch_us(e.occurred_at)), '%Y-%m-%dT%H:%M:%S.%gZ') AS occurred_at, e.source,
+      coalesce(e.actor_name, e.actor_email, e.actor_id, e.actor_type::VARCHAR) AS actor,
+      coalesce(e.action_detail, e.action_raw, e.action::VARCHAR) AS action, e.entity_type, e.entity_id,
+      e.outcome::VARCHAR AS outcome, e.source_ip, e.file, e.line
+    FROM findings f JOIN finding_events fe USING (finding_id) JOIN events e USING (event_uid)
+    WHERE {IN_REVIEW} AND f.state <> 'withdrawn'
+    ORDER BY f.finding_id, e.occurred_at, e.file, e.line LIMIT $most"""
 
 
 def entry(row: Row, where: ZoneInfo) -> Entry:

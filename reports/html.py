@@ -6,17 +6,21 @@ import base64
 import hashlib
 import importlib.resources
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from pipeline.config import Looks
 from reports import charts, text
 from reports.completeness import FATES
 from reports.controls import FRAMEWORKS
 from reports.findings import STATES
 from reports.model import Report
+
+if TYPE_CHECKING:
+    from reports.document import Document
 
 SECTIONS = (
     ("summary", "Summary"),
@@ -39,16 +43,12 @@ PAGE = "log.html"
 
 def render(report: Report) -> bytes:
     """The report for screens, and for printing from a browser."""
-    return _document(
-        report,
-        PAGE,
-        css("base.css") + css("dark.css") + css("screen.css") + f"@media print{{{css('print.css')}}}",
-    )
+    return _document(report, PAGE, _screen())
 
 
 def for_paper(report: Report) -> bytes:
     """The same document with the style of paper alone; fonts come from pdf.py."""
-    return _document(report, "", css("base.css") + css("print.css") + css("paper.css"))
+    return _document(report, "", _paper())
 
 
 @cache
@@ -56,24 +56,52 @@ def css(name: str) -> str:
     return (importlib.resources.files("reports") / "assets" / name).read_text("utf-8")
 
 
+def document(doc: Document) -> bytes:
+    """A document of another kind for screens."""
+    return _other(doc, _screen() + css("document.css"))
+
+
+def document_for_paper(doc: Document) -> bytes:
+    """The same for paper."""
+    return _other(doc, _paper() + css("document.css"))
+
+
+def _screen() -> str:
+    return css("base.css") + css("dark.css") + css("screen.css") + f"@media print{{{css('print.css')}}}"
+
+
+def _paper() -> str:
+    return css("base.css") + css("print.css") + css("paper.css")
+
+
+def _other(doc: Document, style: str) -> bytes:
+    return _filled("document.html.j2", doc.looks, style, doc=doc, **(_of(doc.report) if doc.report else {}))
+
+
 def _document(report: Report, page: str, style: str) -> bytes:
     """`page` is the log page that stands beside; paper has none."""
+    return _filled("review.html.j2", report.cover.looks, style, page, **_of(report))
+
+
+def _of(report: Report) -> dict[str, Any]:
+    """What the sections of a review need besides its numbers."""
+    return {
+        "report": report, "cover": report.cover, "by_day": charts.by_day(report.activity.by_day),
+        "by_hour": charts.by_hour(report.activity.by_hour), "states": STATES, "fates": FATES,
+        "sections": SECTIONS, "numbers": {name: n for n, (name, _) in enumerate(SECTIONS, 1)},
+        "titles": dict(SECTIONS),
+    }  # fmt: skip
+
+
+def _filled(template: str, looks: Looks, style: str, page: str = "", **parts: Any) -> bytes:
+    """A template with its own style, allowed by hash; the only picture is the logo, which stands in the file."""
+    style += f":root{{--accent:{looks.accent}}}" if looks.accent else ""
+    style += f"@page{{size:{looks.paper}}}"
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = environment().get_template("review.html.j2")
-    page = template.render(
-        report=report,
-        style=Markup(style),
-        log=page,
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        by_day=charts.by_day(report.activity.by_day),
-        by_hour=charts.by_hour(report.activity.by_hour),
-        sections=SECTIONS,
-        numbers={name: n for n, (name, _) in enumerate(SECTIONS, 1)},
-        titles=dict(SECTIONS),
-        states=STATES,
-        fates=FATES,
-    )
-    return page.encode()
+    pictures = " img-src data:;" if looks.logo else ""
+    policy = f"default-src 'none'; style-src 'sha256-{digest}';{pictures} base-uri 'none'; form-action 'none'"
+    made = environment().get_template(template)
+    return made.render(style=Markup(style), policy=policy, log=page, looks=looks, **parts).encode()
 
 
 @cache
@@ -94,10 +122,17 @@ def environment() -> Environment:
         "framework": lambda name: FRAMEWORKS.get(name, name),
         "listed": text.listed,
         "weekday": text.weekday,
+        "coded": _coded,
         "part": lambda value: quote(value, safe=""),
     }
     environment.globals |= {"count": text.count, "percent": text.percent}
     return environment
+
+
+def _coded(value: str) -> Markup:
+    """What stands between back ticks is code."""
+    parts = str(escape(_seen(value))).split("`")
+    return Markup("".join(f"<code>{one}</code>" if n % 2 else one for n, one in enumerate(parts)))
 
 
 def _seen(value: Any) -> Any:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from pipeline import mapping
+from pipeline.config import Looks
 from pipeline.filters import several
 from pipeline.hours import zone
 from reports.html import css, environment
@@ -34,7 +35,7 @@ class LogPage:
     """What the page says of itself, beside the events."""
 
     organization: str
-    classification: str
+    looks: Looks
     head: str
     as_of: Instant
     since: Instant | None
@@ -70,7 +71,7 @@ def render(rows: Any, as_of: datetime, most: int = MOST) -> bytes:
     clock = Instant(as_of.astimezone(UTC).replace(microsecond=0), where)
     packed = pack(rows, most, _facts(rows, clock, config.mappings))
     page = LogPage(
-        organization=config.organization.name or UNNAMED, classification="", head=head, as_of=clock,
+        organization=config.organization.name or UNNAMED, looks=config.report, head=head, as_of=clock,
         since=instant(packed.first_us, where), until=instant(packed.last_us, where),
         filters=_said(rows.asked), packed=packed,
     )  # fmt: skip

@@ -5,16 +5,29 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.config import Looks
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
 from pipeline.hours import zone
-from reports import activity, completeness, controls, earlier, findings, method, record, scope, sight
+from reports import (
+    completeness,
+    controls,
+    earlier,
+    evidence,
+    findings,
+    happened,
+    method,
+    privacy,
+    record,
+    scope,
+    sight,
+)  # fmt: skip
 from reports.period import EPOCH, Instant, Moment, Period
 from reports.rows import Log, Reader, rows
 from reports.text import listed
@@ -39,6 +52,7 @@ class Cover:
     reviewed_by: str
     previous: earlier.Earlier | None
     since_signed: bool
+    looks: Looks
 
 
 @dataclass(frozen=True)
@@ -51,11 +65,13 @@ class Report:
     times: scope.Times
     rules: tuple[method.Rule, ...]
     findings: findings.Findings
-    activity: activity.Activity
+    activity: happened.Activity
     controls: tuple[controls.Framework, ...]
     record: record.Record
+    privacy: privacy.Privacy
     entries: int
     actors: int
+    behind: tuple[dict[str, Any], ...]
 
     @property
     def rules_not_evaluable(self) -> int:
@@ -110,6 +126,12 @@ def build(
         log.con.execute("RESET VARIABLE as_of")
 
 
+def period(log: Log, request: Request) -> Period:
+    """The stretch of time of a request: what was asked for, else since the last signed review, else everything."""
+    where = zone(log.config.organization.timezone)
+    return _period(log.con, request, where, earlier.signed(log.con, where))
+
+
 def _parts(
     log: Log,
     reader: Reader,
@@ -137,11 +159,13 @@ def _parts(
         "times": scope.times(reader, log.config),
         "rules": rules,
         "findings": found,
-        "activity": activity.activity(reader, silent),
+        "activity": happened.activity(reader, silent),
         "controls": controls.controls(rules, found, unseen, totals["entries"]),
         "record": record.record(reader, files, day),
+        "privacy": privacy.privacy(reader, log.shown.audience),
         "entries": totals["entries"],
         "actors": totals["actors"],
+        "behind": evidence.behind(reader),
     }
 
 
@@ -184,18 +208,29 @@ def _cover(
     return Cover(
         organization=log.config.organization.name or UNNAMED,
         assumed=_assumed(log.config.organization),
-        report_id=_identity(log.head, reader.period, as_of, prepared, reviewed),
+        report_id=identity(
+            [
+                "review",
+                log.head,
+                reader.period.since.iso,
+                reader.period.until.iso,
+                as_of.iso,
+                prepared,
+                reviewed,
+            ]
+        ),
         status="FINAL" if final else "DRAFT",
         status_why="" if final else "Not yet prepared and reviewed by two named people.",
         period=reader.period,
         as_of=as_of,
         head=log.head,
         commits=reader.one("SELECT count(*) AS n FROM commits")["n"],
-        versions=tuple((name, _version(name)) for name in LIBRARIES),
+        versions=versions(),
         prepared_by=prepared,
         reviewed_by=reviewed,
         previous=earlier.last(log.con, reader.period),
         since_signed=bool(signed and request.since is None and signed.until == reader.period.since.at),
+        looks=log.config.report,
     )
 
 
@@ -207,11 +242,15 @@ def _assumed(organization: Any) -> str:
     return listed(lacking)
 
 
-def _identity(head: str, period: Period, as_of: Instant, prepared: str, reviewed: str) -> str:
-    """The same report has the same id; nothing else has."""
-    said = [head, period.since.iso, period.until.iso, as_of.iso, prepared, reviewed]
-    digest = hashlib.sha256(json.dumps(["review", *said]).encode()).hexdigest()[:12].upper()
+def identity(said: Sequence[object]) -> str:
+    """The same document has the same id; nothing else has."""
+    digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12].upper()
     return f"AB-{digest[:4]}-{digest[4:8]}-{digest[8:]}"
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """What documents are made with."""
+    return tuple((name, _version(name)) for name in LIBRARIES)
 
 
 def _version(name: str) -> str:

@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -24,6 +26,17 @@ PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 # What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
 # gets in: not the zone, not the language, not the home directory's font settings.
 PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A file inside the PDF."""
+
+    name: str
+    description: str
+    text: str
+
+
 # A variable face has every weight, and says so itself.
 FACES = (
     ("Plex Sans", "fontpkg_ibm_plex_sans", "IBMPlexSans[wdth,wght].ttf", "normal", ""),
@@ -46,7 +59,14 @@ def missing() -> str | None:
 
 
 def press(
-    html: bytes, *, as_of: datetime, identifier: str, seconds: float = SECONDS, memory: int = MEMORY_BYTES
+    html: bytes,
+    *,
+    as_of: datetime,
+    identifier: str,
+    logo: str | None = None,
+    attached: Sequence[Attached] = (),
+    seconds: float = SECONDS,
+    memory: int = MEMORY_BYTES,
 ) -> bytes:
     """The PDF of one document; the same bytes for the same input, wherever and by whomever it is made."""
     with ExitStack() as held, scratch.folder("pdf") as folder:
@@ -56,12 +76,23 @@ def press(
         ]
         order = {
             "faces": faces, "memory": memory, "seconds": seconds, "identifier": identifier,
+            "logo": logo, "as_of": as_of.isoformat(), "attached": _files(folder, attached),
             "html": str(folder / "report.html"), "pdf": str(folder / "report.pdf"),
         }  # fmt: skip
         (folder / "report.html").write_text(_printable(html.decode(), faces), "utf-8")
         (folder / "fonts.conf").write_text(_fonts_conf(folder, faces), "utf-8")
         _run(order, folder, _surroundings(folder, as_of))
         return (folder / "report.pdf").read_bytes()
+
+
+def _files(folder: Path, attached: Sequence[Attached]) -> list[dict[str, str]]:
+    """The attachments as files that the child reads."""
+    listed = []
+    for n, one in enumerate(attached):
+        path = folder / f"attached-{n}"
+        path.write_text(one.text, "utf-8", newline="")
+        listed.append({"name": one.name, "description": one.description, "path": str(path)})
+    return listed
 
 
 def _run(order: dict[str, object], folder: Path, environment: dict[str, str]) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.errors import UsageError
-from reports.activity import Bucket, ByDay, ByHour, Series
 from reports.charts import by_day, by_hour, drawn
+from reports.happened import Bucket, ByDay, ByHour, Series
 from reports.text import MONTHS, count, number, visible
 
 LANES, ROWS, COLUMNS, PEOPLE, ADDRESSES = 10, 20, 14, 24, 24

@@ -5,11 +5,13 @@ A warning of the renderer is an error: a report that lost an image, a rule or a 
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import resource
 import sys
 from contextlib import redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,9 @@ def _press(order: dict[str, Any]) -> list[str]:
 
     class OwnFontsOnly(weasyprint.URLFetcher):  # type: ignore[misc]
         def fetch(self, url: str, _headers: object = None) -> Any:
+            if url == order["logo"]:
+                kind, content = url.removeprefix("data:").split(";base64,")
+                return URLFetcherResponse(url, base64.b64decode(content), {"Content-Type": kind})
             if url not in faces:
                 raise ValueError(f"{url[:80]} is not one of the report's fonts")
             return URLFetcherResponse(url, faces[url].read_bytes(), {"Content-Type": "font/ttf"})
@@ -85,14 +90,47 @@ def _press(order: dict[str, Any]) -> list[str]:
     document = weasyprint.HTML(
         string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print"
     )
-    document.write_pdf(
-        order["pdf"],
-        stylesheets=[style],
-        font_config=fonts,
-        pdf_tags=True,
-        pdf_identifier=order["identifier"].encode(),
-    )
+    options = {
+        "pdf_variant": "pdf/a-3a", "pdf_tags": True, "pdf_identifier": order["identifier"].encode(),
+    }  # fmt: skip
+    rendered = document.render(font_config=fonts, stylesheets=[style], **options)
+    _describe(rendered.metadata, order, fetcher)
+    rendered.write_pdf(order["pdf"], **options)
     return warned.said
+
+
+def _describe(metadata: Any, order: dict[str, Any], fetcher: Any) -> None:
+    """Fixed dates, the evidence as attached files, and the second standard beside the first."""
+    from weasyprint import Attachment
+
+    at = datetime.fromisoformat(order["as_of"])
+    metadata.created = metadata.modified = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    metadata.attachments = [
+        Attachment(
+            string=Path(one["path"]).read_text("utf-8"), name=one["name"], description=one["description"],
+            relationship="Data", created=at, modified=at, url_fetcher=fetcher,
+        )
+        for one in order["attached"]
+    ]  # fmt: skip
+    of_one = metadata.generate_rdf_metadata
+    metadata.generate_rdf_metadata = lambda *given: of_one(*given).replace(
+        b"</rdf:RDF>", ACCESSIBLE + b"</rdf:RDF>"
+    )
+
+
+# WeasyPrint names one standard; PDF/A wants the names of another one declared.
+ACCESSIBLE = b"""<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part>
+</rdf:Description><rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
+ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+<pdfaSchema:schema>PDF/UA identification</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>
+<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
+<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>
+<pdfaProperty:category>internal</pdfaProperty:category>
+<pdfaProperty:description>Part of ISO 14289 that the file conforms to</pdfaProperty:description>
+</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>"""
 
 
 if __name__ == "__main__":

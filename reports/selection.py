@@ -71,9 +71,7 @@ def select(rows: Any) -> Selection:
     config, head = recorded(rows.con)
     organization = config.organization
     where = zone(organization.timezone)
-    entries = tuple(
-        entry(row, where) for row in replace(rows, query=_entries(rows.sql), order=()).arrow().to_pylist()
-    )
+    entries = read(rows, where)
     said = json.dumps([head, rows.sql, str(rows.values)])
     return Selection(
         organization=organization.name or UNNAMED, zone=where, head=head,
@@ -82,6 +80,12 @@ def select(rows: Any) -> Selection:
         identity="AB-" + hashlib.sha256(said.encode()).hexdigest()[:12].upper(),
         until=max((one.at.at for one in entries), default=EPOCH),
     )  # fmt: skip
+
+
+def read(rows: Any, where: ZoneInfo, most: int | None = None) -> tuple[Entry, ...]:
+    """The events of a question as entries, oldest first, at most so many."""
+    asked = replace(rows, query=_entries(rows.sql), order=(), most=most, whole=True)
+    return tuple(entry(row, where) for row in asked.arrow().to_pylist())
 
 
 def whole(rows: Any, what: str) -> None:

@@ -217,7 +217,7 @@ NUMBERS = [
 def test_every_number_has_bounds_within_which_the_rule_runs(rule: str, name: str) -> None:
     one = detector.shipped()[rule]
     said = one.parameters[name]
-    assert isinstance(said.default, int) and said.minimum is not None and said.maximum is not None
+    assert isinstance(said.default, int | float) and said.minimum is not None and said.maximum is not None
     assert said.minimum <= said.default <= said.maximum
     event = {
         "at": "2026-03-02T10:00:00Z",
@@ -450,7 +450,7 @@ def test_who_is_a_service(actors: dict[str, object], kinds: tuple[str, ...], is_
 def test_no_order_is_left_to_chance(path: Path) -> None:
     """Which of many rows is told is settled to the last tie: by the event."""
     sql = path.read_text().split("*/", 1)[1]
-    assert re.findall(r"arg_(?:min|max)\((?![^()]+, \([^()]*event_uid\)\))[^\n]*", sql) == []
+    assert re.findall(r"arg_(?:min|max)\((?![^()]+, \([^()]*(?:event|revoke)_uid\)\))[^\n]*", sql) == []
 
 
 def test_a_failure_is_covered_as_one() -> None:
@@ -505,7 +505,7 @@ def test_a_near_miss_must_have_been_near(tmp_path: Path, old: str, new: str, mes
     ("old", "new", "message"),
     [
         ('becomes_match = { "events.0.repeat" = 2 }\n', "", 'case "one": expects nothing, so it must name the one value that makes it a match. For example becomes_match = { "parameters.threshold" = 24 }.'),
-        ("expect = []", "expected = []", 'case "one": expected is not known. Known are: becomes_match, config, events, expect, name, not_evaluable, parameters, rejects, use.'),
+        ("expect = []", "expected = []", 'case "one": expected is not known. Known are: becomes_match, config, events, expect, geography, name, not_evaluable, parameters, rejects, use.'),
         (', observed = "o"', "", 'case "two": expects a finding without observed.'),
         (CASES[CASES.index("[[cases]]", 5):], "", "has no near miss. Each detector needs a match and a near miss."),
         ("[[cases]]", "[cases]]", "is not TOML: Expected newline or end of document after a statement (at line 1, column 8)."),

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ FEATURES: dict[str, dict[str, Any]] = {
 COUNTED = {"S0": 28, "S1": 57, "S2": 76, "S3": 36, "S4": 43}
 
 
-def tests_of(module: str) -> set[str]:
+@cache
+def functions_of(module: str) -> set[str]:
     path = ROOT / "tests" / f"{module}.py"
     tree = ast.parse(path.read_text("utf-8")) if path.exists() else ast.Module([], [])
     return {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
@@ -44,7 +46,7 @@ def test_a_line_is_shown_or_explained_or_open(name: str) -> None:
             continue
         place, _, case = shown.partition("[")
         module, _, function = place.partition("::")
-        assert function in tests_of(module), shown
+        assert function in functions_of(module), shown
         assert (
             not case or (ROOT / "tests" / "sources" / f"{case.removesuffix(']')}.expected.jsonl").exists()
         ), shown

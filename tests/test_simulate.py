@@ -82,8 +82,8 @@ def test_labels_point_at_records_that_exist(small: Path) -> None:
 
 def test_every_kind_is_planted_and_what_is_not_an_absence_left_records(small: Path) -> None:
     planted = {label["kind"]: label for label in labels(small) if label["sort"] in ("planted", "unlogged")}
-    assert set(KINDS) - set(planted) == {"dormant_return"}  # it needs more than eleven weeks
-    absences = {"id_gap", "retention_breach", "source_silence"}
+    assert set(KINDS) - set(planted) == {"dormant_return", "retention_breach"}  # they need more days
+    absences = {"id_gap", "source_silence"}
     assert {
         label["kind"] for label in planted.values() if label["sort"] == "planted" and not label["records"]
     } == absences

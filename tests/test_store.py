@@ -99,7 +99,7 @@ def test_killed_at_any_moment_the_store_is_whole(store: Path, tmp_path: Path, mo
     again = loaded(store, *exports)
     assert (again.commit is None) == (committed == 1)
     assert commits(store) == ["000001"]
-    beside = ["auditbook.duckdb", "commits", "ids", "lock", "manifest.jsonl"]
+    beside = ["auditbook.duckdb", "commits", "entities", "ids", "lock", "manifest.jsonl"]
     assert sorted(path.name for path in store.iterdir()) == beside
     with pipeline.open(store) as log:
         assert log.events().count() == 5
@@ -271,6 +271,8 @@ def test_only_the_owner_reads_it_whatever_the_umask(tmp_path: Path, umask: str) 
         "commits/000001/record.json": 0o600,
         "commits/000001/lines.parquet": 0o600,
         "commits/000001/events.parquet": 0o600,
+        "entities": 0o700,
+        "entities/000001-000001.entities": 0o600,
         "ids": 0o700,
         "ids/000001-000001.ids": 0o600,
     }

@@ -62,7 +62,8 @@ def desk(w: World) -> Desk:
     return w.state["desk"]  # type: ignore[no-any-return]
 
 
-def _message(w: World) -> str:
+def next_message(w: World) -> str:
+    """The name of a message that comes after all others."""
     desk(w).message += 1
     return f"Message #{desk(w).message}"
 
@@ -73,7 +74,7 @@ def _contact(w: World) -> int:
 
 
 def receive(w: World, t: int) -> None:
-    record(w, t, None, "Message Received", f"Message received from contact {_contact(w)}", _message(w))
+    record(w, t, None, "Message Received", f"Message received from contact {_contact(w)}", next_message(w))
 
 
 def answer(w: World, t: int, seat: Seat) -> None:
@@ -87,7 +88,7 @@ def answer(w: World, t: int, seat: Seat) -> None:
             seat,
             "Message Sent",
             rng.choice(("Reply sent", "Template order_update sent", "Reply sent with a picture")),
-            _message(w),
+            next_message(w),
         )
     elif dice < 0.82:
         view(w, t, seat)

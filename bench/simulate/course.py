@@ -29,7 +29,7 @@ class Size:
 
 
 def simulate(folder: Path, seed: int, size: Size) -> dict[str, int]:
-    """Write the exports, auditbook.toml, places.mmdb, labels.jsonl and swaps.json; the numbers of records by product."""
+    """Write exports, auditbook.toml, places.mmdb, labels.jsonl and swaps.json; how many records of each product."""
     exports = folder / "exports"
     exports.mkdir(parents=True, exist_ok=True)
     rng = Random(seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bench.simulate import bswagic, craftstage, hoops, oncloudwine, places, printago
+from bench.simulate import bswagic, craftstage, hoops, oncloudwine, operators, places, printago, wine_jobs
 from bench.simulate.diary import DAY, HOUR, MINUTE, Seat, Session
 from bench.simulate.staff import Person
 from bench.simulate.world import World
@@ -33,17 +33,17 @@ MENUS: dict[str, tuple[tuple[float, Work], ...]] = {
     "sales_de": ((9, _sell), (1, plain(bswagic.view))),
     "prepress": ((1, _craft),),
     "prepress_de": ((1, _craft),),
-    "farm": ((1, plain(printago.tend)),),
-    "farm_late": ((1, plain(printago.tend)),),
-    "farm_night": ((1, plain(printago.tend)),),
+    "farm": ((1, plain(operators.tend)),),
+    "farm_late": ((1, plain(operators.tend)),),
+    "farm_night": ((1, plain(operators.tend)),),
     "cellar": ((1, plain(oncloudwine.serve)),),
     "desk": ((1, plain(bswagic.answer)),),
     "desk_late": ((1, plain(bswagic.answer)),),
     "books": ((1, plain(hoops.bill)),),
     "marketing": ((4, plain(bswagic.view)), (2, plain(bswagic.update)), (2, plain(oncloudwine.serve))),
     "stewards": ((5, plain(bswagic.update)), (3, plain(bswagic.view)), (1, plain(oncloudwine.serve))),
-    "admins": ((3, plain(bswagic.view)), (2, plain(printago.pack)), (2, plain(bswagic.update))),
-    "managers": ((5, plain(bswagic.view)), (2, plain(printago.pack)), (2, plain(bswagic.update))),
+    "admins": ((3, plain(bswagic.view)), (2, plain(operators.pack)), (2, plain(bswagic.update))),
+    "managers": ((5, plain(bswagic.view)), (2, plain(operators.pack)), (2, plain(bswagic.update))),
 }
 
 
@@ -90,7 +90,7 @@ def _sign_in(w: World, person: Person, session: Session) -> None:
         if w.rng.random() < 0.4:
             w.at(session.end + MINUTE, lambda w, t: bswagic.log_out(w, t, session.seat))
     elif person.team.name.startswith("farm"):
-        w.at(session.start - MINUTE, lambda w, t: printago.log_in(w, t, session.seat))
+        w.at(session.start - MINUTE, lambda w, t: operators.log_in(w, t, session.seat))
 
 
 def _machines(w: World, day: int) -> None:
@@ -106,15 +106,15 @@ def _machines(w: World, day: int) -> None:
     spread(1050 * busy, printago.order_arrives)
     spread(len(printago.farm(w).printers) * 0.6, printago.blink)
     spread(1900 * busy, bswagic.receive, 3, 20)
-    spread(340 * busy, oncloudwine.tracking, 12, 24)
+    spread(340 * busy, wine_jobs.tracking, 12, 24)
     w.at(begin + 6 * HOUR, printago.night_watch)
     for key, agent in KEYS.items():
         line = places.Line(KEY_ADDRESS[key], agent)
         spread(260 * busy, partial(_by_key, key=key, line=line))
     spread(150 * busy, _stock_by_key)
-    for name, (every, _, _) in oncloudwine.JOBS.items():
+    for name, (every, _, _) in wine_jobs.JOBS.items():
         for n in range(24 * 60 // every):
-            w.at(begin + (n * every + 3) * MINUTE, lambda w, t, name=name: oncloudwine.job(w, t, name))
+            w.at(begin + (n * every + 3) * MINUTE, lambda w, t, name=name: wine_jobs.job(w, t, name))
 
 
 def _by_key(w: World, t: int, key: str, line: places.Line) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pipeline.cli import (
     again,
     detectors,
+    erase,
     events,
+    evidence,
     export,
     findings,
     history,
@@ -13,8 +15,10 @@ from pipeline.cli import (
     lines,
     machine,
     nightly,
+    options,
     recipe,
     report,
+    retain,
     show,
     sources,
     sql,
@@ -33,7 +37,10 @@ Examples:
 \b
 Exit codes: 0 done, 1 failed, 2 usage, 3 findings at or above --fail-on,
   4 rejects above --max-rejects, or a file not recognised or not read to its end,
-  5 verification failed, 6 another run holds the store."""
+  5 verification failed, 6 another run holds the store.
+
+\b
+What Tab suggests comes from the store: eval "$(_AUDITBOOK_COMPLETE=bash_source auditbook)" (or zsh, fish)"""
 
 cli = Root(
     "auditbook",
@@ -60,7 +67,12 @@ for command in (
     sources.sources,
     detectors.detectors,
     store.verify,
+    evidence.evidence,
+    evidence.reperform,
     keys.keys,
+    retain.retain,
+    erase.erase,
+    erase.originals,
     store.rebuild,
     sql.sql,
     nightly.demo,
@@ -68,6 +80,11 @@ for command in (
     machine.doctor,
 ):
     cli.add_command(command)
+for command in (
+    report.report, events.events, show.show, history.history, recipe.recipe, events.values, export.export,
+    findings.findings, lines.rejects, lines.ledger, sql.sql,
+):  # fmt: skip
+    options.shown_to(command)
 
 
 def main() -> None:

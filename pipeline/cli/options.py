@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 CONFIG = Path("auditbook.toml")
+AUDIENCE = "auditbook.audience"
 STORE = "store"
 
 
@@ -72,6 +74,25 @@ max_rejects = click.option(
 )
 
 
+def shown_to(command: click.Command) -> click.Command:
+    """The command with --audience; groups have it on each of theirs."""
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        shown_to(one)
+    if not isinstance(command, click.Group):
+        command.params.append(_audience_option())
+    return command
+
+
+def _audience_option() -> click.Option:
+    def keep(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+        ctx.meta[AUDIENCE] = value
+
+    return click.Option(
+        ["--audience"], type=click.Choice(["full", "internal", "external"]), expose_value=False, callback=keep,
+        show_default="internal", help="For whom: full shows secrets, external hides people and free text.",
+    )  # fmt: skip
+
+
 def several(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Decorators as one, first on top."""
     return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
@@ -97,9 +118,36 @@ def open_log(store: Path, path: Path | None, *, from_commits: bool = False) -> L
     recorded = catalog.recorded_config(stores.commits(store))
     chosen = recorded if path is None and not CONFIG.exists() else read_config(path)
     same = to_dict(chosen) == to_dict(recorded)
-    log = query.open(store, None if same and not from_commits else chosen)
+    settings = read_config(path) if path is not None or CONFIG.exists() else chosen
+    log = query.Log(store, None if same and not from_commits else chosen, _audience(), settings.privacy)
     log.presets = chosen.presets
+    if settings.log_reads:
+        _note(store)
     return log
+
+
+def _audience() -> str | None:
+    context = click.get_current_context(silent=True)
+    return context.meta.get(AUDIENCE) if context else None
+
+
+def _note(store: Path) -> None:
+    """Who read what with which command, for the next record; a reading that cannot be noted is not done."""
+    import getpass
+    import socket
+
+    from pipeline import issued, redact
+    from pipeline import store as stores
+    from pipeline.errors import AuditbookError
+
+    entry = {
+        "user": stores.as_utf8(getpass.getuser()), "host": socket.gethostname(), "at": stores.now(),
+        "arguments": redact.arguments(stores.as_utf8(text) for text in sys.argv[1:]),
+    }  # fmt: skip
+    if not issued.note(store, entry, "reads"):
+        raise AuditbookError(
+            "the reading cannot be noted, and [audit] log_reads asks for it.", path=store / issued.READS
+        )
 
 
 def read_clock(text: str | None, config: Config) -> datetime | None:

@@ -14,11 +14,16 @@ from pipeline.cli.nightly import talk, tell
 if TYPE_CHECKING:
     from pipeline.query import Log
 
-KINDS = ("review", "log")
+KINDS = (
+    "review", "entity", "actor", "failures", "communications", "accounting", "access", "integrity", "incident",
+    "activity", "digest", "log",
+)  # fmt: skip
+TARGETS = {"entity": "entity", "actor": "actor", "incident": "finding"}  # a filter that says the target, too
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
+@click.argument("target", required=False)
 @filtering.filters
 @click.option("--prepared-by", metavar="NAME", help="A review: who prepared it.")
 @click.option(
@@ -26,18 +31,31 @@ KINDS = ("review", "log")
 )
 @options.several(options.store, options.config, options.out, talk)
 def report(
-    kind: str, prepared_by: str | None, reviewed_by: str | None, store: Path, config: Path | None, out: Path,
-    quiet: bool, verbose: bool, as_json: bool, **filters: Any,
+    kind: str, target: str | None, prepared_by: str | None, reviewed_by: str | None, store: Path,
+    config: Path | None, out: Path, quiet: bool, verbose: bool, as_json: bool, **filters: Any,
 ) -> None:  # fmt: skip
-    """Write a document of the store.
+    """Write a document of the store, as HTML and PDF.
 
-    KIND is `review`, the compliance review as HTML and PDF with the log page beside, or `log`: the log as one HTML file
-    that filters, searches, opens and exports entries without a network.
+    \b
+    KIND            TARGET      what it tells
+      review                    the compliance review, with the log page beside; FINAL with two names
+      entity        TYPE:ID     one thing's life: what was approved, sent and changed, by whom
+      actor         WHO         what one person did, when, from where
+      incident      FINDING     a finding, or the events of the filters, as a story with evidence
+      failures                  jobs and webhooks that failed, recurring causes, next steps
+      communications            what was sent to whom, word for word
+      accounting                invoices and payments
+      access                    who may do what, and who used it
+      integrity                 the chain, completeness, gaps, retention
+      activity                  how people and systems interact
+      digest                    since the last review, on one page
+      log                       the log itself as one HTML file to filter, open and export offline
 
     \b
     Examples:
       auditbook report review --since 2026-10-01 --until 2026-10-31 --out october
       auditbook report review --prepared-by "Ana Silva" --reviewed-by "Dana Ruiz"
+      auditbook report entity job:J-2217
       auditbook report log --since 7d --source printago
     """
     import reports
@@ -48,13 +66,24 @@ def report(
         clock = options.read_clock(as_of, log.config)
         if kind == "log":
             written, lacking = reports.log(log, clock, **asked).write(out), None
-        else:
+        elif kind == "review":
             written, lacking = _review(log, asked, (clock, prepared_by, reviewed_by), out)
+        else:
+            made = reports.paper(log, kind, _target(kind, target, asked), clock, **asked)
+            written, lacking = made.write(out), made.without_pdf
         head = log.head
     tell(
         {"reports": [str(path) for path in written], "head": head}, [lacking] if lacking else [],
         quiet=quiet, as_json=as_json,
     )  # fmt: skip
+
+
+def _target(kind: str, target: str | None, asked: dict[str, Any]) -> str | None:
+    """What the document is about: the argument, or the one filter that says the same."""
+    if target is None and (said := asked.get(TARGETS.get(kind, ""))) and len(said) == 1:
+        del asked[TARGETS[kind]]
+        return str(said[0])
+    return target
 
 
 def _review(

@@ -36,25 +36,35 @@ unit = "entries"
 meaning = "So many entries of the day at least must be in order before one of them can be out of it"
 */
 WITH placed AS (
-  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date, file, file_sha256, line, who,
+  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date,
     -- The product's own numbers are the order in which it wrote; else the lines of the export are.
-    CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN 'ids' ELSE coalesce(file_sha256, file) END AS list,
+    CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN 'ids' ELSE file END AS list,
     CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN CAST(source_event_id AS BIGINT) ELSE line END AS place
   FROM activity WHERE conflicts_with IS NULL
 ),
-turned AS (
-  SELECT *, date_diff('second', lag(occurred_at) OVER told, occurred_at) AS step
-  FROM placed WINDOW told AS (PARTITION BY source, instance, list ORDER BY place, event_uid)
+flanked AS (
+  SELECT *, lag(occurred_at) OVER told AS lower_at, lead(occurred_at) OVER told AS upper_at
+  FROM placed WINDOW told AS (PARTITION BY source, instance, list ORDER BY place, occurred_at)
 ),
+-- Some products show the newest first. A log that is all in order needs no further look.
 directions AS (
-  SELECT source, instance, list, CASE WHEN sum(CASE WHEN step < 0 THEN -1 WHEN step > 0 THEN 1 ELSE 0 END) < 0 THEN -1 ELSE 1 END AS way
-  FROM turned WHERE abs(step) <= 172800 GROUP BY source, instance, list
+  SELECT *, ups >= downs AS forward
+  FROM (SELECT source, instance, list, count(*) FILTER (occurred_at > lower_at) AS ups,
+      count(*) FILTER (occurred_at < lower_at) AS downs,
+      count(*) FILTER (occurred_at > lower_at + $skew_minutes * INTERVAL 1 MINUTE) AS jumps_up,
+      count(*) FILTER (occurred_at < lower_at - $skew_minutes * INTERVAL 1 MINUTE) AS jumps_down
+    FROM flanked GROUP BY source, instance, list)
+  WHERE CASE WHEN ups >= downs THEN jumps_down ELSE jumps_up END > 0
 ),
 neighbours AS (
-  SELECT p.*, lag(p.occurred_at) OVER told AS before_at, lag(p.occurred_at, 2) OVER told AS earlier_at,
-    lead(p.occurred_at) OVER told AS after_at, lead(p.occurred_at, 2) OVER told AS later_at
-  FROM placed p JOIN directions d ON d.source = p.source AND d.instance = p.instance AND d.list = p.list
-  WINDOW told AS (PARTITION BY p.source, p.instance, p.list ORDER BY p.place * d.way, p.event_uid)
+  SELECT f.*, CASE WHEN d.forward THEN f.lower_at ELSE f.upper_at END AS before_at,
+    CASE WHEN d.forward THEN f.upper_at ELSE f.lower_at END AS after_at
+  FROM flanked f JOIN directions d ON d.source = f.source AND d.instance = f.instance AND d.list = f.list
+),
+days AS (
+  SELECT source, instance, list, local_date, count(*) AS n,
+    count(*) FILTER (before_at > occurred_at + $skew_minutes * INTERVAL 1 MINUTE) AS turns
+  FROM neighbours GROUP BY source, instance, list, local_date
 ),
 -- Ahead of what comes after it while that follows what was before it; or behind in the same way.
 judged AS (
@@ -62,16 +72,11 @@ judged AS (
     CASE WHEN occurred_at > after_at + $skew_minutes * INTERVAL 1 MINUTE AND after_at >= before_at
         AND occurred_at <= after_at + INTERVAL 2 DAY THEN date_diff('minute', after_at, occurred_at)
       WHEN occurred_at < before_at - $skew_minutes * INTERVAL 1 MINUTE AND after_at >= before_at
-        AND occurred_at >= before_at - INTERVAL 2 DAY THEN -date_diff('minute', occurred_at, before_at) END AS off_by,
-    CASE WHEN before_at > occurred_at + $skew_minutes * INTERVAL 1 MINUTE THEN 1 ELSE 0 END AS turns
+        AND occurred_at >= before_at - INTERVAL 2 DAY THEN -date_diff('minute', occurred_at, before_at) END AS off_by
   FROM neighbours
 ),
-days AS (
-  SELECT source, instance, list, local_date, count(*) AS n, sum(turns) AS turns FROM judged
-  GROUP BY source, instance, list, local_date
-),
 displaced AS (
-  SELECT j.event_uid, j.source, j.instance, j.occurred_at, j.local_date, j.who, j.off_by
+  SELECT j.event_uid, j.source, j.instance, j.occurred_at, j.local_date, j.off_by
   FROM judged j
   -- Against the day of its neighbours: its own may be another, or none.
   JOIN calendar c ON c.schedule = 'organization' AND c.slot = time_bucket(INTERVAL 15 MINUTE, j.before_at)
@@ -80,27 +85,34 @@ displaced AS (
 ),
 -- At one end of the log, days away from everything else, in a file of many: too far for its neighbours to be seen.
 ends AS (
-  SELECT p.event_uid, p.source, p.instance, p.occurred_at, p.local_date, p.who, p.occurred_at = s.last_at AS is_last,
-    lag(p.occurred_at) OVER by_time AS before_at, lead(p.occurred_at) OVER by_time AS after_at, f.events AS n
-  FROM placed p
-  JOIN spans s ON s.source = p.source
-  LEFT JOIN (SELECT sha256, max(events) AS events FROM files GROUP BY sha256) f ON f.sha256 = p.file_sha256
-  WINDOW by_time AS (PARTITION BY p.source ORDER BY p.occurred_at, p.event_uid)
+  SELECT p.source, max(p.occurred_at) FILTER (p.occurred_at < s.last_at) AS last_but_one,
+    min(p.occurred_at) FILTER (p.occurred_at > s.first_at) AS second,
+    count(*) FILTER (p.occurred_at = s.last_at) AS at_last, count(*) FILTER (p.occurred_at = s.first_at) AS at_first
+  FROM activity p JOIN spans s ON s.source = p.source
+  GROUP BY p.source
 ),
 alone AS (
-  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.local_date, e.who
-  FROM ends e JOIN spans s ON s.source = e.source
-  WHERE e.n >= 100 AND (e.occurred_at = s.last_at OR e.occurred_at = s.first_at)
-    AND (e.before_at IS NULL OR e.before_at < e.occurred_at - INTERVAL 3 DAY)
-    AND (e.after_at IS NULL OR e.after_at > e.occurred_at + INTERVAL 3 DAY)
+  SELECT p.event_uid, p.source, coalesce(p.instance, '') AS instance, p.occurred_at, p.local_date
+  FROM activity p
+  JOIN spans s ON s.source = p.source AND (p.occurred_at = s.last_at OR p.occurred_at = s.first_at)
+  JOIN ends e ON e.source = p.source
+  JOIN (SELECT sha256, max(events) AS events FROM files GROUP BY sha256) f ON f.sha256 = p.file_sha256
+  WHERE p.conflicts_with IS NULL AND f.events >= 100
+    AND ((p.occurred_at = s.last_at AND e.at_last = 1
+        AND (e.last_but_one IS NULL OR e.last_but_one < p.occurred_at - INTERVAL 3 DAY))
+      OR (p.occurred_at = s.first_at AND e.at_first = 1
+        AND (e.second IS NULL OR e.second > p.occurred_at + INTERVAL 3 DAY)))
 ),
-all_of_them AS (
-  SELECT event_uid, source, instance, occurred_at, local_date, who,
+wrong AS (
+  SELECT event_uid, source, instance, occurred_at, local_date,
     CASE WHEN off_by > 0 THEN off_by || ' minutes ahead' ELSE -off_by || ' minutes behind' END AS told, abs(off_by) AS far
   FROM displaced
   UNION ALL
-  SELECT event_uid, source, instance, occurred_at, local_date, who, 'alone, more than three days from every other entry', 1000000
+  SELECT event_uid, source, instance, occurred_at, local_date, 'alone, more than three days from every other entry', 1000000
   FROM alone WHERE event_uid NOT IN (SELECT event_uid FROM displaced)
+),
+all_of_them AS (
+  SELECT w.*, e.who FROM wrong w JOIN activity e ON e.event_uid = w.event_uid
 )
 SELECT
   source || '|' || instance || '|' || local_date AS key,

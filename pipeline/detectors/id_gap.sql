@@ -51,7 +51,7 @@ unit = "days"
 meaning = "So far apart two numbers that should follow each other may lie, and so long before and after it is counted how often they do"
 */
 WITH numbered AS (
-  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, file, file_sha256, line,
+  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date, file, file_sha256, line,
     CAST(source_event_id AS BIGINT) AS id
   FROM activity
   WHERE regexp_matches(source_event_id, '^[0-9]{1,15}$') AND conflicts_with IS NULL
@@ -60,7 +60,7 @@ followed AS (
   SELECT *, lag(id) OVER told AS id_before, lag(occurred_at) OVER told AS at_before, lag(event_uid) OVER told AS uid_before,
     lag(file_sha256) OVER told AS sha_before, lag(line) OVER told AS line_before
   FROM numbered
-  WINDOW told AS (PARTITION BY source, instance ORDER BY id, occurred_at, event_uid)
+  WINDOW told AS (PARTITION BY source, instance ORDER BY id, occurred_at)
 ),
 pairs AS (
   SELECT *, least(occurred_at, at_before) AS since, greatest(occurred_at, at_before) AS until, id - id_before AS step
@@ -68,15 +68,22 @@ pairs AS (
   WHERE id > id_before AND occurred_at <= at_before + $memory_days * INTERVAL 1 DAY
     AND at_before <= occurred_at + $memory_days * INTERVAL 1 DAY
 ),
+days AS (
+  SELECT source, instance, local_date, count(*) AS n, count(*) FILTER (step = 1) AS in_order
+  FROM pairs GROUP BY source, instance, local_date
+),
 practised AS (
-  SELECT *, count(*) OVER near AS n, count(*) FILTER (step = 1) OVER near AS in_order
-  FROM pairs
-  WINDOW near AS (PARTITION BY source, instance ORDER BY until RANGE BETWEEN 2 * $memory_days * INTERVAL 1 DAY PRECEDING
-    AND $memory_days * INTERVAL 1 DAY FOLLOWING)
+  SELECT p.event_uid, sum(d.n) AS n, sum(d.in_order) AS in_order
+  FROM pairs p
+  JOIN days d ON d.source = p.source AND d.instance = p.instance
+    AND d.local_date >= p.local_date - CAST(2 * $memory_days AS INTEGER)
+    AND d.local_date <= p.local_date + CAST($memory_days AS INTEGER)
+  WHERE p.step > $min_missing
+  GROUP BY p.event_uid
 ),
 holes AS (
-  SELECT * FROM practised
-  WHERE step > $min_missing AND n >= $min_numbers AND in_order >= n * $min_share
+  SELECT p.*, s.n, s.in_order FROM pairs p JOIN practised s ON s.event_uid = p.event_uid
+  WHERE p.step > $min_missing AND s.n >= $min_numbers AND s.in_order >= s.n * $min_share
 ),
 -- A line that was rejected is here, though it is no event: it stands between the two, or has a number between theirs.
 rejected AS (

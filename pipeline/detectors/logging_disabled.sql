@@ -1,7 +1,7 @@
 /*
 title = "Audit logging switched off"
 severity = "critical"
-version = 2
+version = 3
 why = """While the log is off nothing else on this page can be trusted: what happened then left no trace. It is the first
 thing that somebody with something to hide does."""
 false_positives = """A trial of the product, a change of plan or a move to another log destination. Each of them is
@@ -10,6 +10,9 @@ reported here: that leaves the log on."""
 next_steps = """Find out who decided it, and switch it on again. Treat the gap as unreviewed time: ask the product's
 vendor for its own records of it, and compare what exists now with the last backup before."""
 scope = "outcome <> 'failure'"
+lookback = "memory_days + 1 day"
+lookahead = "memory_days"
+reads = "list_contains(classes, 'logging')"
 needs = ["action_detail or action_raw"]
 classes = ["logging"]
 attack = ["T1562.008"]
@@ -20,11 +23,18 @@ iso27001 = ["A.8.15", "A.8.16"]
 pci = ["10.2.1.6", "10.3.4", "10.7.2", "10.7.3"]
 hipaa = ["164.312(b)"]
 nist = ["AU-5", "AU-9", "AU-12"]
+
+[parameters.memory_days]
+default = 31
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "A log that was not switched on again within so many days counts as off"
 */
 WITH marked AS (
-  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.actor_key, e.actor_type, e.action,
+  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.who, e.action,
     replace(replace(lower(coalesce(e.action_detail, e.action_raw, '')), 'unpaus', 'resum'), 'unsuspend', 'resum') AS told
-  FROM events e
+  FROM activity e
   WHERE list_contains(e.classes, 'logging') AND e.outcome <> 'failure'
 ),
 -- Reading the log out, or deleting what stands in it, leaves it on; deleting what it is written by does not.
@@ -65,39 +75,25 @@ switches AS (
   WHERE m.says_off OR m.says_on OR (m.is_open AND (coalesce(f.to_off, false) OR coalesce(f.to_on, false)))
 ),
 ordered AS (
-  SELECT *,
-    coalesce(lag(is_off) OVER (PARTITION BY source, instance ORDER BY occurred_at, event_uid), false) AS was_off,
-    sum(CASE WHEN is_off THEN 0 ELSE 1 END) OVER (PARTITION BY source, instance ORDER BY occurred_at, event_uid
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS switched_on
-  FROM switches
+  SELECT *, lag(is_off) OVER told AS was_off, lag(occurred_at) OVER told AS switched_before,
+    lead(CASE WHEN NOT is_off THEN occurred_at END IGNORE NULLS) OVER told AS next_on_at,
+    lead(CASE WHEN NOT is_off THEN event_uid END IGNORE NULLS) OVER told AS next_on_uid
+  FROM switches WINDOW told AS (PARTITION BY source, instance ORDER BY occurred_at, event_uid)
 ),
 -- Switching off again what is off belongs to the first time.
 offs AS (
-  SELECT source, instance, switched_on, min(occurred_at) AS off_at, max(occurred_at) AS last_off_at,
-    min(CASE WHEN NOT was_off THEN event_uid END) AS first_uid,
-    min(CASE WHEN NOT was_off THEN actor_key END) AS actor_key, min(CASE WHEN NOT was_off THEN actor_type END) AS actor_type,
-    list(event_uid) AS off_events
-  FROM ordered WHERE is_off GROUP BY source, instance, switched_on
+  SELECT *, CASE WHEN next_on_at <= occurred_at + $memory_days * INTERVAL 1 DAY THEN next_on_at END AS on_at,
+    CASE WHEN next_on_at <= occurred_at + $memory_days * INTERVAL 1 DAY THEN next_on_uid END AS on_uid,
+    sum(CASE WHEN was_off AND switched_before >= occurred_at - $memory_days * INTERVAL 1 DAY THEN 0 ELSE 1 END) OVER (
+      PARTITION BY source, instance ORDER BY occurred_at, event_uid) AS gap
+  FROM ordered WHERE is_off
 ),
 gaps AS (
-  SELECT o.*, n.occurred_at AS on_at, n.event_uid AS on_uid
-  FROM offs o LEFT JOIN ordered n ON n.source = o.source AND n.instance IS NOT DISTINCT FROM o.instance
-    AND NOT n.is_off AND n.switched_on = o.switched_on + 1
-),
-counted AS (
-  SELECT g.source, g.first_uid, count(e.event_uid) AS between_events
-  FROM gaps g LEFT JOIN events e ON e.source = g.source AND e.instance IS NOT DISTINCT FROM g.instance
-    AND e.occurred_at > g.off_at AND (g.on_at IS NULL OR e.occurred_at < g.on_at)
-    AND NOT list_contains(g.off_events, e.event_uid)
-  GROUP BY g.source, g.first_uid
-),
-told AS (
-  SELECT g.*, c.between_events, date_diff('minute', g.off_at, g.on_at) AS minutes,
-    g.source || coalesce(' (' || g.instance || ')', '') AS subject,
-    coalesce(a.display_name, 'an unnamed ' || g.actor_type) AS who
-  FROM gaps g
-  JOIN counted c ON c.first_uid = g.first_uid
-  LEFT JOIN actors a ON a.actor_key = g.actor_key
+  SELECT source, instance, gap, min(occurred_at) AS off_at, max(occurred_at) AS last_off_at,
+    arg_min(event_uid, (occurred_at, event_uid)) AS first_uid, arg_min(who, (occurred_at, event_uid)) AS who,
+    max(on_at) AS on_at, max(on_uid) AS on_uid, list(event_uid) AS off_events,
+    date_diff('minute', min(occurred_at), max(on_at)) AS minutes, source || coalesce(' (' || instance || ')', '') AS subject
+  FROM offs GROUP BY source, instance, gap
 )
 SELECT
   source || '|' || coalesce(instance, '') || '|' || first_uid AS key,
@@ -106,13 +102,12 @@ SELECT
   coalesce(on_at, last_off_at) AS window_end,
   CASE WHEN on_at IS NULL THEN 'off, and not switched on again'
        WHEN minutes < 120 THEN 'off for ' || minutes || ' minutes'
-       ELSE 'off for ' || CAST(trunc(minutes / 60) AS BIGINT) || ' h ' || minutes % 60 || ' min' END
-    || '; ' || between_events || CASE WHEN between_events = 1 THEN ' event' ELSE ' events' END || ' recorded meanwhile'
-    AS observed,
+       ELSE 'off for ' || CAST(trunc(minutes / 60) AS BIGINT) || ' h ' || minutes % 60 || ' min' END AS observed,
   'audit logging on at all times' AS expected,
   who || ' switched the audit log of ' || subject || ' off'
     || CASE WHEN on_at IS NULL THEN '; nothing that was loaded says that it is on again.'
             ELSE '; it came on again at the end of this window.' END AS reason,
+  'the log left on' AS cleared_by,
   list_sort(CASE WHEN on_uid IS NULL THEN off_events ELSE off_events || [on_uid] END) AS events
-FROM told
+FROM gaps
 ORDER BY window_start, key

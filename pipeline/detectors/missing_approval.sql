@@ -1,7 +1,7 @@
 /*
 title = "Exported without the customer's approval"
 severity = "high"
-version = 1
+version = 2
 why = """What is exported is printed, and what is printed is paid for by whoever approved it. The product marks an export
 without approval; this rule believes neither the mark nor its absence, works it out again from the approvals of each
 item, and says when the two disagree."""
@@ -11,6 +11,9 @@ next_steps = """Ask for the approval in writing and attach it to the job, or sto
 disagree, ask the vendor which of them counts: one of the two records is wrong."""
 scope = """action = 'export' AND entity_type = 'export' AND outcome <> 'failure'
   AND coalesce(parent_entity_type, 'job') = 'job'"""
+lookback = "memory_days + 1 day"
+reads = """parent_entity_type = 'job' AND outcome <> 'failure' AND (action IN ('approve', 'request_change', 'reject', 'export')
+  OR entity_type = 'item' OR len(related_entities) > 0)"""
 needs = ["parent_entity_type", "parent_entity_id"]
 
 [controls]
@@ -19,13 +22,20 @@ iso27001 = ["A.8.15", "A.8.32"]
 pci = ["10.2.2"]
 hipaa = ["164.312(c)(1)"]
 nist = ["AU-10", "CM-3"]
+
+[parameters.memory_days]
+default = 60
+minimum = 1
+maximum = 400
+unit = "days"
+meaning = "So long before an export items and their approvals are remembered"
 */
 WITH exports AS (
   SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.parent_entity_id AS job,
     coalesce(e.entity_id, e.event_uid) AS export, e.metadata->>'job_reference' AS reference,
-    coalesce(a.display_name, 'an unnamed ' || e.actor_type) AS who,
+    e.who,
     coalesce(lower(e.metadata->>'without_approval') = 'true', false) AS is_marked
-  FROM events e LEFT JOIN actors a ON a.actor_key = e.actor_key
+  FROM activity e
   WHERE e.action = 'export' AND e.entity_type = 'export' AND e.parent_entity_type = 'job' AND e.outcome <> 'failure'
     AND e.parent_entity_id IS NOT NULL
 ),
@@ -33,7 +43,7 @@ WITH exports AS (
 on_jobs AS (
   SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.action,
     coalesce(e.parent_entity_id, e.entity_id) AS job, i.entity_id AS item
-  FROM events e
+  FROM activity e
   LEFT JOIN event_entities i ON i.event_uid = e.event_uid
     AND (i.entity_type = 'item' OR (i.relation = 'bulk' AND e.action IN ('approve', 'request_change')))
   WHERE e.parent_entity_type = 'job' AND e.outcome <> 'failure'
@@ -50,6 +60,7 @@ items AS (
   UNION
   SELECT x.event_uid, o.item FROM exports x
   JOIN on_jobs o ON o.source = x.source AND o.instance = x.instance AND o.job = x.job AND o.occurred_at <= x.occurred_at
+    AND o.occurred_at >= x.occurred_at - $memory_days * INTERVAL 1 DAY
   WHERE o.item IS NOT NULL AND x.event_uid NOT IN (SELECT event_uid FROM named)
 ),
 -- The last word on each item before the export; of two at the same moment the refusal counts.
@@ -60,7 +71,7 @@ latest AS (
   FROM items i
   JOIN exports x ON x.event_uid = i.event_uid
   LEFT JOIN decisions d ON d.source = x.source AND d.instance = x.instance AND d.job = x.job AND d.item = i.item
-    AND d.occurred_at < x.occurred_at
+    AND d.occurred_at < x.occurred_at AND d.occurred_at >= x.occurred_at - $memory_days * INTERVAL 1 DAY
 ),
 derived AS (
   SELECT event_uid, count(*) AS items, count(*) FILTER (action IS DISTINCT FROM 'approve') AS open_items,
@@ -72,7 +83,7 @@ asked AS (
     list_distinct(list(d.event_uid) FILTER (d.event_uid IS NOT NULL)) AS events
   FROM exports x
   LEFT JOIN decisions d ON d.source = x.source AND d.instance = x.instance AND d.job = x.job
-    AND d.occurred_at < x.occurred_at
+    AND d.occurred_at < x.occurred_at AND d.occurred_at >= x.occurred_at - $memory_days * INTERVAL 1 DAY
   GROUP BY x.event_uid
 ),
 -- Without any known item the derivation is whether anything of the job was ever approved.
@@ -100,6 +111,8 @@ SELECT
        ELSE 'The records disagree: the product did not mark the export by ' || who
          || ', but these were not approved before it: ' || coalesce(left(open_names, 200), 'anything of the job') || '.'
   END AS reason,
+  CASE WHEN is_derived THEN 'an approval of each item before ' || strftime(occurred_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC'
+       ELSE 'an export that is not marked' END AS cleared_by,
   list_sort([event_uid] || coalesce(events, [])) AS events
 FROM judged
 WHERE is_marked OR is_derived

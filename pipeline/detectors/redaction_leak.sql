@@ -25,7 +25,7 @@ WITH fields AS (
     CASE WHEN old->>'$' = '[REDACTED]' THEN NULL ELSE old->>'$' END AS old,
     CASE WHEN new->>'$' = '[REDACTED]' THEN NULL ELSE new->>'$' END AS new,
     regexp_matches(field, '(?i)(^|[^a-z])(password|passwd|secret|token|api[_ -]?key|private[_ -]?key|credential|client[_ -]?secret)s?$|(Password|Secret|Token|ApiKey|PrivateKey)$') AS is_named
-  FROM event_changes WHERE NOT redacted
+  FROM event_changes
 ),
 texts AS (
   SELECT event_uid, 'the field ' || field AS place, is_named, old AS text FROM fields WHERE old IS NOT NULL

@@ -23,11 +23,11 @@ hipaa = ["164.312(b)"]
 nist = ["AU-5", "AU-12"]
 
 [parameters.min_expected]
-default = 8.0
-minimum = 1.0
-maximum = 1000.0
+default = 8
+minimum = 1
+maximum = 1000
 unit = "half hours"
-meaning = "So many half hours in which entries were to be expected must have passed without one"
+meaning = "A silence in which each of the weeks before had entries in so many half hours is a finding"
 
 [parameters.min_weeks]
 default = 2
@@ -46,45 +46,51 @@ seen AS (
 weeks AS (
   SELECT unnest([7, 14, 21, 28]) AS back
 ),
--- How often the same half hour of the same weekday had entries in the four weeks before; holidays do not count.
+-- The same half hour of the same weekday in the four weeks before; holidays do not count.
 expected AS (
-  SELECT s.source, g.slot, count(h.slot) * 1.0 / count(*) AS share
+  SELECT s.source, g.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
   FROM spans s
   JOIN grid g ON g.slot >= s.first_at AND g.slot + INTERVAL 30 MINUTE <= s.last_at
   JOIN weeks w ON true
   JOIN grid p ON p.local_date = g.local_date - w.back AND p.local_time = g.local_time AND p.slot >= s.first_at
   LEFT JOIN seen h ON h.source = s.source AND h.slot = p.slot
-  GROUP BY s.source, g.slot
-  HAVING count(*) >= $min_weeks
 ),
 timeline AS (
-  SELECT source, slot, max(share) AS share, max(active) AS active
-  FROM (SELECT source, slot, share, 0 AS active FROM expected UNION ALL SELECT source, slot, 0.0, 1 FROM seen)
+  SELECT source, slot, max(active) AS active
+  FROM (SELECT source, slot, 0 AS active FROM expected UNION ALL SELECT source, slot, 1 FROM seen)
   GROUP BY source, slot
 ),
 spells AS (
   SELECT *, sum(active) OVER (PARTITION BY source ORDER BY slot) AS spell FROM timeline
 ),
+silent AS (
+  SELECT *, first_value(slot) OVER (PARTITION BY source, spell ORDER BY slot) AS since FROM spells WHERE spell > 0
+),
+-- How many half hours of this silence had entries in each of those weeks, up to each of its half hours.
 summed AS (
-  SELECT *, first_value(slot) OVER quiet AS since, sum(CASE WHEN active = 0 THEN share ELSE 0.0 END) OVER quiet AS missed
-  FROM spells WHERE spell > 0
-  WINDOW quiet AS (PARTITION BY source, spell ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  SELECT q.source, q.since, q.slot, e.back, sum(e.was_active) OVER (PARTITION BY q.source, q.since, e.back ORDER BY q.slot) AS missed
+  FROM silent q JOIN expected e ON e.source = q.source AND e.slot = q.slot
+  WHERE q.active = 0
+),
+least_of_them AS (
+  SELECT source, since, slot, min(missed) AS missed FROM summed
+  GROUP BY source, since, slot
+  HAVING count(*) >= $min_weeks
 ),
 -- The finding stands where the silence has become too long, whatever comes after it.
 crossed AS (
-  SELECT source, since, min(slot) + INTERVAL 30 MINUTE AS until, min(missed) AS missed
-  FROM summed
-  WHERE active = 0 AND missed >= $min_expected AND share > 0
+  SELECT source, since, min(slot) + INTERVAL 30 MINUTE AS until
+  FROM least_of_them WHERE missed >= $min_expected
   GROUP BY source, since
   HAVING min(slot) + INTERVAL 30 MINUTE <= since + INTERVAL 72 HOUR
 ),
 around AS (
-  SELECT c.source, c.since, c.until, c.missed, max(b.last_at) AS last_at,
+  SELECT c.source, c.since, c.until, max(b.last_at) AS last_at,
     min(a.first_at) AS again_at
   FROM crossed c
   JOIN seen b ON b.source = c.source AND b.slot = c.since
   LEFT JOIN seen a ON a.source = c.source AND a.slot >= c.until AND a.slot < c.until + INTERVAL 2 DAY
-  GROUP BY c.source, c.since, c.until, c.missed
+  GROUP BY c.source, c.since, c.until
 ),
 before AS (
   SELECT a.source, a.since, arg_max(e.event_uid, (e.occurred_at, e.event_uid)) AS event_uid
@@ -98,8 +104,8 @@ SELECT
   a.until AS window_end,
   CASE WHEN a.again_at IS NULL THEN 'no entry for more than ' || CAST(trunc(date_diff('minute', a.last_at, a.until) / 60) AS BIGINT) || ' hours'
        ELSE 'no entry for ' || CAST(trunc(date_diff('minute', a.last_at, a.again_at) / 60) AS BIGINT) || ' hours' END
-    || ', in ' || round(a.missed, 1) || ' half hours that have them' AS observed,
-  'entries in ' || $min_expected || ' such half hours, as in the weeks before' AS expected,
+    || ', in ' || $min_expected || ' half hours that have them' AS observed,
+  'an entry in one of them; in each of the weeks before there were some in ' || $min_expected || ' and more' AS expected,
   'The last entry of ' || a.source || ' before the silence is of ' || strftime(a.last_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M')
     || ' UTC' || CASE WHEN a.again_at IS NULL THEN '; in the two days after it was noticed there is none.'
        ELSE ', the next of ' || strftime(a.again_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC.' END

@@ -49,7 +49,7 @@ WITH sides AS (
   FROM event_changes
 ),
 steps AS (
-  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.who, e.entity_type, t.entity_id,
+  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.local_date, e.who, e.entity_type, t.entity_id,
     c.field, c.old, c.new, c.is_told, c.needed
   FROM sides c
   JOIN activity e ON e.event_uid = c.event_uid
@@ -74,18 +74,24 @@ practised AS (
     RANGE BETWEEN $practice_days * INTERVAL 1 DAY PRECEDING AND CURRENT ROW)
 )
 SELECT
-  source || '|' || instance || '|' || event_uid || '|' || field || '|' || entity_id AS key,
-  entity_type || ' ' || entity_id || ' (' || source || ')' AS subject,
-  occurred_at AS window_start,
-  occurred_at AS window_end,
-  field || ' was ' || left(set_before, 80) || ', and is said to have been ' || left(old, 80) AS observed,
-  field || ' as it was set before: ' || left(set_before, 80) AS expected,
-  who || ' changed ' || field || ' of ' || entity_type || ' ' || entity_id || ' from ' || left(old, 80)
-    || ', but the entry before it, of ' || strftime(set_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC, had set it to '
-    || left(set_before, 80) || '. Of ' || seen || ' changes of this field in ' || $practice_days || ' days ' || broken
-    || CASE WHEN broken = 1 THEN ' does' ELSE ' do' END || ' not follow.' AS reason,
-  'an entry in between that sets ' || field || ' to ' || left(old, 80) AS cleared_by,
-  [set_by, event_uid] AS events
+  source || '|' || instance || '|' || entity_type || '|' || field || '|' || local_date AS key,
+  CASE WHEN count(DISTINCT entity_id) = 1 THEN entity_type || ' ' || min(entity_id)
+       ELSE count(DISTINCT entity_id) || ' of entity type ' || entity_type END || ' (' || source || ')' AS subject,
+  min(occurred_at) AS window_start,
+  max(occurred_at) AS window_end,
+  count(*) || CASE WHEN count(*) = 1 THEN ' change' ELSE ' changes' END || ' of ' || field || ' not from the value set last; the first: '
+    || left(arg_min(set_before, (occurred_at, event_uid)), 80) || ' was set, ' || left(arg_min(old, (occurred_at, event_uid)), 80)
+    || ' is said' AS observed,
+  'every change from the value that was set last' AS expected,
+  string_agg(DISTINCT who, ', ' ORDER BY who) || ' changed ' || field || ' of ' || entity_type || ' '
+    || arg_min(entity_id, (occurred_at, event_uid)) || ' from ' || left(arg_min(old, (occurred_at, event_uid)), 80)
+    || ', but the entry before it, of ' || strftime(arg_min(set_at, (occurred_at, event_uid)) AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M')
+    || ' UTC, had set it to ' || left(arg_min(set_before, (occurred_at, event_uid)), 80) || '. Of ' || max(seen)
+    || ' changes of this field in ' || $practice_days || ' days ' || max(broken)
+    || CASE WHEN max(broken) = 1 THEN ' does' ELSE ' do' END || ' not follow.' AS reason,
+  'an entry in between that sets ' || field || ' to ' || left(arg_min(old, (occurred_at, event_uid)), 80) AS cleared_by,
+  list_sort(list_distinct(list(set_by) || list(event_uid))) AS events
 FROM practised
 WHERE breaks = 1 AND seen - broken >= needed AND (broken = 1 OR broken <= seen * $max_share)
+GROUP BY source, instance, entity_type, field, local_date
 ORDER BY window_start, key

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 
-from bench.simulate.plants import hours, identity, operations, place, process, trail, volume
+from bench.simulate.plants import hours, identity, operations, place, process, rights, trail, volume
 from bench.simulate.plants.planter import Planter
 from bench.simulate.world import World
 
 KINDS: dict[str, Callable[[Planter], None]] = {
     function.__name__: function
-    for room in (hours, volume, place, identity, process, operations, trail)
+    for room in (hours, volume, place, rights, identity, process, operations, trail)
     for function in room.PLANTS
 }
 
@@ -36,4 +36,4 @@ MOST = {
     "dormant_return": 5,
     "departed_actor_active": 5,
 }
-DAYS = {"dormant_return": 75, "invoice_never_sent": 60}
+DAYS = {"dormant_return": 75, "invoice_never_sent": 60, "retention_breach": 70}

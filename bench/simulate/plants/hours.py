@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.simulate import bswagic, oncloudwine
 from bench.simulate.plants.planter import HOUR, Planter, minutes
 from bench.simulate.staff import HOLIDAYS
+from bench.simulate.world import World
 
 DAYTIME = ("sales", "sales_de", "prepress", "prepress_de", "cellar", "desk", "books", "marketing", "stewards")
 
@@ -32,7 +33,7 @@ def holiday_admin(p: Planter) -> None:
     label = p.label(start, start + HOUR, person)
     seat = p.own(person, day)
 
-    def change(w, t):  # type: ignore[no-untyped-def]
+    def change(w: World, t: int) -> None:
         number = w.rng.randrange(10**6)
         if p.rng.random() < 0.5:
             oncloudwine.setting(

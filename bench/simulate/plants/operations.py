@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.simulate import oncloudwine, printago
+from bench.simulate import oncloudwine, printago, wine_jobs
 from bench.simulate.plants.planter import HOUR, MINUTE, Planter, minutes
 from bench.simulate.world import World
 
@@ -14,10 +14,10 @@ def _moment(p: Planter, last: int = 3) -> int:
 
 
 def _failed(w: World, t: int, name: str, error: str | None = ERROR) -> None:
-    run = oncloudwine.next_run(w)
+    run = wine_jobs.next_run(w)
     stack = f"Error: {error}\n    at refresh (jobs/auth.ts:17:3)" if error else None
     said = {"error": error, "stack": stack, "retryable": False} if error else {}
-    oncloudwine.job_entry(w, t, name, run, "FAILED", recordsProcessed=0, **said)
+    wine_jobs.job_entry(w, t, name, run, "FAILED", recordsProcessed=0, **said)
 
 
 def failed_job(p: Planter) -> None:
@@ -43,11 +43,11 @@ def stale_in_progress(p: Planter) -> None:
     label = p.label(start, start + 4 * 24 * HOUR, source="oncloudwine")
     p.w.at(
         start,
-        lambda w, t: oncloudwine.job_entry(
+        lambda w, t: wine_jobs.job_entry(
             w,
             t,
             f"IMPORT_CATALOG_{p.n}",
-            oncloudwine.next_run(w),
+            wine_jobs.next_run(w),
             "IN_PROGRESS",
             progress=p.size(3, 40, 90),
         ),

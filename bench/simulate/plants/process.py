@@ -256,8 +256,8 @@ def state_conflict(p: Planter) -> None:
             product = f"prd_{w.rng.randrange(140)}"
             oncloudwine.adjust(w, t, seat, product, 3)
             c.stock[product] += p.size(17, 60, 400)
+            w.label = label
             oncloudwine.adjust(w, t + 1, seat, product, 1)
-            label.entries.append(w._pending[-1])
         else:
             order = cuid(w.rng)
             for n, (old, new) in enumerate((("open", "packed"), ("on hold", "shipped"))):

@@ -11,7 +11,7 @@ from bench.simulate.world import ID_AND_TIME, World, cuid
 
 TOKEN = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
 
-SILENT = ("logging_disabled", "org_trend_break", "source_silence")
+SILENT = ("org_trend_break", "source_silence")
 
 
 def logging_disabled(p: Planter) -> None:
@@ -177,7 +177,7 @@ def clock_skew(p: Planter) -> None:
         start + minutes(30),
         p.size(9, 18, 30),
         lambda w, t: bswagic.record(
-            w, t, seat, "Message Sent", "Reply sent", bswagic._message(w), clock_error=wrong
+            w, t, seat, "Message Sent", "Reply sent", bswagic.next_message(w), clock_error=wrong
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.simulate import bswagic, oncloudwine, printago
+from bench.simulate import bswagic, oncloudwine, operators, printago, wine_jobs
 from bench.simulate.diary import Seat
 from bench.simulate.plants.planter import DAY, HOUR, Planter, minutes
 from bench.simulate.staff import Person
@@ -19,8 +19,8 @@ def bulk_delete(p: Planter) -> None:
     seat, count, start = p.seat(person, day), p.size(52, 110, 290), p.within(person, day, HOUR)
     label = p.label(start, start + HOUR, person)
     if way == "parts":
-        printago.refill(p.w, count)
-        p.w.at(start, lambda w, t: printago.bulk_delete_parts(w, t, seat, count), label)
+        operators.refill(p.w, count)
+        p.w.at(start, lambda w, t: operators.bulk_delete_parts(w, t, seat, count), label)
     elif way == "bulk contacts":
         p.w.at(start, lambda w, t: bswagic.bulk_delete(w, t, seat, count), label)
     else:
@@ -154,7 +154,7 @@ def org_trend_break(p: Planter) -> None:
     deed = {
         "printago": printago.order_arrives,
         "bswagic": bswagic.receive,
-        "oncloudwine": oncloudwine.tracking,
+        "oncloudwine": wine_jobs.tracking,
     }[product]
     usual = (
         {"printago": 1500, "bswagic": 9000, "oncloudwine": 6500}[product]
@@ -167,7 +167,7 @@ def org_trend_break(p: Planter) -> None:
 
 def _export(w: World, t: int, seat: Seat, person: Person) -> None:
     if person.team.name in FARM:
-        printago.export(w, t, seat)
+        operators.export(w, t, seat)
     elif person.team.name == "cellar":
         oncloudwine.export(w, t, seat)
     else:

@@ -1,0 +1,134 @@
+"""Changes each comparison and each number of a rule, one at a time: some case beside it must notice. `make mutate`.
+
+MUTATE="bulk_delete off_hours" for some rules, MUTATE=folder for somebody's own. A comparison becomes its neighbour
+(< and <=, = and <>), a number or a default one more. Where a change makes no difference the line says so, with a
+comment that begins `-- either way`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline import cases, casetables, detector
+from pipeline.detector import Detector
+from pipeline.errors import AuditbookError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "pipeline" / "detectors"
+NEIGHBOUR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "=": "<>", "<>": "="}
+TOKEN = re.compile(
+    r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|<=|>=|<>|->>|->|[<>=]|(?<![\w.$])\d+(?:\.\d+)?(?![\w.])",
+    re.S,
+)
+READ_OFTEN = ("activity", "habits", "places", "event_changes", "event_entities")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule with one thing changed; `defaults` are parameters that a case does not set itself."""
+
+    rule: Detector
+    line: int
+    what: str
+    defaults: dict[str, object]
+
+
+def mutants(rule: Detector) -> list[Mutant]:
+    """Every change of a rule, in the order of its file."""
+    return [*_of_defaults(rule), *_of_sql(rule)]
+
+
+def _of_defaults(rule: Detector) -> Iterator[Mutant]:
+    for name, said in rule.parameters.items():
+        if isinstance(said.default, bool) or not isinstance(said.default, int | float):
+            continue
+        more = said.default + 1 if said.maximum is None or said.default < said.maximum else said.default - 1
+        line = rule.sql.count("\n", 0, rule.sql.index(f"[parameters.{name}]")) + 1
+        yield Mutant(rule, line, f"{name} = {more}", {name: more})
+
+
+def _of_sql(rule: Detector) -> Iterator[Mutant]:
+    begin = rule.sql.index("*/") + 2
+    for found in TOKEN.finditer(rule.sql, begin):
+        text = found.group()
+        end = rule.sql.find("\n", found.end())
+        rest = rule.sql[found.end() : end]
+        if "-- either way" in rest or not (text in NEIGHBOUR or text[0].isdigit()):
+            continue
+        other = (
+            NEIGHBOUR.get(text) or f"{float(text) + 1:g}"
+            if "." in text
+            else NEIGHBOUR.get(text) or str(int(text) + 1)
+        )
+        changed = rule.sql[: found.start()] + other + rule.sql[found.end() :]
+        line = rule.sql.count("\n", 0, found.start()) + 1
+        around = rule.sql[max(begin, found.start() - 30) : found.end() + 20].replace("\n", " ")
+        yield Mutant(replace(rule, sql=changed), line, f"{text} became {other} in …{around}…", {})
+
+
+def survivors(path: Path) -> tuple[str, int, list[str]]:
+    """The rule's name, how many changes there are, and those that no case notices."""
+    rule, told = cases.read(path)
+    alive = mutants(rule)
+    count = len(alive)
+    for case in told:
+        alive = _not_noticed(alive, case, bool(case["expect"]))
+        if not case["expect"]:
+            alive = _not_noticed(alive, cases.changed(case), None)
+        if not alive:
+            break
+    return rule.id, count, [f"{rule.path}:{one.line} {one.what}" for one in alive]
+
+
+def _not_noticed(alive: Sequence[Mutant], case: dict[str, Any], matches: bool | None) -> list[Mutant]:
+    """Those that this case tells nothing of; `matches` None is a near miss that was changed: it must find something."""
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        casetables.build(connection, case)
+        for name in READ_OFTEN:
+            connection.execute(f"CREATE TABLE kept_{name} AS SELECT * FROM {name}")
+            connection.execute(f"DROP VIEW {name}")
+            connection.execute(f"ALTER TABLE kept_{name} RENAME TO {name}")
+        return [one for one in alive if not _notices(connection, one, case, matches)]
+
+
+def _notices(
+    connection: duckdb.DuckDBPyConnection, one: Mutant, case: dict[str, Any], matches: bool | None
+) -> bool:
+    try:
+        found = detector.evaluate(connection, one.rule, {**one.defaults, **case.get("parameters", {})})
+    except AuditbookError:
+        return True
+    if matches is None:
+        return not found
+    return next(cases.differences(case, found), None) is not None
+
+
+def main() -> None:
+    began, wanted = time.perf_counter(), os.environ.get("MUTATE", "").split()
+    folder = Path(wanted[0]) if wanted and Path(wanted[0]).is_dir() else SHIPPED
+    paths = sorted(folder.glob("*.sql"))
+    if folder is SHIPPED and wanted:
+        paths = [path for path in paths if path.stem in wanted]
+    total, left = 0, []
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        for name, count, alive in pool.map(survivors, paths):
+            print(f"{name:32} {count:4} changes, {len(alive)} unnoticed", flush=True)
+            total, left = total + count, [*left, *alive]
+    print("\n".join(["", *left]) if left else "")
+    print(f"{len(paths)} rules, {total} changes, {len(left)} unnoticed, {time.perf_counter() - began:.0f} s")
+    sys.exit(1 if left else 0)
+
+
+if __name__ == "__main__":
+    main()

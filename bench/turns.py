@@ -1,0 +1,39 @@
+"""Two things measured in turns, each in a process of its own: medians of seconds and of peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+
+TURNS = 3
+Row = tuple[str, str, str, str]
+
+
+def ratio(what: str, ours: str, theirs: str, found: float) -> Row:
+    """A line of the table."""
+    return what, ours, theirs, f"{found:.2f}"
+
+
+def in_turns(
+    ours: Callable[[int], list[str]], theirs: Callable[[int], list[str]], turns: int = TURNS
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Medians of (seconds, peak MB) of the two, run alternately."""
+    measured: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+    for turn in range(turns):
+        for kept, command in zip(measured, (ours, theirs), strict=True):
+            kept.append(_measure(command(turn)))
+    first, second = ([statistics.median(column) for column in zip(*kept, strict=True)] for kept in measured)
+    return (first[0], first[1]), (second[0], second[1])
+
+
+def _measure(command: list[str]) -> tuple[float, float]:
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    taken = time.perf_counter() - began
+    if status:
+        raise SystemExit(f"{command} ended with {status}")
+    return taken, used.ru_maxrss / 1024

@@ -1,0 +1,14 @@
+"""Connections to DuckDB: every one of ours is made here, so that none prints where a command's answer goes."""
+
+from __future__ import annotations
+
+import duckdb
+
+
+def connect(
+    path: str = ":memory:", *, read_only: bool = False, **settings: str | int
+) -> duckdb.DuckDBPyConnection:
+    """A connection without DuckDB's own bar, which it draws on the standard output when a statement takes long."""
+    connection = duckdb.connect(path, read_only=read_only, config=dict(settings))
+    connection.execute("SET enable_progress_bar = false")
+    return connection

@@ -1,0 +1,88 @@
+"""What is attached to a PDF: the rows behind its sections as CSV and JSON, and a manifest with their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pipeline import export
+from reports.pdf import Attached
+
+if TYPE_CHECKING:
+    from reports.model import Report
+
+MANIFEST = "manifest.json"
+
+
+def of_rows(name: str, title: str, rows: Any) -> list[Attached]:
+    """All rows of one section, twice."""
+    made = []
+    for kind in ("csv", "json"):
+        stream = io.BytesIO()
+        export.stream(rows, stream, kind)
+        made.append(Attached(f"{name}.{kind}", f"{title}, as {kind.upper()}", stream.getvalue().decode()))
+    return made
+
+
+def of_records(name: str, title: str, records: Iterable[dict[str, Any]]) -> list[Attached]:
+    """Records that are no query of the store, twice."""
+    listed = list(records)
+    columns = list(listed[0]) if listed else []
+    text = json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
+    return [
+        Attached(f"{name}.csv", f"{title}, as CSV", "".join(export.to_csv(listed, columns))),
+        Attached(f"{name}.json", f"{title}, as JSON", text),
+    ]
+
+
+def of_review(report: Report) -> list[Attached]:
+    """The findings, every line behind them, the ledger and the rejects of a review."""
+    found = report.findings
+    findings = [
+        {
+            "finding_id": one.id, "name": one.name, "detector": one.rule, "severity": one.severity, "state": one.state,
+            "title": one.title, "subject": one.subject, "window_start": one.start.iso, "window_end": one.end.iso,
+            "observed": one.observed, "expected": one.expected, "reason": one.reason, "events": one.entries_total,
+            "disposition": one.disposition, "decided_by": one.decided_by, "decided_why": one.decided_why,
+        }
+        for one in sorted((*found.full, *found.brief), key=lambda one: one.number)
+    ]  # fmt: skip
+    files = [
+        {
+            "file": one.name, "sha256": one.sha256, "source": one.source, "bytes": one.bytes, **vars(one.ledger),
+            "commit": one.commit_no,
+        }
+        for one in report.completeness.files
+    ]  # fmt: skip
+    made = [
+        *of_records("findings", "Findings", findings),
+        *of_records("evidence", "The lines behind the findings", report.behind),
+        *of_records("ledger", "The ledger, file by file", files),
+    ]
+    cover = report.cover
+    return with_manifest(
+        made, report_id=cover.report_id, kind="review", head=cover.head, as_of=cover.as_of.iso,
+        since=cover.period.since.iso, until=cover.period.until.iso,
+    )  # fmt: skip
+
+
+def with_manifest(attached: list[Attached], **facts: object) -> list[Attached]:
+    """The files, and before them what they are: which report and head they belong to, and the hash of each."""
+    files = [
+        {
+            "name": one.name,
+            "what": one.description,
+            "bytes": len(one.text.encode()),
+            "sha256": _hash(one.text),
+        }
+        for one in attached
+    ]
+    text = json.dumps({**facts, "files": files}, ensure_ascii=False, indent=1) + "\n"
+    return [Attached(MANIFEST, "What is attached, with its hashes", text), *attached]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,418 @@
+"""A kind (kinds/*.toml), a target and filters -> the parts of one document. Recipes and SQL answer, templates place."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.config import Looks
+from pipeline.errors import UsageError
+from pipeline.hours import zone
+from reports import annex, plots
+from reports.evidence import Entry
+from reports.findings import Finding
+from reports.model import UNNAMED, Report, Request, build, identity, period, versions
+from reports.pdf import Attached
+from reports.period import Instant, Period, instant
+from reports.rows import Log
+from reports.selection import read
+from reports.text import number, words
+
+ROWS = 200  # of a table; beyond, the attached file has them
+ENTRIES = 150
+ATTACHED = 100_000
+MESSAGES = 40
+NUMBERS = ("int", "float", "Decimal")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file of kinds/ says."""
+
+    name: str
+    title: str
+    about: str
+    target: str
+    plain: bool
+    sections: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a recipe or of SQL: the shown ones as text, all of them for the attachment."""
+
+    columns: tuple[tuple[str, bool], ...]
+    shown: tuple[tuple[str, ...], ...]
+    total: int
+
+    @property
+    def wide(self) -> bool:
+        return len(self.columns) > 10
+
+    @property
+    def widths(self) -> list[int]:
+        """Per cent of each column: what most of its cells need, a long one no more than its share."""
+        needs = []
+        for place, (name, _) in enumerate(self.columns):
+            lengths = sorted(len(row[place]) for row in self.shown) or [0]
+            needs.append(min(34, max(len(name), 6, lengths[int(len(lengths) * 0.9)])))
+        return [max(3, round(100 * need / sum(needs))) for need in needs]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as it was sent."""
+
+    at: Instant
+    facts: tuple[tuple[str, str], ...]
+    body: str
+    more: int
+    place: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One chapter; which of its parts is filled decides how it is placed."""
+
+    id: str
+    title: str
+    lead: str = ""
+    reading: str = ""
+    next_steps: str = ""
+    sight: tuple[str, ...] = ()
+    review: str = ""
+    chart: Markup | None = None
+    chart_said: str = ""
+    table: Table | None = None
+    entries: tuple[Entry, ...] = ()
+    messages: tuple[Message, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    total: int = 0
+    rows: Any = None  # all of them, for the attachment
+
+    @property
+    def empty(self) -> bool:
+        return not self.review and not self.total
+
+
+@dataclass(frozen=True)
+class Document:
+    """Everything that a document says."""
+
+    kind: Kind
+    organization: str
+    looks: Looks
+    target: str
+    report_id: str
+    period: Period
+    as_of: Instant
+    head: str
+    filters: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    events: int
+    sections: tuple[Section, ...]
+    nothing: tuple[Section, ...]
+    report: Report | None
+    command: str
+
+    @property
+    def sight(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(told for one in (*self.sections, *self.nothing) for told in one.sight))
+
+
+def attachments(doc: Document) -> list[Attached]:
+    """The rows behind each section, all of them up to a limit, with a manifest."""
+    made = [
+        one
+        for section in doc.sections
+        if section.rows is not None
+        for one in annex.of_rows(section.id, section.title, section.rows.limit(ATTACHED))
+    ]
+    return annex.with_manifest(
+        made, report_id=doc.report_id, kind=doc.kind.name, target=doc.target, head=doc.head, as_of=doc.as_of.iso,
+        most_rows=ATTACHED,
+    )  # fmt: skip
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """The kinds that there are: the folder is the registry."""
+    folder = importlib.resources.files("reports") / "kinds"
+    files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=lambda one: one.name)
+    return {name: _kind(name, one.read_text("utf-8")) for one in files if (name := one.name[: -len(".toml")])}
+
+
+def _kind(name: str, text: str) -> Kind:
+    said = tomllib.loads(text)
+    return Kind(
+        name,
+        said["title"],
+        said["about"],
+        said.get("target", "none"),
+        said.get("plain", False),
+        tuple(said["sections"]),
+    )
+
+
+def document(
+    log: Log, name: str, target: str | None, clock: datetime, filters: Mapping[str, object]
+) -> Document:
+    """One document of a kind; `clock` is the time that it is as of."""
+    kind = kinds()[name]
+    where = zone(log.config.organization.timezone)
+    request = Request(clock, filters.get("since"), filters.get("until"))  # type: ignore[arg-type]
+    rows, said = _rows(log, kind, target, clock, filters, request)
+    asking = Asking(log, kind, target, clock, {**filters, **said}, rows)
+    span = _span(rows, period(log, request))
+    report = build(log, request) if any("review" in one for one in kind.sections) else None
+    made = [_section(n, one, asking, span) for n, one in enumerate(kind.sections, 1)]
+    as_of = Instant(clock.astimezone(UTC).replace(microsecond=0), where)
+    told = tuple((key.replace("_", " "), str(value)) for key, value in filters.items())
+    return Document(
+        kind=kind, organization=log.config.organization.name or UNNAMED, looks=log.config.report,
+        target=target or "",
+        report_id=identity([name, target, log.head, as_of.iso, span.since.iso, span.until.iso, told]),
+        period=span, as_of=as_of, head=log.head, filters=told, versions=versions(), events=rows.count(),
+        sections=tuple(one for one in made if not one.empty), nothing=tuple(one for one in made if one.empty),
+        report=report, command=_command(kind, target, as_of, filters),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a section may ask: the log, the target, and the rows that the document is about (`asked` in SQL)."""
+
+    log: Log
+    kind: Kind
+    target: str | None
+    clock: datetime
+    filters: Mapping[str, object]
+    rows: Any
+
+    def sql(self, query: str) -> Any:
+        """The rows of SQL over `asked`."""
+        return replace(
+            self.rows,
+            query=f"WITH asked AS ({self.rows.query}\n)\n{query}",
+            order=(),
+            most=None,
+            whole=True,
+            asked={},
+        )
+
+
+def _rows(
+    log: Log, kind: Kind, target: str | None, clock: datetime, filters: Mapping[str, object], request: Request
+) -> tuple[Any, dict[str, object]]:
+    """The events that the document is about, and the period that they were narrowed to."""
+    if kind.target in ("entity", "person") and target is None:
+        example = {"entity": "job:job_2041", "person": "ana@example.com"}[kind.target]
+        raise UsageError(
+            f"a report of the kind {kind.name} needs a target.",
+            hint=f"auditbook report {kind.name} {example}",
+        )
+    if kind.target == "none" and target is not None:
+        raise UsageError(
+            f"a report of the kind {kind.name} takes no target.", hint=f"auditbook report {kind.name}"
+        )
+    if kind.target == "finding" and target is None and not filters:
+        raise UsageError(
+            "an incident needs a finding, or filters.",
+            hint="auditbook findings lists them; then: auditbook report incident ID",
+        )
+    if kind.target == "entity":
+        return log.history(
+            target, as_of=clock, **_narrowing(filters, "source", "instance", "since", "until")
+        ).entries, {}
+    extra: dict[str, object] = {}
+    if kind.target == "person":
+        extra = {"actor": target}
+    elif kind.target == "finding" and target:
+        extra = {"finding": target}
+    else:
+        span = period(log, request)
+        given: dict[str, object] = {}
+        if kind.target == "none":
+            given = {"since": span.since.at, "until": span.until.at}
+        return log.events(**{**filters, **given, "as_of": clock}), given
+    return log.events(**filters, **extra, as_of=clock), {}
+
+
+def _narrowing(filters: Mapping[str, object], *names: str) -> dict[str, object]:
+    return {name: filters[name] for name in names if filters.get(name)}
+
+
+def _span(rows: Any, otherwise: Period) -> Period:
+    """From the first event of the rows to the last; the period that was asked for when there is none."""
+    query, *_ = rows.unsorted()
+    [(first, last)] = rows.con.execute(
+        f"SELECT epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) FROM ({query})", rows.values or None
+    ).fetchall()
+    since, until = instant(first, otherwise.since.zone), instant(last, otherwise.since.zone)
+    return otherwise if since is None or until is None or otherwise.given else Period(since, until, False)
+
+
+def _section(n: int, one: Mapping[str, Any], asking: Asking, span: Period) -> Section:
+    made = Section(id=f"part-{n}", title=str(one.get("title", "")), lead=str(one.get("note", "")))
+    if "review" in one:
+        return replace(
+            made, id=one["review"], title=made.title or one["review"].capitalize(), review=one["review"]
+        )
+    if "chart" in one:
+        return _charted(made, one, asking)
+    if "recipe" in one:
+        return _answered(made, one, asking)
+    if "sql" in one:
+        rows = asking.sql(one["sql"])
+        table = _table(rows, one.get("columns"))
+        return replace(made, table=table, total=table.total, rows=rows)
+    if one.get("messages"):
+        return _messages(made, asking, span)
+    if one.get("finding"):
+        return _found(made, asking)
+    rows = asking.sql(f"SELECT * FROM asked WHERE {one.get('only', 'true')} ORDER BY occurred_at, file, line")
+    return replace(
+        made, id="events", entries=read(rows, span.since.zone, ENTRIES), total=rows.count(), rows=rows
+    )
+
+
+def _charted(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
+    draw = {
+        "timeline": lambda: plots.timeline(asking.rows, one.get("by", "source")),
+        "heatmap": lambda: plots.heatmap(asking.rows),
+        "matrix": lambda: plots.matrix(asking.rows, "actor", "action"),
+        "shared_ips": lambda: plots.shared_ips(asking.rows),
+    }
+    chart, said = draw[one["chart"]]()
+    return replace(made, chart=chart, chart_said=said, total=len(chart))
+
+
+def _answered(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
+    """A recipe's rows with how to read them and what to do next."""
+    target = asking.target if asking.kind.target in ("entity", "person") else None
+    given = _narrowing(asking.filters, "source", "instance", "since", "until")
+    answer = asking.log.recipe(one["recipe"], target, as_of=asking.clock, **given)
+    table = _table(answer.rows, one.get("columns"))
+    recipe = answer.recipe
+    return replace(
+        made, id=recipe.name, title=made.title or recipe.title, lead=recipe.answers, reading=recipe.reading,
+        next_steps=recipe.next_steps, sight=answer.sight, table=table, total=table.total, rows=answer.rows,
+    )  # fmt: skip
+
+
+def _table(rows: Any, columns: Iterable[str] | None = None) -> Table:
+    names = [name for name in (columns or rows.columns) if name not in ("event", "events", "line_sha256")]
+    found = replace(rows.limit(None), most=ROWS, whole=True).arrow().to_pylist()
+    numeric = {name for name in names if any(type(row[name]).__name__ in NUMBERS for row in found)}
+    kept = [name for name in names if any(row[name] not in (None, "", []) for row in found)] or names
+    return Table(
+        columns=tuple((words(name), name in numeric) for name in kept),
+        shown=tuple(tuple(told(row[name]) for name in kept) for row in found),
+        total=rows.count() if len(found) == ROWS else len(found),
+    )
+
+
+def told(value: Any) -> str:
+    """A value of a table as text: times in UTC, several with commas, nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return (
+            value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+            if value.tzinfo
+            else value.isoformat(" ", "seconds")
+        )
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, list):
+        return ", ".join(told(one) for one in value[:12]) + (
+            f" and {len(value) - 12:,} more" if len(value) > 12 else ""
+        )
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+_SENT = """SELECT m.*, epoch_us(coalesce(m.sent_at, m.occurred_at)) AS at_us, a.file, a.line FROM event_messages m
+    JOIN asked a USING (event_uid) ORDER BY at_us, m.event_uid, m.subject LIMIT 1000000"""
+BODY = 6000
+
+
+def _messages(made: Section, asking: Asking, span: Period) -> Section:
+    rows = asking.sql(_SENT)
+    found = replace(rows, most=MESSAGES).arrow().to_pylist()
+    return replace(made, messages=tuple(_message(row, span) for row in found), total=rows.count())
+
+
+def _message(row: Mapping[str, Any], span: Period) -> Message:
+    at = instant(row["at_us"], span.since.zone)
+    assert at is not None
+    sent = (row["channel"], row["direction"], "automated" if row["automated"] else "")
+    facts = [
+        ("From", row["sender"]), ("To", ", ".join(row["to"] or [])), ("Cc", ", ".join(row["cc"] or [])),
+        ("Bcc", ", ".join(row["bcc"] or [])), ("Subject", row["subject"]),
+        ("Sent as", ", ".join(part for part in sent if part)),
+        ("Body", f"{row['body_format'] or 'text'}, sha256 {row['body_sha256']}" if row["body"] else "none given"),
+    ]  # fmt: skip
+    body = row["body"] or ""
+    return Message(
+        at, tuple((name, str(value)) for name, value in facts if value), body[:BODY], max(0, len(body) - BODY),
+        f"{row['file']}:{row['line']}",
+    )  # fmt: skip
+
+
+def _found(made: Section, asking: Asking) -> Section:
+    """The finding that an incident is about, with its rule's words and its evidence."""
+    rows = asking.sql(
+        "SELECT DISTINCT f.* EXCLUDE (events) FROM findings f JOIN finding_events USING (finding_id) "
+        "JOIN asked USING (event_uid) WHERE state <> 'withdrawn' ORDER BY window_start, finding_id"
+    )
+    names = [
+        "severity",
+        "title",
+        "subject",
+        "window_start",
+        "window_end",
+        "observed",
+        "expected",
+        "reason",
+        "state",
+        "detector",
+    ]
+    table = _table(rows, names)
+    return replace(made, table=table, total=table.total)
+
+
+def _command(kind: Kind, target: str | None, as_of: Instant, filters: Mapping[str, object]) -> str:
+    """What makes the document again."""
+
+    def quoted(text: object) -> str:
+        said = str(text)
+        return (
+            said
+            if said.replace("_", "")
+            .replace("-", "")
+            .replace(":", "")
+            .replace("@", "")
+            .replace(".", "")
+            .isalnum()
+            else json.dumps(said, ensure_ascii=False)
+        )
+
+    parts = ["auditbook report", kind.name, *([quoted(target)] if target else [])]
+    for name, value in filters.items():
+        for one in value if isinstance(value, list) else [value]:
+            parts.append(f"--{name.replace('_', '-')}" + ("" if one is True else f" {quoted(one)}"))
+    return " ".join([*parts, f"--as-of {as_of.iso}"])

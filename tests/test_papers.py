@@ -1,0 +1,163 @@
+"""The documents beside the review: what each says, its two forms, its attachments, and the standards it claims."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import pipeline
+import reports
+from pipeline import detect
+from pipeline import load as loading
+from pipeline.config import from_dict
+from pipeline.errors import UsageError
+from reports import document, pdf
+from tests.conftest import ROOT, Auditbook
+
+AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
+LOGO = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSI0MCIgaGVpZ2h0PSIyMCI+PHJlY3Qgd2lkdGg9IjQwIiBoZWlnaHQ9IjIwIi8+PC9zdmc+"  # fmt: skip  # noqa: E501
+SETTINGS = from_dict({
+    "organization": {"name": "North & Sons", "timezone": "America/New_York"},
+    "report": {"classification": "Confidential", "logo": LOGO, "accent": "#7a1f5c", "paper": "Letter"},
+})  # fmt: skip
+KINDS = set(
+    "access accounting activity actor communications digest entity failures incident integrity".split()
+)
+VERAPDF = ROOT / ".verapdf"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("papers") / "store"
+    files = [
+        str(ROOT / "tests" / "sources" / f"{name}.jsonl") for name in ("craftstage", "hoops", "oncloudwine")
+    ]
+    loading.load(files, store=place, config=SETTINGS)
+    detect.detect(place, config=SETTINGS)
+    return place
+
+
+@pytest.fixture(scope="module")
+def log(store: Path) -> Iterator[pipeline.Log]:
+    with pipeline.open(store, SETTINGS) as opened:
+        yield opened
+
+
+def test_every_kind_is_a_file_and_a_function() -> None:
+    assert set(document.kinds()) == KINDS
+    assert set(reports.__all__) >= KINDS
+    for path in sorted((ROOT / "reports" / "kinds").glob("*.toml")):
+        assert tomllib.loads(path.read_text())["sections"], path.name
+
+
+def test_a_dossier_says_what_was_sent_word_for_word(log: pipeline.Log) -> None:
+    made = reports.entity(log, "sales_doc:Q-7001", AS_OF)
+    page = made.html().decode()
+    assert "Your quote Q-7001 – 3,000 shirts" in page
+    assert "hana@kavarna.example, office@kavarna.example" in page
+    assert (
+        "&lt;img src=&#34;https://track.example/o.gif&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    )
+    assert "<script" not in page
+    assert "hoops.jsonl:2" in page
+    assert "auditbook report entity sales_doc:Q-7001 --as-of 2026-11-02T06:00:00Z" in page
+    assert "hoops: the log reaches from" in page, "what was looked at is said"
+
+
+def test_a_kind_says_what_it_needs(log: pipeline.Log) -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^a report of the kind entity needs a target\. auditbook report entity job:job_2041$",
+    ):
+        reports.entity(log)
+    with pytest.raises(UsageError, match=r"^a report of the kind access takes no target\. "):
+        reports.access(log, "ana")
+    with pytest.raises(UsageError, match=r"^an incident needs a finding, or filters\. "):
+        reports.incident(log)
+
+
+def test_the_command_writes_both_forms(auditbook: Auditbook, store: Path, tmp_path: Path) -> None:
+    done = auditbook(
+        "report",
+        "communications",
+        "--source",
+        "hoops",
+        "--store",
+        store,
+        "--as-of",
+        "2026-11-02T06:00Z",
+        "--out",
+        "out",
+        "--json",
+    )
+    assert done.returncode == 0, done.stderr
+    names = [Path(path).name for path in json.loads(done.stdout)["reports"]]
+    assert names in (["communications.html", "communications.pdf"], ["communications.html"])
+    filtered = auditbook(
+        "report", "entity", "--entity", "sales_doc:Q-7001", "--store", store, "-q", "--out", "out2"
+    )
+    assert filtered.returncode == 0, filtered.stderr
+    assert {path.name for path in (tmp_path / "out2").rglob("*.html")} == {"entity-sales_doc-Q-7001.html"}
+
+
+@pytest.fixture(scope="module")
+def paper(log: pipeline.Log) -> bytes:
+    if lack := pdf.missing():
+        pytest.skip(lack)
+    return reports.communications(log, as_of=AS_OF, source="hoops").pdf()
+
+
+def test_the_logo_the_paper_and_the_classification_are_those_of_the_configuration(
+    paper: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(paper)
+    told = subprocess.run(["pdfinfo", str(path)], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"Page size:\s+612 x 792 pts \(letter\)", told)
+    text = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True, check=True).stdout
+    assert "North & Sons · Communications · Confidential" in text
+
+
+def test_what_is_attached_is_what_the_manifest_says(paper: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(paper)
+    subprocess.run(["pdfdetach", "-saveall", "-o", str(tmp_path), str(path)], check=True)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["kind"] == "communications"
+    for one in manifest["files"]:
+        content = (tmp_path / one["name"]).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (one["sha256"], one["bytes"])
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "communication-evidence.csv").read_text())))
+    assert rows[0]["body"].startswith("<p>Dobrý den Hano,</p>")
+    assert hashlib.sha256(rows[0]["body"].encode()).hexdigest() == rows[0]["body_sha256"]
+
+
+def test_the_same_document_is_the_same_bytes(log: pipeline.Log, paper: bytes) -> None:
+    assert reports.communications(log, as_of=AS_OF, source="hoops").pdf() == paper
+
+
+def test_the_standards_that_the_file_names_are_met(log: pipeline.Log, paper: bytes, tmp_path: Path) -> None:
+    """PDF/A-3a and PDF/UA-1 in one file, as a validator sees them."""
+    if not VERAPDF.is_dir() or shutil.which("java") is None:
+        pytest.skip("no veraPDF here: make verapdf fetches it (Java and Maven)")
+    files = {"paper": paper, "review": reports.review(log, as_of=AS_OF).pdf()}
+    for name, content in files.items():
+        (tmp_path / f"{name}.pdf").write_bytes(content)
+    for flavour in ("3a", "ua1"):
+        done = subprocess.run(
+            ["java", "-cp", f"{VERAPDF}/*", "org.verapdf.apps.GreenfieldCliWrapper", "--flavour", flavour,
+             "--format", "text", *(str(tmp_path / f"{name}.pdf") for name in files)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert [line.split()[0] for line in done.stdout.splitlines()] == ["PASS", "PASS"], done.stdout
