@@ -114,6 +114,7 @@ def questions(log: Log) -> list[tuple[str, Callable[[], pa.Table | int]]]:
         ("actor and day", lambda: log.events(actor="person7@example.com", since=day, until=day).arrow()),
         ("actor and day, the first 50", lambda: log.events(actor="person7@example.com", on=day, limit=50).arrow()),
         ("one thing by its id", lambda: log.events(entity=f"print_job:{entity}").arrow()),
+        ("history of one thing", lambda: len(log.history(f"print_job:{entity}"))),
         ("text over a month", lambda: log.events(text="slot 3 of printer 17", since=month, until=till).arrow()),
         ("the newest 50", lambda: log.events(limit=50).arrow()),
         ("entries of one correlation", lambda: log.events(correlation="x" * 24).arrow()),

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -161,16 +162,8 @@ def _without_places(sql: str) -> str:
 
 def _document(path: Path, store: Path, chain: Sequence[Commit]) -> tuple[str, Break | None]:
     """What a file is that was handed out, and the commit whose record has its hash."""
-    try:
-        digest = stores.sha256_file(path)
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}.", path=path) from error
-    records = [link.record for link in chain]
-    told = [(entry, f"commit {link.number}") for link in chain for entry in issued.recorded([link.record])]
-    told += [
-        (entry, "no commit yet, the next one takes it in") for entry in issued.unrecorded(store, records)
-    ]
-    for entry, where in told:
+    digest = _digest(path)
+    for entry, where in _entries(store, chain):
         if digest in entry["files"].values():
             return (
                 f"{path.name} is {entry['kind']} {entry['report_id']}, as of head {entry['head'][:12]}, in {where}",
@@ -179,3 +172,34 @@ def _document(path: Path, store: Path, chain: Sequence[Commit]) -> tuple[str, Br
     return "", Break(
         None, path.name, "is no report that the chain tells of: it was changed, or made elsewhere."
     )
+
+
+def entry_of(store: Path, chain: Sequence[Commit], report: str) -> dict[str, Any]:
+    """What the chain says of a report, by a file of it or by the beginning of its id."""
+    path = Path(report)
+    digest = _digest(path) if path.is_file() else None
+    found = [
+        entry for entry, _ in _entries(store, chain)
+        if (digest in entry["files"].values() if digest else entry["report_id"].startswith(report))
+    ]  # fmt: skip
+    if not found:
+        raise UsageError(
+            f"{report} is no report that the chain tells of.",
+            hint="Give a file of it as it was handed out, or its id.",
+        )
+    return found[-1]
+
+
+def _entries(store: Path, chain: Sequence[Commit]) -> list[tuple[dict[str, Any], str]]:
+    records = [link.record for link in chain]
+    told = [(entry, f"commit {link.number}") for link in chain for entry in issued.recorded([link.record])]
+    return told + [
+        (entry, "no commit yet, the next one takes it in") for entry in issued.unrecorded(store, records)
+    ]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return stores.sha256_file(path)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}.", path=path) from error

@@ -123,7 +123,7 @@ def connect_to(
         audience.lay(connection, shown, laid)
     for name, sql in {name: sql for name, sql in views.DERIVED.items() if name not in laid}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
-    for name, sql in {**_past(chain), **keeping.DERIVED}.items():
+    for name, sql in {**_past(chain, shown.audience), **keeping.DERIVED}.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
     return connection
 
@@ -188,9 +188,15 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         connection.execute("DETACH c")
 
 
-def _past(chain: Sequence[Commit]) -> dict[str, str]:
+def _past(chain: Sequence[Commit], to: str = "full") -> dict[str, str]:
+    """What was counted of the events; to others it is counted anew, of what they may see."""
+    if to == "external":
+        return activity.tables(activity.at_once())
     past = summary.of(chain)
-    return activity.tables({name: past.relation(name) for name in activity.SUMMARIES})
+    found = {name: past.relation(name) for name in activity.SUMMARIES}
+    if to != "full":
+        found["places"] = f"(SELECT * REPLACE (redacted(user_agent) AS user_agent) FROM {found['places']})"
+    return activity.tables(found)
 
 
 def _stored(chain: Sequence[Commit]) -> dict[str, str]:

@@ -7,6 +7,7 @@ and `changes`, one row for each changed field of each thing that they concern.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,6 +26,7 @@ LANES = ("workflow", "communication", "accounting", "automation")
 ONE_LIFE = ("sales_doc", "converted_to", "merged")
 MOST_LINKED = 50
 MOST_MOMENTS = 500
+MOST_COMPARED = 1_000_000  # events of a store in which it is looked for what was meant
 _NUMBERS = count(1)
 # The names of entities.NAMES, as a condition on one event.
 _IS_NAMED = """(list_contains($names, e.entity_type || ':' || e.entity_id)
@@ -83,7 +85,7 @@ class Chosen:
     def bound(self, used: str, values: Mapping[str, object]) -> dict[str, object]:
         """The values that a query of these events needs: its own and theirs."""
         every = {**self.values, "chosen_entities": list(self.entities), **values}
-        return {name: value for name, value in every.items() if f"${name}" in used}
+        return {name: value for name, value in every.items() if re.search(rf"\${name}\b", used)}
 
 
 def everything(log: Log, filters: Mapping[str, object]) -> Chosen:
@@ -93,6 +95,7 @@ def everything(log: Log, filters: Mapping[str, object]) -> Chosen:
 
 def person(log: Log, who: str, filters: Mapping[str, object]) -> Chosen:
     """The events of one person, under every spelling."""
+    who = _as_shown(log, who)
     keys = log.con.execute(
         "SELECT DISTINCT unnest([actor_key, person]) FROM actors WHERE lower(?) IN "
         "(lower(person), lower(display_name), lower(email), lower(actor_key))", [who]
@@ -125,13 +128,22 @@ def address(log: Log, ip: str, filters: Mapping[str, object]) -> Chosen:
     )
 
 
+def _as_shown(log: Log, name: str) -> str:
+    """Somebody or something as the audience of this log knows it."""
+    if log.shown.audience != "external":
+        return name
+    found = log.con.execute("SELECT pseudonym FROM pseudonyms WHERE value = lower(?)", [name]).fetchall()
+    return str(found[0][0]) if found else name
+
+
 def _sixteen(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
     return b"\0" * 10 + b"\xff" * 2 + ip.packed if ip.version == 4 else ip.packed
 
 
 def entity(log: Log, name: str, filters: Mapping[str, object]) -> Chosen:
     """The events of one thing, `TYPE:ID`, and of what is one life with it."""
-    target = parse(name)
+    kind, identity = parse(name)
+    target = (kind, _as_shown(log, identity))
     text = ":".join(target)
     relation, places, linked = _named(log, [target], filters)
     if not places:
@@ -191,8 +203,10 @@ def _linked(log: Log, table: str) -> list[Entity]:
 def _when(log: Log, names: Sequence[str]) -> tuple[str, dict[str, object]]:
     """The moments at which the index knows these names: Parquet files are passed over by their bounds of time."""
     moments = index.moments(log.con, log.store, log.chain, names)
-    if not moments:  # no index, or a name that is a pseudonym: everything is looked at
+    if moments is None or log.shown.audience == "external":  # whose names are pseudonyms
         return "true", {}
+    if not moments:
+        return "false", {}
     bounds: dict[str, object] = {"first_at": moments[0], "last_at": moments[-1]}
     between = (
         "e.occurred_at BETWEEN make_timestamptz($first_at::BIGINT) AND make_timestamptz($last_at::BIGINT)"
@@ -208,6 +222,9 @@ def _when(log: Log, names: Sequence[str]) -> tuple[str, dict[str, object]]:
 def _like(log: Log, target: Entity) -> str:
     """What might have been meant: ids of that type that begin alike, else the types that there are."""
     kind, identity = target
+    [(events,)] = log.con.execute("SELECT sum(events) FROM files").fetchall()
+    if (events or 0) > MOST_COMPARED:
+        return f"`auditbook events --entity {kind}` lists such things."
     near = log.con.execute(
         "SELECT entity_id FROM event_entities WHERE entity_type = ? AND entity_id IS NOT NULL GROUP BY entity_id "
         "ORDER BY levenshtein(entity_id, ?), entity_id LIMIT 3", [kind, identity]

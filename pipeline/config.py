@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -186,6 +188,12 @@ def to_dict(config: Config) -> dict[str, Any]:
         "teams": {t.id: _set(t, without="id") for t in sorted(config.teams, key=lambda t: t.id)},
     }
     return {key: value for key, value in sorted(parts.items()) if value}
+
+
+def config_sha256(config: Config) -> str:
+    """What a configuration is known by."""
+    text = json.dumps(to_dict(config), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _config(values: dict[str, Any], path: Path | None = None) -> Config:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
 from pipeline import dialect, mapping
+from pipeline.activity import ACTIVITY_COLUMNS
 from pipeline.columns import EVENT_COLUMNS, VOCABULARIES
 from pipeline.errors import AuditbookError
 from pipeline.rulefile import Detector, Value, alternatives, values
@@ -86,6 +87,13 @@ class Asked:
 Sight = Mapping[str, Counts]  # by source
 # By what the rule lives from and source: each person's earlier days of activity, and events.
 People = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
+# Columns of few values: events that are alike in these are counted together.
+_COARSE = frozenset(
+    """
+    source actor_type actor_anonymous is_service is_named is_bulk action category classes outcome entity_type channel
+    direction trigger person_role is_holiday is_business_hours time_precision event_type_raw parent_entity_type
+    """.split()
+)
 PLACES = ("source_ip", "user_agent", "api_key_id_masked")
 
 
@@ -105,23 +113,74 @@ def configured(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 
 def counted(connection: duckdb.DuckDBPyConnection, relation: str, asked: Sequence[Asked]) -> list[Sight]:
-    """What each rule sees of each source, in one reading of the events."""
+    """What each rule sees of each source, in one reading of the events: alike events are counted together first."""
     scopes = [_numbered(one, n) for n, one in enumerate(asked)]
-    about = ", ".join(f"({one.which}) AND coalesce(({text}), false) AS about_{n}"
-                      for n, (one, (text, _)) in enumerate(zip(asked, scopes, strict=True)))  # fmt: skip
-    given = {name: value for _, bound in scopes for name, value in bound.items()}
-    sums = ", ".join(_sums(n, one) for n, one in enumerate(asked))
-    query = f"""SELECT source, list_sort(list_distinct(flatten(list(DISTINCT classes)))) AS classes, {sums}
-      FROM (SELECT *, {about} FROM {relation}) GROUP BY source ORDER BY source"""
+    early = {n: text for n, (text, _) in enumerate(scopes) if not _is_coarse(text)}
+    needs = sorted({need for one in asked for need in one.rule.needs})
+    keys = {
+        **{f'"{name}"': f'"{name}"' for name in sorted(_COARSE & _words(text for text, _ in scopes))},
+        **{f"scope_{n}": f"coalesce(({text}), false)" for n, text in early.items()},
+        **{f"need_{k}": _is_filled(need) for k, need in enumerate(needs)},
+        **{f"which_{k}": one for k, one in enumerate(sorted({one.which for one in asked}))},
+    }
+    told = ", ".join(f"{sql} AS {name}" for name, sql in keys.items())
+    given = {name: value for n in early for name, value in scopes[n][1].items()}
     try:
-        rows = connection.sql(query, params=given).to_arrow_table().to_pylist()
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE alike AS SELECT source AS origin, classes AS class_list,
+              (occurred_at AT TIME ZONE 'UTC')::DATE - DATE '1970-01-01' AS day_no, {told}, count(*) AS n
+            FROM {relation} GROUP BY ALL""",
+            given,
+        )
+        return _summed(connection, asked, scopes, early, needs)
     except duckdb.Error as error:
         where = asked[0].rule.path if len(asked) == 1 else None
         raise AuditbookError(f"scope: {dialect.first_line(error)}.", path=where) from error
+
+
+def _summed(
+    connection: duckdb.DuckDBPyConnection,
+    asked: Sequence[Asked],
+    scopes: Sequence[tuple[str, dict[str, Value]]],
+    early: Mapping[int, str],
+    needs: Sequence[str],
+) -> list[Sight]:
+    which = sorted({one.which for one in asked})
+    sums = []
+    for n, one in enumerate(asked):
+        seen = f"which_{which.index(one.which)}"
+        about = f"{seen} AND " + (f"scope_{n}" if n in early else f"coalesce(({scopes[n][0]}), false)")
+        filled = [f"need_{needs.index(need)}" for need in one.rule.needs]
+        judged = " AND ".join([about, *filled])
+        sums += [
+            f"sum(n) FILTER ({seen}) AS total_{n}", f"sum(n) FILTER ({about}) AS about_{n}",
+            f"sum(n) FILTER ({judged}) AS judged_{n}", f"min(day_no) FILTER ({judged}) AS first_{n}",
+            f"max(day_no) FILTER ({judged}) AS last_{n}",
+            *(f"sum(n) FILTER ({about} AND {column}) AS filled_{n}_{k}" for k, column in enumerate(filled)),
+        ]  # fmt: skip
+    given = {
+        name: value for n, (_, bound) in enumerate(scopes) if n not in early for name, value in bound.items()
+    }
+    query = f"""SELECT origin, list_sort(list_distinct(flatten(list(DISTINCT class_list)))) AS known_classes,
+      {", ".join(sums)} FROM alike GROUP BY origin ORDER BY origin"""
+    rows = connection.sql(query, params=given).to_arrow_table().to_pylist()
     return [
-        {row["source"]: _counts(n, one, row) for row in rows if row[f"total_{n}"]}
+        {row["origin"]: _counts(n, one, row) for row in rows if row[f"total_{n}"]}
         for n, one in enumerate(asked)
     ]
+
+
+def _is_coarse(scope: str) -> bool:
+    """Whether a scope is about nothing but columns of few values."""
+    return not (_words([scope]) & set(ACTIVITY_COLUMNS) - _COARSE) and "select" not in scope.lower()
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {
+        word
+        for text in texts
+        for word in re.findall(r"[a-z_0-9]+", re.sub(r"'[^']*'|\$[a-z_0-9]+", " ", text))
+    }
 
 
 def _numbered(one: Asked, n: int) -> tuple[str, dict[str, Value]]:
@@ -131,22 +190,12 @@ def _numbered(one: Asked, n: int) -> tuple[str, dict[str, Value]]:
     return text, {f"scope_{n}_{name}": one.chosen[name] for name in names}
 
 
-def _sums(n: int, one: Asked) -> str:
-    every = " AND ".join(_is_filled(need) for need in one.rule.needs)
-    filled = "".join(f", count(*) FILTER (about_{n} AND {_is_filled(need)}) AS filled_{n}_{k}"
-                     for k, need in enumerate(one.rule.needs))  # fmt: skip
-    day = "date_diff('day', DATE '1970-01-01', (occurred_at AT TIME ZONE 'UTC')::DATE)"
-    return f"""count(*) FILTER ({one.which}) AS total_{n}, count(*) FILTER (about_{n}) AS about_{n}_n{filled},
-      count(*) FILTER (about_{n} AND {every}) AS judged_{n},
-      min({day}) FILTER (about_{n} AND {every}) AS first_{n}, max({day}) FILTER (about_{n} AND {every}) AS last_{n}"""
-
-
 def _counts(n: int, one: Asked, row: Mapping[str, Any]) -> Counts:
-    filled = {need: row[f"filled_{n}_{k}"] for k, need in enumerate(one.rule.needs)}
+    filled = {need: int(row[f"filled_{n}_{k}"] or 0) for k, need in enumerate(one.rule.needs)}
+    total, about, judged = (int(row[f"{name}_{n}"] or 0) for name in ("total", "about", "judged"))
     return Counts(
-        row[f"total_{n}"], row[f"about_{n}_n"], row[f"judged_{n}"], filled, row[f"first_{n}"], row[f"last_{n}"],
-        tuple(row["classes"] or ()),
-    )  # fmt: skip
+        total, about, judged, filled, row[f"first_{n}"], row[f"last_{n}"], tuple(row["known_classes"] or ())
+    )
 
 
 def people(connection: duckdb.DuckDBPyConnection) -> People:

@@ -61,10 +61,11 @@ class Log:
 
     def __init__(
         self, store: Path, config: Config | None = None, audience: str | None = None,
-        privacy: Privacy | None = None,
+        privacy: Privacy | None = None, head: str | None = None,
     ) -> None:  # fmt: skip
         self.store = store
         self._config = config
+        self._until = head
         privacy = privacy or (config.privacy if config else Privacy())
         self.shown = Shown(audience or privacy.audience, privacy)
         self.presets: Mapping[str, Mapping[str, Any]] = config.presets if config else {}
@@ -72,10 +73,14 @@ class Log:
 
     def _connect(self) -> None:
         stores.require(self.store)
-        chain = self.chain = stores.commits(self.store)
+        chain = self.chain = stores.up_to(stores.commits(self.store), self._until)
         self.con: duckdb.DuckDBPyConnection = catalog.connect_to(chain, self.store, self._config, self.shown)
         self.head = chain[-1].head if chain else stores.GENESIS
         self.config = self._config if self._config is not None else catalog.recorded_config(chain)
+
+    def again(self) -> Log:
+        """The same store, opened once more for the same audience."""
+        return Log(self.store, self.config, self.shown.audience, self.shown.privacy, self._until)
 
     def refresh(self) -> Log:
         """See the commits that were made since; returns itself."""

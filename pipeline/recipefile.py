@@ -58,6 +58,7 @@ class Recipe:
     needs: tuple[str, ...]
     parameters: Mapping[str, Parameter]
     columns: Mapping[str, str]
+    spare: tuple[str, ...]
     unseen: tuple[Unseen, ...]
     sql: str
     path: str
@@ -107,6 +108,8 @@ def parse(text: str, *, name: str, path: str) -> Recipe:
     if unlike := dialect.parameters(sql) - GIVEN ^ set(parameters):
         message = f"{', '.join(sorted(unlike))}: declared and used parameters differ."
         raise AuditbookError(message, path=path)
+    if unknown := {*header.get("spare", ())} - {*header["columns"]}:
+        raise AuditbookError(f"spare: {', '.join(sorted(unknown))} is no column.", path=path)
     texts = {
         key: " ".join(str(header.get(key, "")).split())
         for key in "title question answers reading next_steps target example scope scope_name".split()
@@ -115,6 +118,7 @@ def parse(text: str, *, name: str, path: str) -> Recipe:
         name=name, optional_target=header.get("optional_target", False),
         whole=header.get("whole", False), needs=tuple(header.get("needs", ())),
         parameters=parameters, columns=header["columns"],
+        spare=tuple(header.get("spare", ())),
         unseen=tuple(Unseen(**one) for one in header.get("unseen", ())), sql=sql, path=path, **texts,
     )  # fmt: skip
 
@@ -122,6 +126,33 @@ def parse(text: str, *, name: str, path: str) -> Recipe:
 def listed() -> list[dict[str, str]]:
     """Each recipe with its question and what to type."""
     return [{"recipe": one.name, "question": one.question, "type": one.usage} for one in shipped().values()]
+
+
+def page() -> str:
+    """All recipes as a document."""
+    parts = [
+        "# Recipes",
+        "Made from `pipeline/recipes/` (`make accept`): one SQL file each, over `events` narrowed to what was asked "
+        "for, with `who`, `lane` and `about`, and over `changes`, one row for each changed field. "
+        '`auditbook recipe NAME`, or `log.recipe("NAME", …)`; every answer says what it looked at and what it could '
+        "not see.",
+    ]
+    for one in shipped().values():
+        settings = [
+            f"- `{name}`{'' if said.default is None else f' (`{said.default}`)'}: {said.meaning}"
+            for name, said in one.parameters.items()
+        ]
+        columns = [f"| `{name}` | {meaning} |" for name, meaning in one.columns.items()]
+        parts += [
+            f"## {one.name}",
+            f"**{one.question}** {one.answers}",
+            f"    auditbook recipe {one.usage}",
+            *(["\n".join(settings)] if settings else []),
+            "\n".join(["| column | meaning |", "|---|---|", *columns]),
+            f"{one.reading}",
+            f"Next: {one.next_steps}",
+        ]
+    return "\n\n".join(parts) + "\n"
 
 
 @cache

@@ -225,9 +225,8 @@ def _line_where(text: str, pattern: str, otherwise: int = 1) -> int:
 def _checked(where: str, parameter: Parameter, value: object) -> Value:
     """A configured value of the default's type and within its bounds."""
     wanted = type(parameter.default)
-    if isinstance(value, int) and not isinstance(value, bool) and wanted is float:
-        value = float(value)
-    if type(value) is not wanted:
+    whole = wanted is float and type(value) is int
+    if type(value) is not wanted and not whole:
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[wanted]
         raise UsageError(f"{where} {json.dumps(value, default=str)} is not {kind} ({parameter.unit}).")
     low, high = parameter.minimum, parameter.maximum
@@ -241,7 +240,7 @@ def _checked(where: str, parameter: Parameter, value: object) -> Value:
         raise UsageError(
             f"{where} {_plain(value)} is out of range.", hint=f"Expected {bounds} ({parameter.unit})."
         )
-    return value
+    return float(value) if whole else value  # type: ignore[arg-type, return-value]
 
 
 def _plain(number: float) -> str:

@@ -197,6 +197,18 @@ def head(store: Path) -> str:
     return chain[-1].head if chain else GENESIS
 
 
+def up_to(chain: list[Commit], head: str | None) -> list[Commit]:
+    """The chain as it was when its head was this one; all of it without."""
+    if head is None:
+        return chain
+    places = [place for place, link in enumerate(chain, start=1) if link.head.startswith(head)]
+    if not places:
+        raise UsageError(
+            f'the head "{head}" is not in this chain.', hint="`auditbook verify --head` says more."
+        )
+    return chain[: places[-1]]
+
+
 @cache
 def versions() -> dict[str, str]:
     """The libraries that decide what bytes are written."""

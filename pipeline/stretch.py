@@ -29,6 +29,7 @@ _DERIVED_FROM = {
     "correlation_groups": {"correlation_id", "file", "line"},
     "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
 }  # fmt: skip
+_KEPT = ("event_changes", "event_entities")  # unfolded once for all rules
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
 _COMPUTED = {
     "records": (activity.RECORDS, {"is_bulk", "entity_ids", "metadata"}),
@@ -68,6 +69,12 @@ class Source:
     past: Summary
     parts: tuple[Part, ...]
 
+    def within(self, span: Span, other: Span) -> bool:
+        """Whether there is no event in a stretch that is not in the other."""
+        first = min((start for start, _ in self.past.spans.values()), default=span[0])
+        last = max((end for _, end in self.past.spans.values()), default=span[1])
+        return other[0] <= max(span[0], first) and min(span[1], last) < other[1]
+
     def relation(self, since: datetime, until: datetime, columns: Iterable[str]) -> str:
         """SQL: the events of a time, each marked whether it is new."""
         new = {part.name for part in self.past.new}
@@ -89,14 +96,24 @@ def lay(
 ) -> None:
     """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
     used = _used([task.rule for task, _ in tasks])
-    near = [task.reach.read(window) for task, window in tasks if task.is_short]
-    _lay(connection, "near", source, _hull([chunk, *near]), used, "true")
+    whole = _hull([chunk, *(task.reach.read(window) for task, window in tasks if task.is_short)])
     far = [(task, task.reach.read(window)) for task, window in tasks if not task.is_short]
-    wanted = " OR ".join(sorted({f"({task.rule.reads})" for task, _ in far})) or "false"
-    _lay(connection, "far", source, _hull([span for _, span in far]), used, wanted)
+    _lay(connection, "near", source, whole, used, "true")
+    if source.within(_hull([span for _, span in far]), whole):
+        connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
+        tables = dict.fromkeys((task.rule.id for task, _ in tasks), "near")
+    else:
+        wanted = " OR ".join(sorted({f"({task.rule.reads})" for task, _ in far}))
+        _lay(connection, "far", source, _hull([span for _, span in far]), used, wanted)
+        tables = {task.rule.id: "near" if task.is_short else "far" for task, _ in tasks}
     _lay_past(connection, source.past, tasks)
+    for name in _DERIVED_FROM.keys() & set().union(*(_words(task.rule) for task, _ in tasks)):
+        sql = re.sub(r"\bFROM events\b", "FROM near", views.DERIVED[name])
+        kind = "TABLE" if name in _KEPT else "VIEW"
+        connection.execute(f"DROP {kind} IF EXISTS near_{name}")
+        connection.execute(f"CREATE {kind} near_{name} AS {sql}")
     for task, window in tasks:
-        _own_schema(connection, task, window, used)
+        _own_schema(connection, task, window, used, tables[task.rule.id])
 
 
 def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
@@ -148,27 +165,27 @@ def _lay_past(
         connection.execute(f"CREATE OR REPLACE TABLE {name} AS {made(rows)}")
 
 
-def _own_schema(connection: duckdb.DuckDBPyConnection, task: Task, window: Span, used: set[str]) -> None:
+def _own_schema(
+    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, used: set[str], table: str
+) -> None:
     own, (since, until) = task.schema, task.reach.read(window)
+    begin, end = task.reach.remembered(window)
+    time = f"occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"
+    columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in used | _ALWAYS)
+    made = {
+        "activity": f"SELECT * EXCLUDE (is_new) FROM main.{table} WHERE {time} AND ({task.rule.reads})",
+        "events": f"SELECT {columns}, actor_key FROM {own}.activity",
+        "habits": f"SELECT * FROM main.habits WHERE slot >= {moment(begin)} AND slot < {moment(end)}",
+        "places": f"""SELECT * FROM main.places
+          WHERE "day" >= {moment(begin)}::DATE AND "day" <= {moment(end)}::DATE""",
+    }
+    for name in _DERIVED_FROM.keys() & _words(task.rule):
+        shared = name in _KEPT and table == "near" and task.rule.reads == "true"
+        own_sql = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
+        made[name] = f"SELECT * FROM main.near_{name} WHERE {time}" if shared else own_sql
     connection.execute(f"DROP SCHEMA IF EXISTS {own} CASCADE")
     connection.execute(f"CREATE SCHEMA {own}")
-    table = "near" if task.is_short else "far"
-    seen = f"""SELECT * EXCLUDE (is_new) FROM main.{table} WHERE occurred_at >= {moment(since)}
-      AND occurred_at < {moment(until)} AND ({task.rule.reads})"""
-    connection.execute(f"CREATE VIEW {own}.activity AS {seen}")
-    columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in used | _ALWAYS)
-    connection.execute(f"CREATE VIEW {own}.events AS SELECT {columns}, actor_key FROM {own}.activity")
-    begin, end = task.reach.remembered(window)
-    connection.execute(
-        f"CREATE VIEW {own}.habits AS SELECT * FROM main.habits WHERE slot >= {moment(begin)} AND slot < {moment(end)}"
-    )
-    connection.execute(
-        f'CREATE VIEW {own}.places AS SELECT * FROM main.places WHERE "day" >= {moment(begin)}::DATE '
-        f'AND "day" <= {moment(end)}::DATE'
-    )
-    words = _words(task.rule)
-    for name in _DERIVED_FROM.keys() & words:
-        sql = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
+    for name, sql in made.items():
         connection.execute(f"CREATE VIEW {own}.{name} AS {sql}")
 
 

@@ -67,11 +67,25 @@ def _column(name: str) -> Callable[[Log, str], Suggestions]:
 
 def _actors(log: Log, typed: str) -> Suggestions:
     rows = log.con.execute(
-        f"""SELECT DISTINCT coalesce(email, display_name, person), display_name, events FROM actors
-        WHERE starts_with(lower(coalesce(email, display_name, person)), lower(?)) ORDER BY events DESC LIMIT {MOST}""",
+        f"""SELECT coalesce(email, display_name, person) AS who, any_value(display_name), sum(events)::BIGINT AS n
+        FROM actors WHERE starts_with(lower(who), lower(?)) GROUP BY who ORDER BY n DESC, who LIMIT {MOST}""",
         [typed],
     ).fetchall()
     return [(value, f"{name}, {n:,} events") for value, name, n in rows]
+
+
+def _events(log: Log, typed: str) -> Suggestions:
+    from pipeline import ids
+
+    if not typed or set(typed) - set("0123456789abcdef"):
+        return []
+    return [(uid, "") for uid in ids.known(log.store, log.chain).beginning(typed, MOST)[0]]
+
+
+def _detectors(_log: Log, _typed: str) -> Suggestions:
+    from pipeline import detector
+
+    return [(name, one.title) for name, one in detector.shipped().items()]
 
 
 def _entities(log: Log, typed: str) -> Suggestions:
@@ -103,6 +117,8 @@ _FROM: dict[str, Callable[[Log, str], Suggestions]] = {
     "ip": _column("source_ip"),
     "correlation": _column("correlation_id"),
     "actor": _actors,
+    "event": _events,
+    "detector": _detectors,
     "entity": _entities,
     "finding": _findings,
     "preset": lambda log, _: [

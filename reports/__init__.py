@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-import pipeline
 from pipeline import issued
+from pipeline.config import config_sha256
 from pipeline.errors import AuditbookError
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Review:
     model: Report
     store: Path
     log: Page
+    asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -121,14 +122,18 @@ class Review:
 
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
+        written = self.place(out)
+        issued.note(self.store, self._entry(written))
+        return written
+
+    def place(self, out: Path | str) -> list[Path]:
+        """The same without telling the store of it."""
         from reports.shelf import place
 
         cover = self.model.cover
         pdf = {} if self.without_pdf else {"review.pdf": self.pdf}
         documents = {"review.html": self.html, **pdf, "log.html": self.log.html}
-        written = place(Path(out), cover.as_of.local[:10], documents)
-        issued.note(self.store, self._entry(written))
-        return written
+        return place(Path(out), cover.as_of.local[:10], documents)
 
     @cached_property
     def without_pdf(self) -> str | None:
@@ -143,6 +148,7 @@ class Review:
         return {
             "kind": "review", "report_id": cover.report_id, "status": cover.status, "head": cover.head,
             "since": cover.period.since.iso, "until": cover.period.until.iso, "as_of": cover.as_of.iso,
+            "asked": dict(self.asked),
             "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
         }  # fmt: skip
 
@@ -185,7 +191,12 @@ def review(
     model = build(log, Request(clock, since, until, prepared_by, reviewed_by))
     period = model.cover.period
     page = _page(log, clock, {"since": period.since.at, "until": period.until.at})
-    return Review(model, log.store, Page(page, _day(log, clock)))
+    asked = {
+        "since": str(since) if since is not None else None, "until": str(until) if until is not None else None,
+        "as_of": clock.isoformat(), "prepared_by": prepared_by, "reviewed_by": reviewed_by,
+        "audience": log.shown.audience, "config_sha256": config_sha256(log.config),
+    }  # fmt: skip
+    return Review(model, log.store, Page(page, _day(log, clock)), asked)
 
 
 def paper(
@@ -222,7 +233,7 @@ def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[],
         try:
             return render(log.events(**asked), clock)
         except duckdb.ConnectionException:  # the log was closed before the document was written
-            with pipeline.open(log.store, log.config) as again:
+            with log.again() as again:
                 if again.head != head:
                     raise AuditbookError(
                         "the store has changed since the log was closed.", path=log.store,

@@ -23,10 +23,11 @@ from reports import (
     findings,
     happened,
     method,
+    privacy,
     record,
     scope,
     sight,
-)
+)  # fmt: skip
 from reports.period import EPOCH, Instant, Moment, Period
 from reports.rows import Log, Reader, rows
 from reports.text import listed
@@ -67,6 +68,7 @@ class Report:
     activity: happened.Activity
     controls: tuple[controls.Framework, ...]
     record: record.Record
+    privacy: privacy.Privacy
     entries: int
     actors: int
     behind: tuple[dict[str, Any], ...]
@@ -160,6 +162,7 @@ def _parts(
         "activity": happened.activity(reader, silent),
         "controls": controls.controls(rules, found, unseen, totals["entries"]),
         "record": record.record(reader, files, day),
+        "privacy": privacy.privacy(reader, log.shown.audience),
         "entries": totals["entries"],
         "actors": totals["actors"],
         "behind": evidence.behind(reader),

@@ -15,7 +15,7 @@ import click
 import pytest
 
 import pipeline
-from pipeline import tables
+from pipeline import recipefile, tables
 from pipeline.cli import cli
 from tests.conftest import Auditbook
 
@@ -63,6 +63,13 @@ def test_every_column_of_every_table_is_documented(small_store: Path) -> None:
     if os.environ.get("AUDITBOOK_ACCEPT"):
         page.write_text(made, "utf-8")
     assert page.read_text("utf-8") == made
+
+
+def test_every_recipe_is_documented() -> None:
+    page = ROOT / "docs" / "recipes.md"
+    if os.environ.get("AUDITBOOK_ACCEPT"):
+        page.write_text(recipefile.page(), "utf-8")
+    assert page.read_text("utf-8") == recipefile.page()
 
 
 def test_nothing_is_documented_that_is_not_there(small_store: Path) -> None:

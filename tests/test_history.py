@@ -11,6 +11,7 @@ from click.testing import Result
 
 import pipeline
 from pipeline import entities
+from pipeline.config import read
 from pipeline.errors import UsageError
 from pipeline.history import History
 from pipeline.query import Log
@@ -288,3 +289,15 @@ def test_a_life_of_many_moments_is_whole(tmp_path: Path, invoke: Invoke) -> None
     ]
     with made(tmp_path, invoke, "hoops", records) as log:
         assert len(log.history("job:J-1")) == 600
+
+
+def test_an_audience_sees_the_same_life_under_pseudonyms(
+    sample_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_OF_PSEUDONYMS", "0123456789abcdef0123")
+    (tmp_path / "auditbook.toml").write_text('[privacy]\nkey_env = "KEY_OF_PSEUDONYMS"\n', "utf-8")
+    with pipeline.open(sample_store, read(tmp_path / "auditbook.toml"), "external") as log:
+        quote, contact = log.history("sales_doc:Q-10472"), log.history("contact:cnt_1085")
+        assert (len(quote), len(contact)) == (24, 5)
+        told = json.dumps([*quote.contributors().pl().to_dicts(), contact.entity], default=str)
+        assert "Caleb" not in told and "Lorcan" not in told and "cnt_1085" not in told and "person-" in told

@@ -7,6 +7,7 @@ from pipeline.cli import (
     detectors,
     erase,
     events,
+    evidence,
     export,
     findings,
     history,
@@ -36,7 +37,10 @@ Examples:
 \b
 Exit codes: 0 done, 1 failed, 2 usage, 3 findings at or above --fail-on,
   4 rejects above --max-rejects, or a file not recognised or not read to its end,
-  5 verification failed, 6 another run holds the store."""
+  5 verification failed, 6 another run holds the store.
+
+\b
+What Tab suggests comes from the store: eval "$(_AUDITBOOK_COMPLETE=bash_source auditbook)" (or zsh, fish)"""
 
 cli = Root(
     "auditbook",
@@ -63,6 +67,8 @@ for command in (
     sources.sources,
     detectors.detectors,
     store.verify,
+    evidence.evidence,
+    evidence.reperform,
     keys.keys,
     retain.retain,
     erase.erase,

@@ -43,7 +43,10 @@ def findings() -> None:
 
 @findings.command("list")
 @click.option("--severity", multiple=True, type=click.Choice(SEVERITIES), help="Of this severity.")
-@click.option("--detector", multiple=True, metavar="ID", help="Of this detector.")
+@click.option(
+    "--detector", multiple=True, metavar="ID", help="Of this detector.",
+    shell_complete=filtering.suggests("detector"),
+)  # fmt: skip
 @click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state; else all.")
 @click.option("--case", multiple=True, metavar="ID", help="Of this case: what one person did on one day.")
 @filtering.filters
@@ -62,7 +65,7 @@ def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
     with options.open_log(store, config) as log:
         _known_detectors(filters["detector"])
         found = log.findings(**filtering.given(filters))
-        output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"))
+        output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"), spare=("detector", "state"))
         if shape == "table":
             cases = len(set(found.select("case_id").pl()["case_id"]))
             print(f"\n{output.count(found.count(), 'finding')} in {output.count(cases, 'case')}")
@@ -94,7 +97,7 @@ def _tell_suppressions(log: Log) -> None:
 
 
 @findings.command()
-@click.argument("finding", metavar="ID")
+@click.argument("finding", metavar="ID", shell_complete=filtering.suggests("finding"))
 @options.several(options.store, options.config, options.as_json)
 def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
     """One finding in full, with the exact lines behind it. ID may be the beginning of one.
@@ -121,7 +124,7 @@ def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
 
 
 @findings.command()
-@click.argument("finding", metavar="ID")
+@click.argument("finding", metavar="ID", shell_complete=filtering.suggests("finding"))
 @click.option("--status", required=True, type=click.Choice(DECISIONS), help="What was decided.")
 @click.option("--by", required=True, metavar="NAME", help="Who decided.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")

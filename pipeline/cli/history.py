@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli import options, output
+from pipeline.cli import filters, options, output
+from pipeline.cli.recipe import grid
 
 if TYPE_CHECKING:
     from pipeline.history import History
     from pipeline.recipe import Answer
 
 ENTRIES = ("time_utc", "lane", "about", "who", "did", "what", "change", "because", "outcome", "event")
-KEYS = ("time_utc", "event", "lane")
+KEYS = ("time_utc", "event")
 PARTS = {
     "status": ("dwell", ("thing", "status", "entered", "until", "duration", "who")),
     "who worked on it": ("contributors", ("who", "actor_type", "entries", "did", "first", "last")),
@@ -26,7 +28,7 @@ LONGEST = 40
 
 
 @click.command()
-@click.argument("entity", metavar="TYPE:ID")
+@click.argument("entity", metavar="TYPE:ID", shell_complete=filters.suggests("entity"))
 @click.option("--at", metavar="TIME", help="The state at that time; nothing after it is looked at.")
 @click.option("--as-of", metavar="TIME", help="The same.")
 @click.option("--sort", type=click.Choice(["oldest", "newest"]), default="oldest", show_default=True,
@@ -96,12 +98,7 @@ def _table(found: History, unfold: bool) -> None:
         output.inert(f"{found.entity}{linked}: {output.count(len(entries), 'entry', 'entries')}"), end="\n\n"
     )
     rows = [line(row) for row in (entries if unfold else folded(entries))]
-    shown = [
-        name
-        for name in ENTRIES
-        if name not in ("about", "because", "change") or _says(rows, name, bool(linked))
-    ]
-    output.table(shown, rows, keys=KEYS)
+    output.table([name for name in ENTRIES if _says(rows, name, bool(linked))], rows, keys=KEYS)
     for title, (name, columns) in PARTS.items():
         _part(title, getattr(found, name)(), columns)
     moment = output.cell(instant(found.as_of))
@@ -119,7 +116,12 @@ def _table(found: History, unfold: bool) -> None:
 
 
 def _says(rows: Sequence[Mapping[str, Any]], name: str, linked: bool) -> bool:
-    return linked if name == "about" else any(row[name] for row in rows)
+    """Whether a column says something that the others do not; `what` gives way first where there is little room."""
+    if name == "about":
+        return linked
+    if name == "what":
+        return not (linked and sys.stdout.isatty())
+    return any(row[name] and row[name] != "unknown" for row in rows)
 
 
 def _part(title: str, answer: Answer, columns: Sequence[str]) -> None:
@@ -128,13 +130,7 @@ def _part(title: str, answer: Answer, columns: Sequence[str]) -> None:
     rows = list(rows_as_json(answer.rows))
     if rows:
         output.heading(title)
-        output.table(columns, [_brief(row) for row in rows])
-
-
-def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value[:12] if name in ("event", "before") and value else value for name, value in row.items()
-    }
+        grid(columns, rows)
 
 
 def folded(entries: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

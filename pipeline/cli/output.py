@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.query import Rows
 
 Row = Mapping[str, Any]
-PIPE, GAP, NARROWEST = 10_000, 3, 8
+PIPE, GAP, NARROWEST, READABLE = 10_000, 3, 8, 18
 WIDEST = 100  # what a table on a pipe shows of one text; csv and json have all of it
 
 # Everything that moves a cursor, rings, hides or turns text around: C0, DEL, C1, bidirectional and zero-width marks.
@@ -41,12 +42,14 @@ def _shown(found: re.Match[str]) -> str:
     return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(found[0], f"\\u{ord(found[0]):04x}")
 
 
-def rows(found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = ()) -> None:
+def rows(
+    found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = (), spare: Sequence[str] = ()
+) -> None:
     """Rows of the store in the format that was asked for; `columns` are what a table has room for."""
     from pipeline import export
 
     if shape == "table":
-        table(columns, export.rows_as_json(found), keys)
+        table(columns, export.rows_as_json(found), keys, spare)
     else:
         stream(found, shape)
 
@@ -126,39 +129,42 @@ def table(
     texts = {name: [_short(cell(record.get(name))) for record in records] for name in columns}
     kept, left_out = list(columns), []
     for name in (*(one for one in spare if _says_nothing(texts.get(one, []))), *spare):
-        if name in kept and _least(kept, texts, keys) > room:
+        if name in kept and _least(kept, texts, keys, READABLE) > room:
             kept.remove(name)
             left_out.append(name)
-    if _least(kept, texts, keys) > room:
+    if _least(kept, texts, keys, NARROWEST) > room:
         _stacked(columns, records, texts, keys)
         return
     _grid(kept, records, texts, keys, room)
     if left_out:
         names = ", ".join(name for name in columns if name in left_out).replace("_", " ")
-        print(f"\nno room for {names}: widen the terminal, or --format csv")
+        print(f"\nno room for {names}; --format csv has all")
 
 
-def console(**settings: Any) -> Console:
+def console() -> Console:
     """Where tables go: as wide as the terminal, or as wide as they need."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else PIPE
+    on_terminal = sys.stdout.isatty()
     return Console(
-        file=sys.stdout, width=width, highlight=False, force_terminal=sys.stdout.isatty(), **settings
-    )
+        file=sys.stdout, width=None if on_terminal else PIPE, highlight=False,
+        color_system="auto" if on_terminal and not os.environ.get("NO_COLOR") else None,
+    )  # fmt: skip
 
 
 def _says_nothing(texts: Sequence[str]) -> bool:
     return len(set(texts)) < 2
 
 
-def _least(columns: Sequence[str], texts: Mapping[str, Sequence[str]], keys: Sequence[str]) -> int:
-    """The width below which a table of these columns could not be read."""
+def _least(
+    columns: Sequence[str], texts: Mapping[str, Sequence[str]], keys: Sequence[str], narrowest: int
+) -> int:
+    """The width of a table whose columns, but for the keys, are at most so wide."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, (name, *texts[name]))) for name in columns]
     least = [
-        width if name in keys else min(width, NARROWEST) for name, width in zip(columns, widths, strict=True)
+        width if name in keys else min(width, narrowest) for name, width in zip(columns, widths, strict=True)
     ]
     return sum(least) + GAP * (len(columns) - 1)
 
@@ -215,18 +221,21 @@ def _stacked(
     columns: Sequence[str], records: Sequence[Row], texts: Mapping[str, Sequence[str]], keys: Sequence[str]
 ) -> None:
     """Each record by itself, what it is known by first: for terminals that have no room for a table."""
+    import textwrap
+
     from rich.text import Text
 
-    page = console(soft_wrap=False)
-    width = max(len(name) for name in columns)
+    page = console()
+    label = max(len(name) for name in columns if name not in keys)
+    margin = " " * (label + 4)
     for place in range(len(records)):
         page.print(Text("  ".join(texts[name][place] for name in columns if name in keys), "bold"))
         for name in columns:
             text = texts[name][place]
             if name not in keys and text:
-                page.print(
-                    Text.assemble(f"  {name.replace('_', ' '):<{width}}  ", (text, style_of(name, text)))
-                )
+                told = textwrap.wrap(text, max(page.width - len(margin), NARROWEST), break_on_hyphens=False)
+                head = f"  {name.replace('_', ' '):<{label}}  "
+                page.print(Text(head).append(f"\n{margin}".join(told), style_of(name, text)))
 
 
 def _widths(

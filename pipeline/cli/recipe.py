@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from pipeline.cli import options, output
+from pipeline.cli import filters, options, output
 
 if TYPE_CHECKING:
     from pipeline.recipe import Answer
     from pipeline.recipefile import Recipe
 
 
+def _names(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    from pipeline import recipefile
+
+    return [
+        CompletionItem(one.name, help=one.question)
+        for one in recipefile.shipped().values()
+        if one.name.startswith(typed)
+    ]
+
+
+def _targets(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Things, people or addresses of the store, by what the recipe is about."""
+    from pipeline import recipefile
+
+    one = recipefile.shipped().get(str(ctx.params.get("name")))
+    word = {"entity": "entity", "person": "actor", "address": "ip"}.get(one.target) if one else None
+    return filters.suggests(word)(ctx, param, typed) if word else []
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT")
+
+
 @click.command()
-@click.argument("name", required=False)
-@click.argument("target", required=False)
+@click.argument("name", required=False, shell_complete=_names)
+@click.argument("target", required=False, shell_complete=_targets)
 @click.option(
     "--set", "-p", "values", multiple=True, metavar="NAME=VALUE", help="One of the recipe's parameters."
 )
@@ -117,7 +143,7 @@ def _table(answer: Answer) -> None:
     print(output.inert(f"{one.title}{f': {answer.target}' if answer.target else ''}"))
     print(f"{one.answers} As of {output.cell(instant(answer.as_of))} UTC.\n")
     if rows:
-        output.table(tuple(one.columns), [_brief(row) for row in rows])
+        grid(tuple(one.columns), rows, one.spare)
     else:
         print("No row.")
     for title, told in (
@@ -130,7 +156,19 @@ def _table(answer: Answer) -> None:
             print(output.inert(text))
 
 
-def _brief(row: dict[str, Any]) -> dict[str, Any]:
+def grid(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], spare: Sequence[str] = ()) -> None:
+    """A table with whole times and ids; on a terminal without the columns that only a program wants."""
+    shown = [_brief(row) for row in rows]
+    left_out = spare if sys.stdout.isatty() else ()
+    kept = [name for name in columns if name not in left_out]
+    keys = [name for name in kept if name == "event" or any(_TIME.match(str(row[name])) for row in rows)]
+    output.table(kept, shown, keys=keys)
+    if left_out:
+        names = ", ".join(name for name in columns if name in left_out).replace("_", " ")
+        print(f"\nalso in --format csv and json: {names}")
+
+
+def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
     """Uids by their beginning, several by the first and their number."""
     made = dict(row)
     for name, value in row.items():

@@ -5,12 +5,14 @@ version = 3
 why = """Mass deletion destroys work and evidence. People who leave in anger do it, and so do intruders and slips of the
 hand; the sooner it is seen, the more can still be restored."""
 false_positives = """Planned clean-ups and migrations. Scheduled jobs, automations and integrations are left out unless
-include_machines is set. Failed deletions do not count."""
+include_machines is set, and people who delete so many on several days, for whom it is their work. Failed deletions
+do not count."""
 next_steps = """Ask the person whether it was planned and by whom it was approved. Restore what was not, and keep the
 list of ids in the evidence below: it says exactly what to restore."""
 scope = "NOT actor_anonymous AND ($include_machines OR actor_type IN ('user', 'customer', 'api_key', 'unknown'))"
 needs = ["action"]
 lookback = "window_minutes + 2 days"
+habits = "baseline_days + 3 days"
 
 [controls]
 soc2 = ["CC6.1", "CC7.2", "CC8.1"]
@@ -39,6 +41,27 @@ minimum = 0
 maximum = 23
 unit = "local hour"
 meaning = "What happens before this hour belongs to the day before: a night is not cut in two"
+
+[parameters.baseline_days]
+default = 45
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "How far back usual days are looked for"
+
+[parameters.usual_days]
+default = 3
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Who deleted so many on so many earlier days is left alone, unless it is far more than on any of them"
+
+[parameters.usual_times]
+default = 3
+minimum = 2
+maximum = 1000
+unit = "times"
+meaning = "Far more: so many times the most that was deleted on an earlier day"
 
 [parameters.include_machines]
 default = false
@@ -73,6 +96,21 @@ incidents AS (
     string_agg(DISTINCT coalesce(entity_type, 'record'), ', ' ORDER BY coalesce(entity_type, 'record')) AS kinds,
     list_sort(list(event_uid)) AS events
   FROM covered WHERE best_window >= $threshold GROUP BY person, day
+),
+earlier AS (
+  SELECT person, CASE WHEN hour < $day_begins THEN local_date - 1 ELSE local_date END AS day, sum(records) AS records
+  FROM habits WHERE action = 'delete' AND outcome <> 'failure'
+  GROUP BY person, CASE WHEN hour < $day_begins THEN local_date - 1 ELSE local_date END
+),
+usual AS (
+  SELECT i.person, i.day, count(*) AS days, max(e.records) AS most
+  FROM incidents i JOIN earlier e ON e.person = i.person AND e.records >= $threshold
+    AND e.day < i.day AND e.day >= i.day - $baseline_days
+  GROUP BY i.person, i.day
+),
+found AS (
+  SELECT i.* FROM incidents i LEFT JOIN usual u ON u.person = i.person AND u.day = i.day
+  WHERE u.days IS NULL OR u.days < $usual_days OR i.records >= $usual_times * u.most
 )
 SELECT
   person || '|' || day AS key,
@@ -86,5 +124,5 @@ SELECT
   (most - $threshold + 1) || CASE WHEN most = $threshold THEN ' record' ELSE ' records' END || ' fewer within '
     || $window_minutes || ' minutes' AS cleared_by,
   events
-FROM incidents
+FROM found
 ORDER BY window_start, key

@@ -4,8 +4,9 @@ severity = "high"
 version = 1
 why = """Nobody is in Lisbon at nine and in Osaka at ten. One of the two was somebody else, or a machine that hides where its
 user is."""
-false_positives = """A way out of the company's network in another country, and telephones whose provider does the same. Addresses
-that several people use are left alone, and so is what the database says only roughly."""
+false_positives = """A way out of the company's network in another country, and telephones whose provider does the same. Left alone are
+journeys between addresses that the person used on earlier days, or that several colleagues use, and what the
+database says only roughly."""
 next_steps = """Ask the person where they were. End the sessions of the place where they were not, and read what was done from
 there."""
 scope = "actor_type IN ('user', 'api_key') AND NOT actor_anonymous"
@@ -48,14 +49,14 @@ default = 3
 minimum = 1
 maximum = 10000
 unit = "people"
-meaning = "An address that so many other people use is a way out of a network, and no place"
+meaning = "An address that so many other people use is an office or a way out of a network, and not strange"
 
 [parameters.baseline_days]
 default = 30
 minimum = 1
 maximum = 365
 unit = "days"
-meaning = "How far back the use of an address by others counts"
+meaning = "How far back the use of an address by the person and by others counts"
 */
 WITH located AS (
   SELECT e.event_uid, e.person, e.who, e.local_date, e.occurred_at, e.source_ip, g.latitude, g.longitude,
@@ -88,19 +89,24 @@ ends AS (
   UNION
   SELECT DISTINCT person, local_date, from_ip FROM fast
 ),
-crowded AS (
-  SELECT f.person, f.local_date, f.source_ip
-  FROM ends f JOIN places p ON p.source_ip = f.source_ip AND p.person <> f.person AND p.is_named
+used AS (
+  SELECT f.person, f.local_date, f.source_ip, count(DISTINCT CASE WHEN p.person <> f.person THEN p.person END) AS others,
+    count(CASE WHEN p.person = f.person AND p.day < f.local_date THEN 1 END) AS own_days
+  FROM ends f JOIN places p ON p.source_ip = f.source_ip AND p.is_named
     AND p.day >= f.local_date - $baseline_days AND p.day <= f.local_date + 1
-  GROUP BY f.person, f.local_date, f.source_ip HAVING count(DISTINCT p.person) >= $known_to_others
+  GROUP BY f.person, f.local_date, f.source_ip
+),
+-- One end at least must be somewhere that neither the person nor several colleagues come from.
+strange AS (
+  SELECT person, local_date, source_ip FROM used WHERE own_days = 0 AND others < $known_to_others
 ),
 kept AS (
   SELECT f.*, row_number() OVER (PARTITION BY f.person, f.local_date ORDER BY f.occurred_at, f.event_uid) AS nth,
     count(*) OVER (PARTITION BY f.person, f.local_date) AS journeys
   FROM fast f
-  LEFT JOIN crowded c ON c.person = f.person AND c.local_date = f.local_date AND c.source_ip = f.source_ip
-  LEFT JOIN crowded d ON d.person = f.person AND d.local_date = f.local_date AND d.source_ip = f.from_ip
-  WHERE c.source_ip IS NULL AND d.source_ip IS NULL
+  LEFT JOIN strange c ON c.person = f.person AND c.local_date = f.local_date AND c.source_ip = f.source_ip
+  LEFT JOIN strange d ON d.person = f.person AND d.local_date = f.local_date AND d.source_ip = f.from_ip
+  WHERE c.source_ip IS NOT NULL OR d.source_ip IS NOT NULL
 )
 SELECT
   person || '|' || local_date AS key,

@@ -55,11 +55,24 @@ WITH changed AS (
   WHERE a.action = 'update' AND a.actor_type IN ('user', 'api_key', 'unknown') AND NOT a.actor_anonymous
     AND a.outcome <> 'failure' AND c.new_present AND NOT c.redacted
 ),
+-- A window lies in two buckets of its length: where these hold too few there is nothing to slide over.
+buckets AS (
+  SELECT person, kind, field, value, time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at) AS bucket,
+    sum(records) AS records
+  FROM changed GROUP BY person, kind, field, value, time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at)
+),
+full_enough AS (
+  SELECT DISTINCT a.person, a.kind, a.field, a.value
+  FROM buckets a LEFT JOIN buckets b ON b.person = a.person AND b.kind = a.kind AND b.field = a.field
+    AND b.value IS NOT DISTINCT FROM a.value AND b.bucket = a.bucket + $window_minutes * INTERVAL 1 MINUTE
+  WHERE a.records + coalesce(b.records, 0) >= $threshold
+),
 summed AS (
-  SELECT *, sum(records) OVER (
-    PARTITION BY person, kind, field, value ORDER BY occurred_at
+  SELECT c.*, sum(c.records) OVER (
+    PARTITION BY c.person, c.kind, c.field, c.value ORDER BY c.occurred_at
     RANGE BETWEEN $window_minutes * INTERVAL 1 MINUTE PRECEDING AND CURRENT ROW) AS in_window
-  FROM changed
+  FROM changed c JOIN full_enough f ON f.person = c.person AND f.kind = c.kind AND f.field = c.field
+    AND f.value IS NOT DISTINCT FROM c.value
 ),
 covered AS (
   SELECT *, max(in_window) OVER (
@@ -100,5 +113,5 @@ SELECT
 FROM days d
 LEFT JOIN usual u ON u.person = d.person AND u.local_date = d.local_date AND u.kind = d.kind AND u.field = d.field
   AND u.value IS NOT DISTINCT FROM d.value
-WHERE coalesce(u.days, 0) < $usual_days
+WHERE u.days IS NULL OR u.days < $usual_days
 ORDER BY d.window_start, key

@@ -57,7 +57,7 @@ default = 25
 minimum = 1
 maximum = 1000
 unit = "percent"
-meaning = "A person with more earlier addresses than this share of their earlier days changes address too often to judge"
+meaning = "Who came from a new address on more than this share of their earlier days changes address too often to judge"
 
 [parameters.familiar_networks]
 default = true
@@ -77,6 +77,13 @@ minimum = 0
 maximum = 168
 unit = "hours"
 meaning = "A known address must have been used so shortly before or after: who moves or travels is in one place, two at once are two people. 0: not asked"
+
+[parameters.min_new_events]
+default = 2
+minimum = 1
+maximum = 100000
+unit = "events"
+meaning = "Fewer events from there are left alone, unless one of them is sensitive by its class"
 */
 WITH days AS (
   SELECT person, source_ip, day, min(network) AS network, sum(n) AS n, min(first_at) AS first_at, max(last_at) AS last_at
@@ -97,6 +104,12 @@ pasts AS (
   FROM fresh f JOIN days d ON d.person = f.person AND d.day < f.day AND d.day >= f.day - $baseline_days
   GROUP BY f.person, f.source_ip, f.day
 ),
+-- On how many of those days there was a new one: a day of many is one day.
+changes AS (
+  SELECT f.person, f.source_ip, f.day, count(DISTINCT g.day) AS new_days
+  FROM fresh f JOIN fresh g ON g.person = f.person AND g.day < f.day AND g.day >= f.day - $baseline_days
+  GROUP BY f.person, f.source_ip, f.day
+),
 others AS (
   SELECT f.person, f.source_ip, f.day, count(DISTINCT o.person) AS people
   FROM fresh f JOIN days o ON o.source_ip = f.source_ip AND o.person <> f.person AND o.first_at < f.first_use
@@ -115,10 +128,11 @@ found AS (
   FROM fresh f
   JOIN pasts p ON p.person = f.person AND p.source_ip = f.source_ip AND p.day = f.day
   LEFT JOIN others o ON o.person = f.person AND o.source_ip = f.source_ip AND o.day = f.day
+  LEFT JOIN changes c ON c.person = f.person AND c.source_ip = f.source_ip AND c.day = f.day
   LEFT JOIN beside b ON b.person = f.person AND b.source_ip = f.source_ip AND b.day = f.day
   WHERE p.past_days >= $min_baseline_days AND p.past_events >= $min_events
     AND coalesce(o.people, 0) < $known_to_others
-    AND p.past_addresses * 100 <= p.past_days * $roaming_percent
+    AND coalesce(c.new_days, 0) * 100 <= p.past_days * $roaming_percent
     AND (NOT $familiar_networks OR NOT p.is_near) AND ($beside_hours = 0 OR b.day IS NOT NULL)
 )
 SELECT
@@ -142,4 +156,6 @@ FROM found f
 JOIN activity s ON s.person = f.person AND s.source_ip = f.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
   AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
 GROUP BY f.person, f.day
+HAVING count(*) >= $min_new_events OR bool_or(list_has_any(s.classes, ['permission', 'admin_grant', 'deletion', 'export', 'secret',
+  'token_created', 'logging', 'critical_setting', 'mfa_weakened', 'protection', 'public_access']))
 ORDER BY window_start, key

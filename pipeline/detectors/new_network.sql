@@ -42,7 +42,7 @@ default = 25
 minimum = 1
 maximum = 1000
 unit = "percent"
-meaning = "A person with more earlier networks than this share of their earlier days changes them too often to judge"
+meaning = "Who came from a new network on more than this share of their earlier days changes them too often to judge"
 
 [parameters.known_to_others]
 default = 2
@@ -64,6 +64,13 @@ minimum = 0
 maximum = 168
 unit = "hours"
 meaning = "A known network must have been used so shortly before or after: who moves or travels is in one place, two at once are two people. 0: not asked"
+
+[parameters.min_new_events]
+default = 2
+minimum = 1
+maximum = 100000
+unit = "events"
+meaning = "Fewer events from there are left alone, unless one of them is sensitive by its class"
 */
 WITH located AS (
   SELECT p.person, p.source_ip, p.day, g.country,
@@ -92,6 +99,12 @@ pasts AS (
   FROM fresh f JOIN located l ON l.person = f.person AND l.day < f.day AND l.day >= f.day - $baseline_days
   GROUP BY f.person, f.kind, f.value, f.day
 ),
+-- On how many of those days there was a new one: a day of many is one day.
+changes AS (
+  SELECT f.person, f.kind, f.value, f.day, count(DISTINCT g.day) AS new_days
+  FROM fresh f JOIN fresh g ON g.person = f.person AND g.kind = f.kind AND g.day < f.day AND g.day >= f.day - $baseline_days
+  GROUP BY f.person, f.kind, f.value, f.day
+),
 others AS (
   SELECT f.person, f.kind, f.value, f.day, count(DISTINCT o.person) AS people
   FROM fresh f JOIN days o ON o.kind = f.kind AND o.value = f.value AND o.person <> f.person AND o.first_at < f.first_use
@@ -110,10 +123,11 @@ judged AS (
   FROM fresh f
   JOIN pasts p ON p.person = f.person AND p.kind = f.kind AND p.value = f.value AND p.day = f.day
   LEFT JOIN others o ON o.person = f.person AND o.kind = f.kind AND o.value = f.value AND o.day = f.day
+  LEFT JOIN changes c ON c.person = f.person AND c.kind = f.kind AND c.value = f.value AND c.day = f.day
   LEFT JOIN beside b ON b.person = f.person AND b.kind = f.kind AND b.value = f.value AND b.day = f.day
   WHERE p.past_days >= $min_baseline_days AND coalesce(o.people, 0) < $known_to_others
     AND CASE WHEN f.kind = 'country' THEN p.located_days >= $min_baseline_days
-        ELSE p.past_networks * 100 <= p.past_days * $roaming_percent END
+        ELSE coalesce(c.new_days, 0) * 100 <= p.past_days * $roaming_percent END
     AND ($beside_hours = 0 OR b.day IS NOT NULL)
 ),
 -- A new country is told once, and not again for the network in it.
@@ -141,4 +155,6 @@ JOIN (SELECT DISTINCT person, source_ip, country, network FROM located) l ON l.p
 JOIN activity s ON s.person = f.person AND s.source_ip = l.source_ip AND s.actor_type = 'user' AND NOT s.actor_anonymous
   AND s.occurred_at >= f.first_use AND s.occurred_at < f.first_use + $first_hours * INTERVAL 1 HOUR
 GROUP BY f.person, f.kind, f.day
+HAVING count(*) >= $min_new_events OR bool_or(list_has_any(s.classes, ['permission', 'admin_grant', 'deletion', 'export', 'secret',
+  'token_created', 'logging', 'critical_setting', 'mfa_weakened', 'protection', 'public_access']))
 ORDER BY window_start, key

@@ -51,6 +51,20 @@ maximum = 365
 unit = "days"
 meaning = "The first and the last of those days must lie so far apart: a few nights in a row are no habit"
 
+[parameters.habit_percent]
+default = 40
+minimum = 1
+maximum = 100
+unit = "percent"
+meaning = "An hour used on so many of all such days there were is a habit, however short the span"
+
+[parameters.company]
+default = 4
+minimum = 2
+maximum = 10000
+unit = "people"
+meaning = "So many of one team at unusual hours in one night are an occasion; only what is critical is told"
+
 [parameters.tolerance_hours]
 default = 1
 minimum = 0
@@ -77,7 +91,7 @@ WITH days AS (
 ),
 -- What people did outside business hours, on their own clock. A night is named by the evening it began.
 worked AS (
-  SELECT e.person, e.who, e.schedule, e.event_uid, e.occurred_at, e.hour, strftime(e.local_at, '%H:%M') AS clock,
+  SELECT e.person, e.who, e.schedule, coalesce(e.team, e.schedule) AS team, e.event_uid, e.occurred_at, e.hour, strftime(e.local_at, '%H:%M') AS clock,
     CASE WHEN e.hour < $night_ends THEN e.local_date - 1 ELSE e.local_date END AS night,
     list_has_any(e.classes, ['permission', 'deletion', 'logging', 'secret', 'critical_setting']) AS is_critical
   FROM activity e
@@ -131,16 +145,20 @@ unusual AS (
   JOIN chances c ON c.person = o.person AND c.night = o.night
   WHERE c.active_days >= $min_baseline_days AND h.habit_days < c.possible_days
     AND (h.habit_days < $habit_days OR h.span_days < $habit_span_days)
+    AND NOT (h.habit_days >= $habit_days AND h.habit_days * 100 >= c.possible_days * $habit_percent)
+),
+companies AS (
+  SELECT team, night, count(DISTINCT person) AS people FROM unusual GROUP BY team, night
 ),
 nights AS (
-  SELECT person, night, min(who) AS subject, min(schedule) AS schedule,
+  SELECT u.person, u.night, min(who) AS subject, min(schedule) AS schedule,
     min(occurred_at) AS window_start, max(occurred_at) AS window_end,
     arg_min(clock, (occurred_at, event_uid)) AS first_clock, arg_max(clock, (occurred_at, event_uid)) AS last_clock,
     count(*) AS n, max(habit_days) AS habit_days, bool_and(habit_days < $habit_days) AS is_rare,
     max(active_days) AS active_days, bool_or(is_free) AS is_free, list_sort(list(event_uid)) AS events
-  FROM unusual
-  GROUP BY person, night
-  HAVING count(*) >= $min_events OR bool_or(is_critical)
+  FROM unusual u JOIN companies c ON c.team = u.team AND c.night = u.night
+  GROUP BY u.person, u.night
+  HAVING bool_or(is_critical) OR (count(*) >= $min_events AND min(c.people) < $company)
 )
 SELECT
   person || '|' || night AS key,

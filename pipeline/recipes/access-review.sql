@@ -13,6 +13,7 @@ reading = """An audit log shows access that was used and access that was changed
 the product's own list of members. `role` is the last that the log or the configuration gives. Somebody who never acted is not
 here."""
 next_steps = "Take away what nobody used for a quarter; ask the owner of each key; `leaver-check` for people who left."
+spare = ["person", "actor_type", "addresses", "first_used", "critical", "can"]
 [parameters.idle_days]
 default = 30
 meaning = "So many days without an entry are called idle."

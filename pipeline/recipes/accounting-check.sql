@@ -10,6 +10,7 @@ scope_name = "accounting entries"
 reading = """`never sent` means that within this log nothing was sent or synced for it later than its creation. An invoice that was
 created before the log begins has no `created_at`. Amounts stand as the product wrote them."""
 next_steps = "Look for the invoice in the accounting system; send it again from the product, and look at the integration's failures that day."
+spare = ["payments", "balance", "total", "platform", "who", "events"]
 [columns]
 invoice = "The invoice."
 about = "The job or document it belongs to."

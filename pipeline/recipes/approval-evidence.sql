@@ -12,6 +12,7 @@ reading = """`stands` says whether the approval is the last word on that item: n
 is missing here was never decided on in this log. Anonymous is somebody without an e-mail who held the link, not one person.
 `line_sha256` is the hash of the exported line; `auditbook verify` proves that it is unchanged."""
 next_steps = "Attach the rows with `--format csv` and the raw lines (`auditbook show EVENT`); `auditbook verify` for the chain."
+spare = ["line_sha256", "file", "line", "email", "note", "source_ip", "link", "later"]
 [columns]
 about = "The job or document."
 item = "The item or proof that was decided on."
@@ -64,7 +65,7 @@ SELECT d.about, d.item, coalesce(s.proof, CASE WHEN d.entity_type = 'proof' THEN
   list_filter(d.related_entities, lambda r: r.type = 'approval_link')[1].id AS link, d.source_ip, d.reason AS note,
   CASE WHEN d.then_at IS NULL THEN NULL ELSE format('{} by {} at {}', d.then_action, d.then_who,
     strftime(d.then_at, '%Y-%m-%d %H:%M:%SZ')) END AS later,
-  d.event_uid = d.last_word AS stands, d.file, d.line, sha256(l.raw) AS line_sha256, d.event_uid AS event
+  d.event_uid = d.last_word AS stands, d.file, d.line, l.line_sha256, d.event_uid AS event
 FROM each_item d LEFT JOIN last_shown s ON s.event_uid = d.event_uid AND s.item = d.item
-  LEFT JOIN stored_lines l ON l.file_sha256 = d.file_sha256 AND l.line = d.line AND l.event_uid = d.event_uid
+  LEFT JOIN event_lines l ON l.event_uid = d.event_uid
 ORDER BY d.about, d.item, d.occurred_at, d.file, d.line

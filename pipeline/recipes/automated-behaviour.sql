@@ -7,6 +7,7 @@ scope = "actor_type NOT IN ('user', 'customer')"
 scope_name = "entries of programs"
 reading = "An action of a program that stands between two entries of a person often follows from the first: `history` shows them in order."
 next_steps = "`auditbook events --actor-type system --detail NAME` for the entries; `automation-runs` for rules that people wrote."
+spare = ["first", "actor_type"]
 [columns]
 source = "The product."
 actor_type = "What kind of program."

@@ -8,6 +8,7 @@ scope_name = "entries of automations"
 reading = """What a rule did is what the log ties to it by the rule's id. A trigger without an effect may have had one that the log does
 not tie to it. A rule that is not here was not triggered, or has no id in the log."""
 next_steps = "`history automation_rule:ID` has a rule's every run; a rule that triggers without effects needs a look at its conditions."
+spare = ["first", "things", "failures", "messages", "source"]
 [columns]
 source = "The product."
 rule = "The rule's id."

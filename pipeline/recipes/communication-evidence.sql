@@ -10,6 +10,7 @@ scope_name = "entries with a message"
 reading = """`sent_at` is the product's time of sending, `logged_at` the time of the entry. `intact` compares the text with its hash,
 `line_sha256` is the hash of the whole exported line. That it was sent is no proof that it was received or read."""
 next_steps = "Give the rows out with `--format csv` or as a PDF; `auditbook verify` proves the lines."
+spare = ["body_sha256", "line_sha256", "file", "line", "body_format", "direction", "bcc", "cc", "logged_at", "automated", "body"]
 [columns]
 sent_at = "When it was sent, as the product says."
 logged_at = "When the entry was made."
@@ -25,7 +26,7 @@ subject = "Its subject."
 body = "Its exact text."
 body_format = "html or text."
 body_sha256 = "Hash of the text."
-intact = "Whether the text still has that hash."
+intact = "Whether the text still has that hash; empty where not all of it is shown to this audience."
 file = "The export that has the line."
 line = "The line."
 line_sha256 = "Hash of the line."
@@ -38,8 +39,8 @@ when = "category IN ('communication', 'message') AND len(communications) = 0"
 text = "{n} entries tell of a message without its content."
 */
 SELECT m.sent_at, e.occurred_at AS logged_at, e.about, m.channel, m.direction, m.automated, coalesce(m.sender, e.who) AS sender,
-  m."to", m.cc, m.bcc, m.subject, m.body, m.body_format, m.body_sha256, sha256(m.body) = m.body_sha256 AS intact,
-  e.file, e.line, sha256(l.raw) AS line_sha256, e.event_uid AS event
+  m."to", m.cc, m.bcc, m.subject, m.body, m.body_format, m.body_sha256, CASE WHEN regexp_matches(m.body, '\[(REDACTED|WITHHELD)\]') THEN NULL ELSE sha256(m.body) = m.body_sha256 END AS intact,
+  e.file, e.line, l.line_sha256, e.event_uid AS event
 FROM (SELECT *, unnest(communications) AS m FROM events WHERE len(communications) > 0) e
-  LEFT JOIN stored_lines l ON l.file_sha256 = e.file_sha256 AND l.line = e.line AND l.event_uid = e.event_uid
+  LEFT JOIN event_lines l ON l.event_uid = e.event_uid
 ORDER BY e.occurred_at, e.file, e.line

@@ -10,6 +10,7 @@ reading = """Each row is a place where something is missing or wrong: an entry t
 source, or was written by something that the log does not cover. Changes of the same instant are not compared, nor are
 hidden values. No row means that every change begins where the one before it ended, not that nothing is missing at the end."""
 next_steps = "Look at the lines between the two entries in `auditbook rejects`, then ask the vendor for that stretch of the log."
+spare = ["since", "who"]
 [columns]
 thing = "The thing that has the field."
 field = "The field, as the product calls it."

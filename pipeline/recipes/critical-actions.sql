@@ -11,6 +11,7 @@ reading = """Classes come from each source's mapping and from the configuration:
 secret, critical_setting; `bulk` is added for what makes, changes, sends or removes many things at once. A login is no critical action. The row says
 that it happened, not that it was wrong."""
 next_steps = "Match each row with a request; a permission change that is not taken back needs an owner."
+spare = ["things", "reason", "source_ip"]
 [parameters.class]
 default = ""
 meaning = "Only this class; without it all but logins."

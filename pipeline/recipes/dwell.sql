@@ -9,6 +9,7 @@ scope_name = "changes of a status"
 reading = """A stay ends with the next change of the same status. The last one is still open: its length runs to the time
 asked for, else to the newest entry of that log. The first one is only known from the entry that created the thing."""
 next_steps = "Compare with other jobs: `auditbook sql` over event_changes; a stay much longer than theirs names who waited for whom."
+spare = ["seconds", "event"]
 [columns]
 thing = "The thing that has the status."
 field = "The field, as the product calls it."

@@ -12,6 +12,7 @@ reading = """Neither the mark nor its absence is believed: `unapproved` is worke
 the export. `verdict` says whether the two agree; where they do not, one of two records is wrong. Approval by telephone is not
 in the log."""
 next_steps = "Ask for the approval in writing and attach it to the job, or stop production; `approval-evidence` has the decisions."
+spare = ["which", "event"]
 [columns]
 about = "The job."
 export = "The export."

@@ -8,6 +8,7 @@ scope_name = "entries of background jobs"
 reading = """Errors that differ only in numbers and long ids count as one. `recovered_at` is the first later run of that job that
 succeeded. auditbook only reads: nothing is retried from here. `retried` counts entries that say so."""
 next_steps = "`auditbook recipe support-bundle --set job=NAME` makes the text for the vendor, with the entry ids."
+spare = ["events", "has_stack", "retryable", "retried", "first", "source"]
 [parameters.recurring]
 default = 3
 meaning = "So many failures with one error are a case for support."

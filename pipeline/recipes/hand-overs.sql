@@ -8,6 +8,7 @@ scope = "actor_type IN ('user', 'customer')"
 scope_name = "entries of people"
 reading = "Only people count; what programs did in between is left out. `after` is the time from the one's last entry to the other's first."
 next_steps = "A long `after` before a customer is waiting for the customer; before a colleague it is waiting for us."
+spare = ["seconds", "event"]
 [columns]
 from_who = "Who had it."
 to_who = "Who went on."

@@ -9,6 +9,7 @@ needs = ["reason", "source_ip"]
 reading = """The impersonator did it; the other one may not know. Only products that record impersonation can show it: no row for a
 product that does not is no proof."""
 next_steps = "Ask the one in whose name it was done whether they had asked for it, and match each row to a support case."
+spare = ["changed", "source", "reason"]
 [columns]
 happened_at = "When."
 source = "The product."

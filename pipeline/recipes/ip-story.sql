@@ -10,6 +10,7 @@ needs = ["user_agent"]
 reading = """One address may be many people: an office, a carrier, a tunnel. `first` marks the first entry of a person from there.
 Products that record no address cannot appear; `night` is outside the organization's working hours."""
 next_steps = "`user-day WHO` for the rest of that person's day; `auditbook events --ip` with the network around it; ask the person."
+spare = ["user_agent", "outcome"]
 [columns]
 happened_at = "When."
 source = "The product."

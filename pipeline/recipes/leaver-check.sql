@@ -12,6 +12,7 @@ reading = """The last day is the one of `left_on` in auditbook.toml, to midnight
 here. `no removal on record` is what this log shows: access may have been taken away where it does not look, such as single
 sign-on."""
 next_steps = "Take away what is still there; look at everything after the last day; keys that the person made live on without them."
+spare = ["person", "events", "removed_by"]
 [columns]
 person = "The person."
 who = "Their name."

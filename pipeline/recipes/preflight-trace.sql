@@ -11,6 +11,7 @@ reading = """An issue is resolved by the first later run of the same job that no
 another row. A row without `resolved_at` was still there in the last run. Nothing says what was repaired, only that the next
 run did not find it."""
 next_steps = "`auditbook recipe exported-without-approval` for what was exported all the same; `history` for who did what between two runs."
+spare = ["last_seen", "severity", "who"]
 [columns]
 about = "The job."
 what = "run or issue."

@@ -11,6 +11,7 @@ reading = """A stretch runs from an offline entry to the next online one; a flap
 `reachable` counts from the first such entry of the printer to the clock. A second offline without an online between them is
 one stretch: `unpaired` counts those, for an entry is missing there."""
 next_steps = "Printers that flap together share a switch or an access point; one alone has a cable, a card or firmware of its own."
+spare = ["events", "stretches", "unpaired", "first", "last", "longest_minutes"]
 [parameters.flap_minutes]
 default = 10
 meaning = "A stretch off line shorter than so many minutes is a flap."

@@ -10,6 +10,7 @@ scope_name = "entries of background jobs"
 reading = """The outcome is that of the last entry; `pending` means that no end was recorded. A run that the log gives no id is a run
 of one entry."""
 next_steps = "`auditbook recipe failed-jobs` for those that failed."
+spare = ["events", "records", "run", "ended"]
 [columns]
 job = "Which job."
 run = "The product's id of the run."

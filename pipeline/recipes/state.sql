@@ -9,6 +9,7 @@ scope_name = "entries with changed fields"
 reading = """A value is what the last change up to that time left; a field that no entry changed is not known. Values that the log
 replaced by [REDACTED] stay unknown. `changed` counts how often it was set."""
 next_steps = "Ask `conflicts` whether the changes fit together, and `auditbook show EVENT` for the entry behind a value."
+spare = ["event", "who"]
 [columns]
 thing = "The thing that has the field."
 field = "The field, as the product calls it."

@@ -8,6 +8,7 @@ scope_name = "failed entries of background jobs"
 needs = ["source_event_id", "error_message"]
 reading = "`entry_id` is what the vendor can look up. Values stand as they were exported: read them before you send them."
 next_steps = "`--format json` or `--format csv`, attached to the request; say since when, and what changed on your side that day."
+spare = ["stack", "instance", "file", "line", "records", "event"]
 [parameters.job]
 default = ""
 meaning = "Only this job; without it all of them."

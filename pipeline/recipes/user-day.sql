@@ -10,6 +10,7 @@ needs = ["source_ip"]
 reading = """The day is the organization's, from midnight to midnight. `first` marks what the log had not seen of that person before:
 themselves, a source, an address. All spellings that are tied together count as the person."""
 next_steps = "`auditbook recipe ip-story ADDRESS` for an address that is new; `auditbook sources actors` for who is tied together."
+spare = ["outcome"]
 [parameters.day]
 default = ""
 meaning = "The day, as 2026-10-05; without it the day of --as-of."

@@ -9,6 +9,7 @@ scope_name = "entries with changed fields"
 reading = """Upper and lower case count as the same. `had` with nothing before it means that the thing was created so. No row: in this
 log it never had the value; before the log begins it may have."""
 next_steps = "`auditbook show EVENT` for the entry with its raw line; `why-status` for what went before."
+spare = ["old", "reason"]
 [parameters.field]
 meaning = "The field, as the product calls it (tags, status, carrier)."
 [parameters.value]

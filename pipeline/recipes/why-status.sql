@@ -9,6 +9,7 @@ scope_name = "entries that change something"
 reading = """`change` is the answer; its reason is what the product recorded, which may be nothing. What stands before it is in
 time before it and need not be its cause."""
 next_steps = "Ask the person of the change; `auditbook show EVENT` has address and raw line; `history` the whole life."
+spare = ["outcome", "about"]
 [parameters.status]
 meaning = "The status it came to; upper and lower case count as the same."
 [parameters.before]

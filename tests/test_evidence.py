@@ -1,0 +1,217 @@
+"""What is handed out can be checked by whoever gets it, and made again by us."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline import bundle, chain, signing
+from pipeline.config import Config, read
+from pipeline.detect import detect
+from pipeline.errors import UsageError
+from pipeline.load import load
+from tests.conftest import Auditbook
+from tests.exports import line, put
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a signed store, findings in it, a case; and the public key."""
+    folder = tmp_path_factory.mktemp("case")
+    public = signing.new(folder / "key.pem").public
+    (folder / "auditbook.toml").write_text(
+        f'[signing]\nkey = "{folder}/key.pem"\n[detectors.bulk_delete]\nthreshold = 5\n'
+    )
+    config = read(folder / "auditbook.toml")
+    deleted = b"".join(
+        line(n, action="delete", createdAt=f"2026-10-05T10:{n:02d}:00Z") for n in range(10, 40)
+    )
+    secret = line(40, action="delete", createdAt="2026-10-05T10:40:00Z", metadata={"password": "hunter2"})
+    load([put(folder / "a.jsonl", deleted + secret)], store=folder / "store", config=config)
+    detect(folder / "store", config=config)
+    with pipeline.open(folder / "store") as log:
+        [(finding,)] = log.con.execute(
+            "SELECT finding_id FROM findings WHERE detector = 'bulk_delete'"
+        ).fetchall()
+    bundle.hand_out(folder / "store", finding[:8], folder / "case.zip", config)
+    return folder, public
+
+
+@pytest.fixture
+def case(made: tuple[Path, str], tmp_path: Path) -> Path:
+    with zipfile.ZipFile(made[0] / "case.zip") as archive:
+        archive.extractall(tmp_path / "case")
+    return tmp_path / "case"
+
+
+def checked(case: Path, *arguments: str) -> tuple[int, str]:
+    """verify.py alone: no site-packages, no environment."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(case / "verify.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, (done.stdout + done.stderr).strip().splitlines()[-1]
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(case: Path) -> None:
+        text = (case / name).read_text("utf-8")
+        assert old in text
+        (case / name).write_text(text.replace(old, new, 1), "utf-8")
+
+    return change
+
+
+HARM: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a changed line": (edit("lines.jsonl", "usr_ana", "usr_ben"), "lines.jsonl was changed"),
+    "a changed event": (edit("events.jsonl", "delete", "create"), "events.jsonl was changed"),
+    "a changed rule": (edit("rules/bulk_delete.sql", "SELECT", "select"), "rules/bulk_delete.sql was changed"),
+    "a changed manifest": (
+        edit("MANIFEST.json", "1 findings", "2 findings"), "the newest record tells of another case than this one"
+    ),
+    "a changed record": (
+        edit("records/000001.json", '"kind": "load"', '"kind": "lead"'), "records/000001.json was changed"
+    ),
+    "a record less": (
+        lambda case: (case / "records/000003.json").unlink(), "the newest record tells of another case than this one"
+    ),
+    "a changed newest record": (
+        edit("records/000003.json", '"evidence"', '"avidence"'), "the content of record 3 was changed"
+    ),
+    "another signature": (
+        edit("records/000003.json", '"signature": "', '"signature": "00'), "the signature of record 3 does not hold"
+    ),
+    "a file more": (lambda case: (case / "rules/mine.sql").write_text("x"), "rules/mine.sql is in no manifest"),
+}  # fmt: skip
+
+
+def test_a_case_is_checked_with_nothing_but_python(made: tuple[Path, str], case: Path) -> None:
+    head = pipeline.verify(made[0] / "store").head
+
+    assert checked(case, "--head", head, "--public-key", made[1]) == (0, "OK")
+    assert checked(case, "--head", "f" * 64) == (1, f"BROKEN: the head {'f' * 64} is not in this chain")
+    assert checked(case, "--public-key", "0" * 64) == (1, "BROKEN: record 1 is signed with another key")
+    lines = [json.loads(text) for text in (case / "lines.jsonl").read_text().splitlines()]
+    assert [one["redacted"] for one in lines].count(True) == 1
+    assert "hunter2" not in (case / "lines.jsonl").read_text()
+    assert chain.verify(made[0] / "store").commits == 3, "that it was handed out is a commit"
+
+
+@pytest.mark.parametrize("kind", HARM)
+def test_what_was_changed_is_named(case: Path, kind: str) -> None:
+    harm, sentence = HARM[kind]
+    harm(case)
+
+    assert checked(case) == (1, f"BROKEN: {sentence}")
+
+
+def test_a_line_that_was_changed_with_its_manifest(case: Path) -> None:
+    """Whoever makes the hashes anew is stopped by the record, and without records by the line's own hash."""
+    from pipeline import standalone
+
+    edit("lines.jsonl", "usr_ana", "usr_ben")(case)
+
+    with pytest.raises(standalone.Broken, match="is not the line of that hash"):
+        standalone.check_lines(case)
+
+
+def test_our_signatures_and_theirs_are_one() -> None:
+    """The check in the case against the library, on good and on bent signatures."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from pipeline import standalone
+
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    public = key.public_key().public_bytes_raw().hex()
+    for message in (b"", b"auditbook seal 00", b"x" * 300):
+        signature = key.sign(message)
+        assert standalone.signed(public, message, signature.hex())
+        assert not standalone.signed(public, message + b"x", signature.hex())
+        for place in (0, 31, 32, 63):
+            bent = bytearray(signature)
+            bent[place] ^= 1
+            assert not standalone.signed(public, message, bent.hex())
+
+
+def test_a_case_of_a_thing_with_its_secrets_for_full_eyes(made: tuple[Path, str], tmp_path: Path) -> None:
+    store = shutil.copytree(made[0] / "store", tmp_path / "store")
+    config: Config = read(made[0] / "auditbook.toml")
+
+    case, done = bundle.hand_out(store, "print_job:job5", tmp_path / "job.zip", config, "full")
+
+    assert (case.kind, len(case.uids)) == ("entity", 5)
+    assert done.content["evidence"]["audience"] == "full"
+    with zipfile.ZipFile(tmp_path / "job.zip") as archive:
+        assert "hunter2" in archive.read("lines.jsonl").decode()
+    with pytest.raises(UsageError, match="it is not for external eyes"):
+        bundle.hand_out(store, "print_job:job5", tmp_path / "x.zip", config, "external")
+    with pytest.raises(UsageError, match='no event is about "print_job:none"'):
+        bundle.hand_out(store, "print_job:none", tmp_path / "x.zip", config)
+
+
+def test_a_report_is_made_again(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", b"".join(line(n) for n in range(1, 30)))
+    auditbook("run", "a.jsonl", "-q", "--as-of", "2026-10-31")
+    put(tmp_path / "b.jsonl", b"".join(line(n) for n in range(30, 40)))
+    auditbook("load", "b.jsonl", "-q")
+    report = tmp_path / "out/2026-10-31/review.html"
+
+    done = auditbook("reperform", report, "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["ok"]
+    assert {one["name"] for one in told["documents"]} >= {"review.html", "log.html"}
+    other = auditbook("reperform", "a.jsonl")
+    assert other.returncode == 2
+    assert other.stderr.startswith("auditbook: a.jsonl is no report that the chain tells of.")
+
+
+def test_the_witness_is_told_of_each_head(auditbook: Auditbook, tmp_path: Path) -> None:
+    config = tmp_path / "auditbook.toml"
+    config.write_text('[signing]\nwitness = ["tee", "-a", "witness.jsonl"]\n')
+    put(tmp_path / "a.jsonl", line(1))
+    auditbook("load", "a.jsonl", "-q")
+
+    told = json.loads((tmp_path / "witness.jsonl").read_text())
+    assert told["head"] == pipeline.verify(tmp_path / "store").head
+    assert (told["commit"], told["signature"]) == (1, None)
+    config.write_text('[signing]\nwitness = ["false"]\n')
+    put(tmp_path / "b.jsonl", line(2))
+    failed = auditbook("load", "b.jsonl", "-q")
+    head = pipeline.verify(tmp_path / "store").head
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        f"auditbook: the witness was not told of head {head[:12]} (false: exit 1). What was done is committed; the "
+        "next run tells it the newest head.\n"
+    )
+
+
+def test_a_report_says_what_was_purged(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text(
+        '[sources.printago]\nretention = "2 years"\nlegal_basis = "contract"\n'
+    )
+    put(tmp_path / "a.jsonl", b"".join(line(n) for n in range(1, 41)))
+    auditbook("run", "a.jsonl", "-q", "--as-of", "2026-10-31")
+    done = auditbook("retain", "--apply", "--as-of", "2028-10-02T12:00Z", "--word", "purge 35")
+    assert done.returncode == 0, done.stderr
+
+    again = auditbook("run", "a.jsonl", "--as-of", "2028-10-02", "--out", "later")
+
+    assert again.returncode == 0, again.stderr
+    [page] = (tmp_path / "later").rglob("review.html")
+    text = page.read_text()
+    assert "kept 2 years" in text
+    assert "35 events were removed by retention or erasure (commit 3), some of this period" in text
+    gone = auditbook("reperform", tmp_path / "out/2026-10-31/review.html")
+    assert gone.returncode == 0, "the files that were replaced are still there for a day"
