@@ -4,8 +4,8 @@ severity = "low"
 version = 1
 why = """Everything else on this page trusts the times. An entry that stands before or after its neighbours in the log, or years
 away from all others, was written by a clock that is wrong, or was given another time on purpose."""
-false_positives = """Entries that the product writes down late; a log without zones in the night in which the clock goes back;
-several exports put together into one file. A log that is not in order is not judged."""
+false_positives = """Entries that the product writes down late; a log without zones in the night in which the clock goes back.
+The order is that of the product's own numbers; a log whose numbers are not in order is not judged."""
 next_steps = """Find the clock: one person's device, one server, one zone in the configuration. Until then read the entry at its
 place in the log, not at its time."""
 scope = "true"
@@ -37,34 +37,17 @@ meaning = "So many entries of the day at least must be in order before one of th
 */
 WITH placed AS (
   SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date,
-    -- The product's own numbers are the order in which it wrote; else the lines of the export are.
-    CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN 'ids' ELSE file END AS list,
-    CASE WHEN regexp_matches(source_event_id, '^[0-9]{1,15}$') THEN CAST(source_event_id AS BIGINT) ELSE line END AS place
-  FROM activity WHERE conflicts_with IS NULL
-),
-flanked AS (
-  SELECT *, lag(occurred_at) OVER told AS lower_at, lead(occurred_at) OVER told AS upper_at
-  FROM placed WINDOW told AS (PARTITION BY source, instance, list ORDER BY place, occurred_at)
-),
--- Some products show the newest first. A log that is all in order needs no further look.
-directions AS (
-  SELECT *, ups >= downs AS forward
-  FROM (SELECT source, instance, list, count(*) FILTER (occurred_at > lower_at) AS ups,
-      count(*) FILTER (occurred_at < lower_at) AS downs,
-      count(*) FILTER (occurred_at > lower_at + $skew_minutes * INTERVAL 1 MINUTE) AS jumps_up,
-      count(*) FILTER (occurred_at < lower_at - $skew_minutes * INTERVAL 1 MINUTE) AS jumps_down
-    FROM flanked GROUP BY source, instance, list)
-  WHERE CASE WHEN ups >= downs THEN jumps_down ELSE jumps_up END > 0
+    CAST(source_event_id AS BIGINT) AS place
+  FROM activity WHERE regexp_matches(source_event_id, '^[0-9]{1,15}$') AND conflicts_with IS NULL
 ),
 neighbours AS (
-  SELECT f.*, CASE WHEN d.forward THEN f.lower_at ELSE f.upper_at END AS before_at,
-    CASE WHEN d.forward THEN f.upper_at ELSE f.lower_at END AS after_at
-  FROM flanked f JOIN directions d ON d.source = f.source AND d.instance = f.instance AND d.list = f.list
+  SELECT *, lag(occurred_at) OVER told AS before_at, lead(occurred_at) OVER told AS after_at
+  FROM placed WINDOW told AS (PARTITION BY source, instance ORDER BY place, occurred_at)
 ),
 days AS (
-  SELECT source, instance, list, local_date, count(*) AS n,
+  SELECT source, instance, local_date, count(*) AS n,
     count(*) FILTER (before_at > occurred_at + $skew_minutes * INTERVAL 1 MINUTE) AS turns
-  FROM neighbours GROUP BY source, instance, list, local_date
+  FROM neighbours GROUP BY source, instance, local_date
 ),
 -- Ahead of what comes after it while that follows what was before it; or behind in the same way.
 judged AS (
@@ -80,10 +63,10 @@ displaced AS (
   FROM judged j
   -- Against the day of its neighbours: its own may be another, or none.
   JOIN calendar c ON c.schedule = 'organization' AND c.slot = time_bucket(INTERVAL 15 MINUTE, j.before_at)
-  JOIN days d ON d.source = j.source AND d.instance = j.instance AND d.list = j.list AND d.local_date = c.local_date
+  JOIN days d ON d.source = j.source AND d.instance = j.instance AND d.local_date = c.local_date
   WHERE j.off_by IS NOT NULL AND d.n >= $min_entries AND d.turns * 20 <= greatest(d.n, 20)
 ),
--- At one end of the log, days away from everything else, in a file of many: too far for its neighbours to be seen.
+-- At one end of a log, days away from everything else, in a file of many: too far for its neighbours to be seen.
 ends AS (
   SELECT p.source, max(p.occurred_at) FILTER (p.occurred_at < s.last_at) AS last_but_one,
     min(p.occurred_at) FILTER (p.occurred_at > s.first_at) AS second,

@@ -39,32 +39,45 @@ meaning = "Within so many days the change may still be approved"
 */
 WITH statuses AS (
   SELECT event_uid,
-    bool_or(lower(field) = 'status' AND regexp_matches(lower(new->>'$'), '^(approved|accepted|confirmed)$')
+    bool_or(regexp_matches(lower(new->>'$'), '^(approved|accepted|confirmed)$')
       AND NOT coalesce(regexp_matches(lower(old->>'$'), '^(approved|accepted|confirmed)$'), false)) AS approves,
-    bool_or(lower(field) = 'status' AND regexp_matches(lower(new->>'$'), '^(draft|rejected|declined|needs revision|pending|cancelled|canceled)$')) AS reopens,
-    string_agg(field, ', ' ORDER BY field) FILTER (old_present AND new_present AND NOT redacted
-      AND coalesce(old->>'$', '') <> '' AND old->>'$' IS DISTINCT FROM new->>'$'
-      AND NOT regexp_matches(lower(field), '(status|stage|state|updat|modif|balance|paid|payment|assign|owner|due|note|comment|tag|track|sync|job|invoice|number|priority|view|sent|approv|progress|online|stock|(^|[^s])count)')
-    ) AS fields
-  FROM event_changes GROUP BY event_uid
+    bool_or(regexp_matches(lower(new->>'$'), '^(draft|rejected|declined|needs revision|pending|cancelled|canceled)$')) AS reopens
+  FROM event_changes WHERE lower(field) = 'status' GROUP BY event_uid
+),
+decisions AS (
+  SELECT e.event_uid, CASE WHEN e.action = 'approve' OR s.approves THEN 'approved' ELSE 'reopened' END AS kind
+  FROM activity e LEFT JOIN statuses s ON s.event_uid = e.event_uid
+  WHERE e.outcome <> 'failure' AND (e.action IN ('approve', 'reject', 'request_change') OR s.approves OR s.reopens)
 ),
 -- The ids that an approval names are items, whatever the product calls the thing; so an id alone is compared with them.
+approved AS (
+  SELECT DISTINCT t.source, t.entity_id AS thing
+  FROM decisions d JOIN event_entities t ON t.event_uid = d.event_uid AND t.relation IN ('entity', 'bulk', 'item')
+  WHERE d.kind = 'approved'
+),
 things AS (
-  SELECT event_uid, source, entity_id AS thing
-  FROM event_entities WHERE relation IN ('entity', 'bulk', 'item')
-  GROUP BY event_uid, source, entity_id
+  SELECT DISTINCT t.event_uid, a.source, a.thing
+  FROM approved a JOIN event_entities t ON t.source = a.source AND t.entity_id = a.thing
+    AND t.relation IN ('entity', 'bulk', 'item')
+),
+edits AS (
+  SELECT c.event_uid, string_agg(c.field, ', ' ORDER BY c.field) AS fields
+  FROM event_changes c JOIN (SELECT DISTINCT event_uid FROM things) t ON t.event_uid = c.event_uid
+  WHERE c.old_present AND c.new_present AND NOT c.redacted
+    AND coalesce(c.old->>'$', '') <> '' AND c.old->>'$' IS DISTINCT FROM c.new->>'$'
+    AND NOT regexp_matches(lower(c.field), '(status|stage|state|updat|modif|balance|paid|payment|assign|owner|due|note|comment|tag|track|sync|job|invoice|number|priority|view|sent|approv|progress|online|stock|(^|[^s])count)')
+  GROUP BY c.event_uid
 ),
 acts AS (
   SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.local_date, e.who, e.entity_type,
     coalesce(e.parent_entity_type, e.entity_type) AS root_type, coalesce(e.parent_entity_id, e.entity_id) AS root, t.thing,
-    CASE WHEN e.action = 'approve' OR s.approves THEN 'approved'
-         WHEN e.action IN ('reject', 'request_change') OR s.reopens THEN 'reopened'
-         WHEN s.fields IS NOT NULL AND e.action NOT IN ('create', 'delete') THEN 'changed'
-         WHEN e.action = 'generate' AND e.entity_type = 'proof' THEN 'changed' END AS kind,
+    coalesce(d.kind, CASE WHEN s.fields IS NOT NULL AND e.action NOT IN ('create', 'delete') THEN 'changed'
+      WHEN e.action = 'generate' AND e.entity_type = 'proof' THEN 'changed' END) AS kind,
     coalesce(s.fields, 'a new ' || e.entity_type) AS fields
   FROM activity e
   JOIN things t ON t.event_uid = e.event_uid
-  LEFT JOIN statuses s ON s.event_uid = e.event_uid
+  LEFT JOIN decisions d ON d.event_uid = e.event_uid
+  LEFT JOIN edits s ON s.event_uid = e.event_uid
   WHERE e.outcome <> 'failure'
 ),
 ordered AS (

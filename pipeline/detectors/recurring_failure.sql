@@ -71,8 +71,7 @@ SELECT
   occurred_at AS window_end,
   n || ' failures with the same error within ' || $window_days || ' days' AS observed,
   'fewer than ' || $min_failures || ' within ' || $window_days || ' days' AS expected,
-  job || ' failed for the ' || n || CASE WHEN n % 10 = 1 AND n % 100 <> 11 THEN 'st' WHEN n % 10 = 2 AND n % 100 <> 12 THEN 'nd'
-    WHEN n % 10 = 3 AND n % 100 <> 13 THEN 'rd' ELSE 'th' END || ' time: ' || error AS reason,
+  job || ' failed ' || n || ' times: ' || error AS reason,
   (n - $min_failures + 1) || CASE WHEN n = $min_failures THEN ' failure fewer' ELSE ' failures fewer' END AS cleared_by,
   list_sort(events) AS events
 FROM begun

@@ -42,36 +42,46 @@ maximum = 1.0
 unit = "share"
 meaning = "A field whose history breaks more often than that is not judged"
 */
-WITH sides AS (
-  SELECT event_uid, field, old->>'$' AS old, new->>'$' AS new, new_present AND NOT redacted AS is_told,
-    -- What a status or a figure says is the business itself; of other fields it must first be seen that they hold.
-    CASE WHEN regexp_matches(lower(field), '(status|stage|total|quantity|amount|price|role)') THEN 1 ELSE 5 END AS needed
-  FROM event_changes
+WITH changed AS (
+  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date, entity_type, changes,
+    unnest(list_distinct(entity_ids || [entity_id])) AS entity_id
+  FROM activity
+  WHERE outcome <> 'failure' AND entity_type IS NOT NULL AND len(changes) > 0
 ),
-steps AS (
-  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.local_date, e.who, e.entity_type, t.entity_id,
-    c.field, c.old, c.new, c.is_told, c.needed
-  FROM sides c
-  JOIN activity e ON e.event_uid = c.event_uid
-  JOIN event_entities t ON t.event_uid = c.event_uid AND t.relation IN ('entity', 'bulk')
-  WHERE e.outcome <> 'failure' AND e.entity_type IS NOT NULL
+sides AS (
+  SELECT * EXCLUDE (changes), unnest(changes) AS c FROM changed WHERE entity_id IS NOT NULL
 ),
+-- The values are compared as they are written; a value of null says nothing.
 followed AS (
-  SELECT *, lag(new) OVER history AS set_before, lag(occurred_at) OVER history AS set_at, lag(event_uid) OVER history AS set_by
-  FROM steps WHERE is_told
-  WINDOW history AS (PARTITION BY source, instance, entity_type, entity_id, field ORDER BY occurred_at, event_uid)
+  SELECT event_uid, source, instance, occurred_at, local_date, entity_type, entity_id, c.field AS field,
+    nullif(c.old, 'null') AS old, lag(nullif(c.new, 'null')) OVER history AS set_before,
+    lag(occurred_at) OVER history AS set_at, lag(event_uid) OVER history AS set_by
+  FROM sides WHERE c.new_present AND NOT c.redacted
+  WINDOW history AS (PARTITION BY source, instance, entity_type, entity_id, c.field ORDER BY occurred_at, event_uid)
 ),
 pairs AS (
-  SELECT *, CASE WHEN old = set_before THEN 0 ELSE 1 END AS breaks
+  SELECT *, CASE WHEN old = set_before THEN 0 ELSE 1 END AS breaks,
+    -- What a status or a figure says is the business itself; of other fields it must first be seen that they hold.
+    CASE WHEN regexp_matches(lower(field), '(status|stage|total|quantity|amount|price|role)') THEN 1 ELSE 5 END AS needed
   FROM followed
-  WHERE old IS NOT NULL AND set_before IS NOT NULL AND set_at < occurred_at AND event_uid <> set_by
+  WHERE old IS NOT NULL AND set_before IS NOT NULL AND set_at < occurred_at
     AND set_at >= occurred_at - $memory_days * INTERVAL 1 DAY
 ),
+-- Most fields never break; only those that do are looked at closer.
+broken_fields AS (
+  SELECT source, instance, entity_type, field FROM pairs WHERE breaks = 1 GROUP BY source, instance, entity_type, field
+),
 practised AS (
-  SELECT *, sum(breaks) OVER near AS broken, count(*) OVER near AS seen
-  FROM pairs
-  WINDOW near AS (PARTITION BY source, instance, entity_type, field ORDER BY occurred_at
+  SELECT p.*, sum(p.breaks) OVER near AS broken, count(*) OVER near AS seen
+  FROM pairs p
+  JOIN broken_fields b ON b.source = p.source AND b.instance = p.instance AND b.entity_type = p.entity_type AND b.field = p.field
+  WINDOW near AS (PARTITION BY p.source, p.instance, p.entity_type, p.field ORDER BY p.occurred_at
     RANGE BETWEEN $practice_days * INTERVAL 1 DAY PRECEDING AND CURRENT ROW)
+),
+told AS (
+  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before, e.who
+  FROM practised p JOIN activity e ON e.event_uid = p.event_uid
+  WHERE p.breaks = 1 AND p.seen - p.broken >= p.needed AND (p.broken = 1 OR p.broken <= p.seen * $max_share)
 )
 SELECT
   source || '|' || instance || '|' || entity_type || '|' || field || '|' || local_date AS key,
@@ -91,7 +101,6 @@ SELECT
     || CASE WHEN max(broken) = 1 THEN ' does' ELSE ' do' END || ' not follow.' AS reason,
   'an entry in between that sets ' || field || ' to ' || left(arg_min(old, (occurred_at, event_uid)), 80) AS cleared_by,
   list_sort(list_distinct(list(set_by) || list(event_uid))) AS events
-FROM practised
-WHERE breaks = 1 AND seen - broken >= needed AND (broken = 1 OR broken <= seen * $max_share)
+FROM told
 GROUP BY source, instance, entity_type, field, local_date
 ORDER BY window_start, key

@@ -67,9 +67,9 @@ SELECT
        ELSE 'approved through ' || link || ', which had expired' END AS observed,
   'an approval through ' || newest || CASE WHEN is_superseded THEN '' ELSE ' before it expired' END AS expected,
   who || ' approved through ' || link || CASE
-    WHEN is_superseded THEN ' ' || greatest(date_diff('minute', newest_at, occurred_at), 0)
+    WHEN is_superseded THEN ' ' || date_diff('minute', newest_at, occurred_at)
       || ' minutes after ' || newest || ' had been made for the same job.'
-    ELSE ' ' || greatest(date_diff('minute', expires_at, occurred_at), 0) || ' minutes after it had expired.' END AS reason,
+    ELSE ' ' || date_diff('minute', expires_at, occurred_at) || ' minutes after it had expired.' END AS reason,
   CASE WHEN is_superseded THEN 'the same approval through ' || newest
        ELSE 'the same approval before the link expired, or through a new one' END AS cleared_by,
   list_distinct([event_uid, newest_uid] || CASE WHEN made_uid IS NULL THEN [] ELSE [made_uid] END) AS events
