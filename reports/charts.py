@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.resources
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from reports.happened import ByDay, ByHour
+from pipeline.columns import SEVERITIES
+from reports.happened import ByDay, ByHour, Series
 from reports.text import WEEKDAYS, count, number, visible
+
+if TYPE_CHECKING:
+    from reports.model import Report
 
 WIDTH = 720
 LEFT = 132
@@ -64,16 +70,16 @@ class Lane:
     silent: tuple[Box, ...]
 
 
-def by_day(data: ByDay) -> Markup:
-    """Entries over time, one lane a source, days without any marked."""
+def by_day(data: ByDay, what: str = "Events", lane: str = "source", one: str = "event") -> Markup:
+    """Entries (or findings) over time, one lane a source (or a severity), days without any marked."""
     slot = (WIDTH - LEFT - 8) / max(len(data.buckets), 1)
-    lanes = tuple(_lane(data, n, slot) for n in range(len(data.series)))
+    lanes = tuple(_lane(data, n, slot, one) for n in range(len(data.series)))
     height = ROW * len(lanes)
     silent = sum(len(series.silent) for series in data.series)
     return drawn(
         "by_day.svg.j2",
-        title=f"Events by {data.unit} and source",
-        description="; ".join(f"{visible(s.source)}: {count(s.total, 'event')}" for s in data.series)
+        title=f"{what} by {data.unit} and {lane}",
+        description="; ".join(f"{visible(s.source)}: {count(s.total, one)}" for s in data.series)
         + f". {count(silent, 'silent working day')} marked. The numbers are in the table below the chart.",
         lanes=lanes,
         height=height,
@@ -86,14 +92,14 @@ def by_day(data: ByDay) -> Markup:
     )
 
 
-def _lane(data: ByDay, n: int, slot: float) -> Lane:
+def _lane(data: ByDay, n: int, slot: float, one: str) -> Lane:
     series, base = data.series[n], ROW * n + ROW - 8
     most = max(series.counts, default=0)
     bars = []
     for place, (bucket, entries) in enumerate(zip(data.buckets, series.counts, strict=True)):
         if entries:
             tall = max(BAR_ROOM * entries / most, 0.8)
-            what = f"{visible(series.source)}, {bucket.label}: {count(entries, 'event')}"
+            what = f"{visible(series.source)}, {bucket.label}: {count(entries, one)}"
             bars.append(Box(LEFT + place * slot + slot * 0.14, base - tall, slot * 0.72, tall, what))
     silent = tuple(
         Box(
@@ -114,6 +120,49 @@ def _ticks(data: ByDay) -> list[int]:
         mondays = [n for n, bucket in enumerate(data.buckets) if bucket.start.weekday() == 0]
         return mondays[:: max(1, len(mondays) // 8)]
     return list(range(0, len(data.buckets), max(1, len(data.buckets) // 8)))
+
+
+def by_severity(report: Report) -> Markup:
+    """When findings began, one lane a severity, on the days of the chart of events."""
+    days = report.activity.by_day
+    told = [f for f in (*report.findings.full, *report.findings.brief) if f.state != "withdrawn"]
+    lanes = []
+    for severity in SEVERITIES:
+        counts = [0] * len(days.buckets)
+        for one in told:
+            day = one.start.at.astimezone(one.start.zone).date()
+            place = bisect_right([bucket.start for bucket in days.buckets], day) - 1
+            if one.severity == severity and place >= 0:
+                counts[place] += 1
+        if any(counts):
+            lanes.append(Series(severity, tuple(counts), (), sum(counts)))
+    if not lanes:
+        return Markup()
+    return by_day(replace(days, series=tuple(lanes)), "Findings", "severity", "finding")
+
+
+def calendar(data: ByDay) -> Markup:
+    """Each source on each day: whether anything is there, and how much of its fullest day."""
+    if data.unit != "day" or not data.buckets:
+        return Markup()
+    wide = (WIDTH - LEFT - 8) / len(data.buckets)
+    cells = []
+    for row, series in enumerate(data.series):
+        most = max(series.counts)
+        for place, (bucket, n) in enumerate(zip(data.buckets, series.counts, strict=True)):
+            said = f"{visible(series.source)}, {bucket.label}: {count(n, 'event')}"
+            strength = (n / most) ** 0.5 if n else 0.0
+            mark = "silent" if place in series.silent else ""
+            cells.append(Box(LEFT + place * wide, row * 20, wide, 20, said, strength, mark))
+    return drawn(
+        "calendar.svg.j2", title="Events of each source on each day", cells=cells,
+        description="; ".join(
+            f"{visible(s.source)}: events on {sum(map(bool, s.counts))} of {len(s.counts)} days" for s in data.series
+        ),
+        names=[(row * 20 + 14, visible(series.source)) for row, series in enumerate(data.series)],
+        heads=[(LEFT + (n + 0.5) * wide, str(bucket.start.day)) for n, bucket in enumerate(data.buckets)],
+        height=len(data.series) * 20,
+    )  # fmt: skip
 
 
 def by_hour(data: ByHour, of: str = " of people") -> Markup:

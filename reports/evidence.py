@@ -11,7 +11,7 @@ from reports.period import Instant, instant
 from reports.rows import IN_REVIEW, Reader, Row
 from reports.text import words
 
-ENTRIES_SHOWN = 12
+ENTRIES_SHOWN = 6
 CHANGES_SHOWN = 8
 ATTACHED = 20_000
 LONGEST_VALUE = 240

@@ -48,6 +48,8 @@ class Finding:
     false_positives: str = ""
     next_steps: tuple[str, ...] = ()
     controls: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    case: str = ""
+    cleared_by: str = ""
 
     @property
     def name(self) -> str:
@@ -92,6 +94,11 @@ class Findings:
     def late(self) -> int:
         return sum(f.late for f in (*self.full, *self.brief))
 
+    def beside(self, one: Finding) -> tuple[Finding, ...]:
+        """The other findings of the same case: one person, one day."""
+        told = (*self.full, *self.brief)
+        return tuple(f for f in told if one.case and f.case == one.case and f is not one)
+
     def of(self, severity: str) -> int:
         """How many of this severity still need a decision."""
         return sum(f.undecided and f.severity == severity for f in (*self.full, *self.brief))
@@ -100,7 +107,7 @@ class Findings:
 def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
     """All findings whose window touches the period or that came late, the gravest and undecided first."""
     by_rule = {rule.id: rule for rule in rules}
-    found = sorted(reader.rows(_FOUND), key=_gravity)
+    found = _by_case(reader.rows(_FOUND))
     told = [_finding(n, row, by_rule, reader) for n, row in enumerate(found, 1)]
     full = [f for f in told if f.state not in ("suppressed", "withdrawn")][:IN_FULL]
     shown_lines = entries(reader, [f.id for f in full])
@@ -139,6 +146,19 @@ def _gravity(row: Row) -> tuple[Any, ...]:
     return (rank, decided, row["start_us"], row["detector"], row["finding_id"])
 
 
+def _by_case(found: list[Row]) -> list[Row]:
+    """The case with the gravest finding first, and what belongs to a case together."""
+    first: dict[str, tuple[Any, ...]] = {}
+    for row in sorted(found, key=_gravity):
+        first.setdefault(_case(row), _gravity(row))
+    return sorted(found, key=lambda row: (first[_case(row)], _case(row), _gravity(row)))
+
+
+def _case(row: Row) -> str:
+    """A finding of an evaluation that knew no cases is one of its own."""
+    return str(row["case_id"] or row["finding_id"])
+
+
 def _finding(number: int, row: Row, rules: Mapping[str, Rule], reader: Reader) -> Finding:
     where = reader.period.since.zone
     start, end = instant(row["start_us"], where), instant(row["end_us"], where)
@@ -171,4 +191,6 @@ def _finding(number: int, row: Row, rules: Mapping[str, Rule], reader: Reader) -
         false_positives=rule.false_positives if rule else "",
         next_steps=rule.next_steps if rule else (),
         controls=rule.controls if rule else (),
+        case=row["case_id"] or "",
+        cleared_by=row["cleared_by"] or "",
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SECTIONS = (
     ("summary", "Summary"),
     ("findings", "Findings"),
+    ("looked", "Looked at"),
     ("completeness", "Completeness"),
     ("scope", "Scope"),
     ("time", "Time"),
@@ -87,7 +88,8 @@ def _of(report: Report) -> dict[str, Any]:
     """What the sections of a review need besides its numbers."""
     return {
         "report": report, "cover": report.cover, "by_day": charts.by_day(report.activity.by_day),
-        "by_hour": charts.by_hour(report.activity.by_hour), "states": STATES, "fates": FATES,
+        "by_hour": charts.by_hour(report.activity.by_hour), "by_severity": charts.by_severity(report),
+        "calendar": charts.calendar(report.activity.by_day), "states": STATES, "fates": FATES,
         "sections": SECTIONS, "numbers": {name: n for n, (name, _) in enumerate(SECTIONS, 1)},
         "titles": dict(SECTIONS),
     }  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.rows import IN_REVIEW, Reader, said
-from reports.text import words
+from reports.text import listed, words
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,19 @@ class Rule:
 
     def count(self, status: str) -> int:
         return sum(looked.status == status for looked in self.looked)
+
+    @property
+    def together(self) -> tuple[tuple[str, str, int, str], ...]:
+        """What was looked at, sources of which the same can be said put together: status, sources, events, why."""
+        said: dict[tuple[str, str], list[Looked]] = {}
+        for one in self.looked:
+            baseline = f"baseline {one.baseline_days or 0} of {one.baseline_needed} days"
+            why = "; ".join(part for part in (baseline if one.baseline_needed else "", one.why) if part)
+            said.setdefault((one.status, why), []).append(one)
+        return tuple(
+            (status, listed([one.source for one in ones]), sum(one.in_scope for one in ones), why)
+            for (status, why), ones in said.items()
+        )
 
     @property
     def status(self) -> str:

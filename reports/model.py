@@ -16,6 +16,7 @@ from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
 from pipeline.hours import zone
 from reports import (
+    comparison,
     completeness,
     controls,
     earlier,
@@ -72,6 +73,21 @@ class Report:
     entries: int
     actors: int
     behind: tuple[dict[str, Any], ...]
+    compared: comparison.Comparison
+
+    @property
+    def clean(self) -> tuple[method.Rule, ...]:
+        """Rules that looked at everything they could and found nothing."""
+        return tuple(
+            rule for rule in self.rules if rule.count("evaluated") and not rule.findings and not rule.idle
+        )
+
+    @property
+    def blind(self) -> tuple[method.Rule, ...]:
+        """Rules that could not look at some source or at any, with the reason."""
+        return tuple(
+            rule for rule in self.rules if rule.idle or rule.count("not_evaluable") or rule.count("failed")
+        )
 
     @property
     def rules_not_evaluable(self) -> int:
@@ -166,6 +182,7 @@ def _parts(
         "entries": totals["entries"],
         "actors": totals["actors"],
         "behind": evidence.behind(reader),
+        "compared": comparison.comparison(reader),
     }
 
 

@@ -90,10 +90,29 @@ def test_a_period_is_whole_local_days(log: query.Log) -> None:
         "2026-10-07 04:00:00",
     )
     assert model.entries == 3
-    with pytest.raises(UsageError, match=r'^"yesterday" is not a time\. Write 2026-10-31, '):
-        reports.review(log, since="yesterday", as_of=AS_OF)
+    with pytest.raises(UsageError, match=r'^"someday" is not a time\. '):
+        reports.review(log, since="someday", as_of=AS_OF)
     with pytest.raises(UsageError, match=r"^The period ends \(2026-10-02 04:00Z\) before it begins"):
         reports.review(log, since="2026-10-05", until="2026-10-01", as_of=AS_OF)
+
+
+def test_a_period_is_held_against_the_one_before_it(log: query.Log) -> None:
+    compared = reports.review(log, since="2026-10-06", until="2026-10-06", as_of=AS_OF).model.compared
+    assert compared.rows[:2] == (("Events", 2, 1), ("People and programs", 1, 1))
+    assert (compared.since.local, compared.until.local) == ("2026-10-05 00:00:00", "2026-10-05 23:59:59")
+    first = reports.review(log, since="2026-10-01", until="2026-10-02", as_of=AS_OF)
+    assert first.model.compared.rows == ()
+    assert "The store holds no event of the time before." in first.html().decode()
+
+
+def test_what_was_found_clean_and_what_nobody_could_see_stand_apart(review: reports.Review) -> None:
+    model = review.model
+    clean, blind = ({rule.id for rule in rules} for rules in (model.clean, model.blind))
+    assert "logging_disabled" not in clean, "it found something"
+    assert "missing_approval" in blind
+    assert not clean & {rule.id for rule in model.rules if rule.findings}
+    (finding,) = [f for f in model.findings.full if f.rule == "logging_disabled"]
+    assert all(other.case == finding.case for other in model.findings.beside(finding))
 
 
 def test_final_needs_two_people(log: query.Log) -> None:
