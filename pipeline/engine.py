@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import duckdb
 
 
@@ -10,5 +12,8 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """A connection without DuckDB's own bar, which it draws on the standard output when a statement takes long."""
     connection = duckdb.connect(path, read_only=read_only, config=dict(settings))
-    connection.execute("SET enable_progress_bar = false")
+    with contextlib.suppress(
+        duckdb.InvalidInputException
+    ):  # in Jupyter without widgets there is none to switch off
+        connection.execute("SET enable_progress_bar = false")
     return connection

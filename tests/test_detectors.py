@@ -108,12 +108,6 @@ def test_cases(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_each_parameter_is_tried_by_a_case(path: Path) -> None:
-    text = path.with_suffix(".cases.toml").read_text()
-    assert [name for name in detector.read(path).parameters if not re.search(rf"\b{name}\b", text)] == []
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_detectors_are_in_the_dialect(path: Path) -> None:
     assert dialect.problems(path.read_text()) == []
     for names in detector.read(path).controls.values():

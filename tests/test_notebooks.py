@@ -40,7 +40,7 @@ SHOWN = {
         'log.evaluate("failed_job")': ["would give 3 findings", "it gives 3"],
         "tried": ["would give 1 finding;", "it gives 3", "min_failures = 2", "(was 1)"],
         "tried.gone": ["2 rows", "gone"],
-        "loose": ["would give 5 findings", "only here"],
+        "loose": ["would give 2 findings", "only here"],
         "    print(error)": ["treshold: no such parameter. Known are: threshold, window_minutes"],
         "    print(f\"{name} = {tried.parameters[name]}\")": ["[detectors.failed_job]\nmin_failures = 2\n"],
     },

@@ -114,6 +114,8 @@ def test_no_deprecated_attribute_is_used(everything: Log) -> None:
 def test_the_line_and_its_hash_are_in_each_record(everything: Log) -> None:
     for record in ocsf.records(everything.events()):
         assert record["raw_data"], record["metadata"]
+        if "[REDACTED]" in record["raw_data"]:
+            continue  # the hash is that of the line as it was exported
         assert record["raw_data_hash"]["value"] == hashlib.sha256(record["raw_data"].encode()).hexdigest()
 
 
