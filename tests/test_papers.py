@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -150,6 +151,8 @@ def test_the_same_document_is_the_same_bytes(log: pipeline.Log, paper: bytes) ->
 def test_the_standards_that_the_file_names_are_met(log: pipeline.Log, paper: bytes, tmp_path: Path) -> None:
     """PDF/A-3a and PDF/UA-1 in one file, as a validator sees them."""
     if not VERAPDF.is_dir() or shutil.which("java") is None:
+        if os.environ.get("AUDITBOOK_NO_VERAPDF"):
+            pytest.xfail("veraPDF could not be fetched")
         pytest.skip("no veraPDF here: make verapdf fetches it (Java and Maven)")
     files = {"paper": paper, "review": reports.review(log, as_of=AS_OF).pdf()}
     for name, content in files.items():
