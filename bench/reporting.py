@@ -30,8 +30,15 @@ def rows(number: int) -> list[tuple[str, ...]]:
 
 def annex(number: int) -> bytes:
     """As `export --format pdf` marks up more than 500 entries."""
-    lines = "\n".join(f'<pre class="chosen-line">{escape("  ".join(row))}</pre>' for row in rows(number))
-    return _page(lines, "base.css", "print.css", "paper.css", "selection.css")
+    lines = [escape("  ".join(row)) for row in rows(number)]
+    parts = ("\n".join(lines[n : n + 50]) for n in range(0, number, 50))
+    return _page(
+        "".join(f'<pre class="chosen-line">{part}</pre>' for part in parts),
+        "base.css",
+        "print.css",
+        "paper.css",
+        "selection.css",
+    )
 
 
 def table(number: int) -> bytes:

@@ -228,7 +228,7 @@ def test_a_long_pdf_has_a_line_for_each_entry_and_a_longer_one_is_refused(
 ) -> None:
     monkeypatch.setattr(selection, "IN_FULL", 10)
     page = selection.render(selection.select(everything.events(source="hoops"))).decode()
-    assert page.count('<pre class="chosen-line">') == everything.events(source="hoops").count()
+    assert page.count("  hoops.jsonl:") == everything.events(source="hoops").count()
     monkeypatch.setattr(selection, "MOST", 5)
     with pytest.raises(
         UsageError, match=r"events are too many for a PDF, which holds 5\. Narrow the filters"
