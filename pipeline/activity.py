@@ -7,7 +7,7 @@ by half hours and days, so that a baseline never reads the events again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline.columns import EVENT_COLUMNS, TIME
 
@@ -25,6 +25,25 @@ RECORDS = """greatest(1, len(list_distinct(entity_ids)), CASE WHEN is_bulk
     AND regexp_matches(metadata->>'count', '^[0-9]{1,9}$') THEN CAST(metadata->>'count' AS BIGINT) END)"""
 NETWORK = """CASE WHEN ip_key IS NULL THEN NULL WHEN left(hex(ip_key), 24) = '00000000000000000000FFFF'
     THEN left(hex(ip_key), 30) ELSE left(hex(ip_key), 12) END"""
+# What an event of some class says, in a line: findings by class tell it. Other events need none.
+_CHANGES = """list_transform(list_sort(changes), lambda one: one.field || CASE WHEN one.redacted THEN ' [REDACTED]'
+    ELSE ' from ' || coalesce(left(one.old, 80), 'nothing') || ' to ' || coalesce(left(one.new, 80), 'nothing') END)"""
+SENTENCE = f"""CASE WHEN len(classes) > 0 THEN coalesce(action_detail, action_raw, action, 'an entry') || ' in ' || source
+    || coalesce(' on ' || coalesce(entity_type || ' ', '') || coalesce(entity_name, entity_id), '')
+    || coalesce(' (' || left(message, 200) || ')', '')
+    || coalesce(': ' || left(nullif(array_to_string({_CHANGES}, ', '), ''), 400), '')
+    || CASE WHEN outcome = 'failure' THEN ' (refused)' ELSE '' END END"""
+# Column -> how it is made, and the columns of the events that it takes.
+COMPUTED: dict[str, tuple[str, frozenset[str]]] = {
+    "local_at": ("timezone('UTC', x.occurred_at) + to_minutes(c.utc_offset_minutes)", frozenset()),
+    "records": (RECORDS, frozenset({"is_bulk", "entity_ids", "metadata"})),
+    "network": (NETWORK, frozenset({"ip_key"})),
+    "sentence": (
+        SENTENCE,
+        frozenset({"classes", "action_detail", "action_raw", "action", "source", "entity_type", "entity_name",
+                   "entity_id", "message", "changes", "outcome"}),
+    ),
+}  # fmt: skip
 
 HABIT_ROWS: dict[str, str] = {
     "actor_key": "VARCHAR",
@@ -103,11 +122,10 @@ SUMMARIES = {
 VERSION = hashlib.sha256("".join(made("events") for _, made in SUMMARIES.values()).encode()).hexdigest()[:16]
 
 
-def activity_of(events: str, columns: str = "x.*") -> str:
-    """The events of a relation, each with its person, its local time and how many records it is about."""
-    return f"""SELECT {columns}, {PERSON}, {CLOCK},
-      timezone('UTC', x.occurred_at) + to_minutes(c.utc_offset_minutes) AS local_at,
-      {RECORDS} AS records, {NETWORK} AS network
+def activity_of(events: str, computed: Iterable[str] = COMPUTED) -> str:
+    """The events of a relation, each with its person, its local time and what else is made of it."""
+    made = "".join(f", {COMPUTED[name][0]} AS {name}" for name in computed)
+    return f"""SELECT x.*, {PERSON}, {CLOCK}{made}
     FROM {events} x LEFT JOIN actors a ON a.actor_key = x.actor_key
     LEFT JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
       AND c.slot = time_bucket(INTERVAL 15 MINUTE, x.occurred_at)"""
@@ -147,5 +165,5 @@ def at_once() -> dict[str, str]:
 
 ACTIVITY_COLUMNS = (
     *EVENT_COLUMNS, "actor_key", "person", "who", "is_named", "is_service", "person_role", "team", "schedule",
-    "local_date", "hour", "weekday", "is_holiday", "is_business_hours", "is_workday", "local_at", "records", "network",
+    "local_date", "hour", "weekday", "is_holiday", "is_business_hours", "is_workday", *COMPUTED,
 )  # fmt: skip

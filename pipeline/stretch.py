@@ -31,11 +31,6 @@ _DERIVED_FROM = {
 }  # fmt: skip
 _KEPT = ("event_changes", "event_entities")  # unfolded once for all rules
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
-_COMPUTED = {
-    "records": (activity.RECORDS, {"is_bulk", "entity_ids", "metadata"}),
-    "network": (activity.NETWORK, {"ip_key"}),
-    "local_at": ("timezone('UTC', x.occurred_at) + to_minutes(c.utc_offset_minutes)", set[str]()),
-}
 
 
 @dataclass(frozen=True)
@@ -131,18 +126,12 @@ def enter(cursor: duckdb.DuckDBPyConnection, task: Task) -> None:
 def _lay(
     connection: duckdb.DuckDBPyConnection, table: str, source: Source, span: Span, used: set[str], wanted: str
 ) -> None:
-    computed = {name: made for name, made in _COMPUTED.items() if name in used}
-    columns = (
-        _ALWAYS | (used & set(EVENT_COLUMNS)) | {need for _, needs in computed.values() for need in needs}
+    computed = [name for name in activity.COMPUTED if name in used]
+    columns = (_ALWAYS | (used & set(EVENT_COLUMNS))).union(
+        *(activity.COMPUTED[name][1] for name in computed)
     )
-    told = ", ".join(f"{sql} AS {name}" for name, (sql, _) in computed.items())
-    connection.execute(
-        f"""CREATE OR REPLACE TABLE {table} AS
-      SELECT * FROM (SELECT x.*, {activity.PERSON}, {activity.CLOCK}{", " + told if told else ""}
-      FROM {source.relation(*span, columns)} x LEFT JOIN actors a ON a.actor_key = x.actor_key
-      LEFT JOIN calendar c ON c.schedule = coalesce(a.schedule, 'organization')
-        AND c.slot = time_bucket(INTERVAL 15 MINUTE, x.occurred_at)) WHERE {wanted}"""
-    )
+    laid = activity.activity_of(source.relation(*span, columns), computed)
+    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM ({laid}) WHERE {wanted}")
 
 
 def _lay_past(

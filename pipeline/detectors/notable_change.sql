@@ -26,29 +26,15 @@ unit = "entries"
 meaning = "So many entries are told in the reason; the evidence has them all"
 */
 WITH noted AS (
-  SELECT event_uid, person, who, local_date, occurred_at, outcome, changes,
-    coalesce(action_detail, action_raw, action, 'an entry') || ' in ' || source
-      || coalesce(' on ' || coalesce(entity_type || ' ', '') || coalesce(entity_name, entity_id), '')
-      || coalesce(' (' || left(message, 200) || ')', '') AS told
+  SELECT event_uid, person, who, local_date, occurred_at, outcome, sentence,
+    row_number() OVER (PARTITION BY person, local_date ORDER BY occurred_at, event_uid) AS place
   FROM activity WHERE list_has_any(classes, ['major_change', 'account_change', 'network_changed', 'new_device'])
-),
-fields AS (
-  SELECT event_uid, string_agg(
-      c.field || CASE WHEN c.redacted THEN ' [REDACTED]'
-        ELSE ' from ' || coalesce(left(c.old, 80), 'nothing') || ' to ' || coalesce(left(c.new, 80), 'nothing') END,
-      ', ' ORDER BY c.field, c.old, c.new) AS told
-  FROM (SELECT event_uid, unnest(changes) AS c FROM noted) GROUP BY event_uid
-),
-numbered AS (
-  SELECT n.*, n.told || coalesce(': ' || left(f.told, 400), '') || CASE WHEN n.outcome = 'failure' THEN ' (refused)' ELSE '' END AS line,
-    row_number() OVER (PARTITION BY n.person, n.local_date ORDER BY n.occurred_at, n.event_uid) AS place
-  FROM noted n LEFT JOIN fields f ON f.event_uid = n.event_uid
 ),
 days AS (
   SELECT person, local_date, min(who) AS subject, min(occurred_at) AS window_start, max(occurred_at) AS window_end,
     count(*) AS n, count(*) FILTER (outcome = 'failure') AS refused,
-    string_agg(line, '; ' ORDER BY place) FILTER (place <= $examples) AS told, list_sort(list(event_uid)) AS events
-  FROM numbered GROUP BY person, local_date
+    string_agg(sentence, '; ' ORDER BY place) FILTER (place <= $examples) AS told, list_sort(list(event_uid)) AS events
+  FROM noted GROUP BY person, local_date
 )
 SELECT
   person || '|' || local_date AS key,
