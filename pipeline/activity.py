@@ -28,7 +28,8 @@ NETWORK = """CASE WHEN ip_key IS NULL THEN NULL WHEN left(hex(ip_key), 24) = '00
 # What an event of some class says, in a line: findings by class tell it. Other events need none.
 _CHANGES = """list_transform(list_sort(changes), lambda one: one.field || CASE WHEN one.redacted THEN ' [REDACTED]'
     ELSE ' from ' || coalesce(left(one.old, 80), 'nothing') || ' to ' || coalesce(left(one.new, 80), 'nothing') END)"""
-SENTENCE = f"""CASE WHEN len(classes) > 0 THEN coalesce(action_detail, action_raw, action, 'an entry') || ' in ' || source
+SENTENCE = f"""CASE WHEN len(classes) > 0 THEN
+    coalesce(action_detail, action_raw, action, 'an entry') || ' in ' || source
     || coalesce(' on ' || coalesce(entity_type || ' ', '') || coalesce(entity_name, entity_id), '')
     || coalesce(' (' || left(message, 200) || ')', '')
     || coalesce(': ' || left(nullif(array_to_string({_CHANGES}, ', '), ''), 400), '')

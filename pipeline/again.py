@@ -5,7 +5,7 @@ Nothing is changed in place: a commit has the new parts and names those that it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,16 +60,19 @@ def remap(source: str, *, store: Path | str, config: Config, progress: Progress 
         names = tuple(one.entry["file"] for one in files)
         if not any(_is_stale(one, chosen, config) for one in files):
             return Again("remap", names, before, before, None, chain[-1].head)
-        done = _read_again(path, "remap", files, [], config, interrupted, progress)
+        shelf = Shelf(stores.parts(chain))
+        done = _read_again(path, "remap", files, [], shelf, config, interrupted, progress)
         catalog.publish(path, config)
     return Again("remap", names, before, _counts_after(done), done, done.head)
 
 
 def to_forget(file: str, store: Path | str) -> InForce:
     """The load that is meant by a file's name or by the beginning of its hash; an error unless it is one."""
-    path = Path(store)
-    stores.require(path)
-    files = in_force(stores.commits(path))
+    stores.require(Path(store))
+    return _meant(file, in_force(stores.commits(Path(store))))
+
+
+def _meant(file: str, files: Sequence[InForce]) -> InForce:
     found = [one for one in files if one.entry["file"] == file]
     found = found or [one for one in files if len(file) >= 6 and one.entry["sha256"].startswith(file.lower())]
     if not found:
@@ -91,19 +94,19 @@ def forget(
     become the events."""
     path = Path(store)
     with locked(path) as interrupted:
-        gone = to_forget(file, path)
         chain = stores.commits(path)
-        same = [one for one in in_force(chain) if one.entry["source"] == gone.entry["source"]]
+        files = in_force(chain)
+        gone = _meant(file, files)
+        same = [one for one in files if one.entry["source"] == gone.entry["source"]]
         rest = [one for one in same if one.key != gone.key]
         before = sum((one.counts for one in same), Counts())
         run = {**interrupted, **({"reason": reason} if reason else {})}
         found = stores.parts(chain)
         shelf = Shelf(found)
         if rest and _is_referred_to(found, shelf, gone.key):
-            done = _read_again(path, "forget", rest, [gone], config, run, progress)
+            done = _read_again(path, "forget", rest, [gone], shelf, config, run, progress)
             after = _counts_after(done)
         else:
-            refuse_purged(found, {gone.key}, "forget")
             done = _without(path, gone, shelf, config, run)
             after = sum((one.counts for one in rest), Counts())
         catalog.publish(path, config)
@@ -137,15 +140,10 @@ def _counts_after(done: Commit) -> Counts:
 
 
 def _read_again(
-    path: Path, kind: str, files: Sequence[InForce], gone: Sequence[InForce], config: Config,
+    path: Path, kind: str, files: Sequence[InForce], gone: Sequence[InForce], shelf: Shelf, config: Config,
     run: dict[str, Any], progress: Progress,
 ) -> Commit:  # fmt: skip
-    chain = stores.commits(path)
-    found = stores.parts(chain)
-    shelf = Shelf(found)
-    refuse_purged(found, {one.key for one in (*files, *gone)}, kind)
-    concerned = {one.key for one in (*files, *gone)}
-    replaced = [part for part in found if shelf.loads(part) & concerned]
+    replaced = _replaced(kind, [*files, *gone], shelf)
     content = _content(config, (*files, *gone), replaced)
 
     def write(folder: Path) -> dict[str, int]:
@@ -156,14 +154,18 @@ def _read_again(
             {**loaded.as_json(), "commit_no": one.commit_no}
             for loaded, one in zip(made.loaded, files, strict=True)
         ]
-        content["inputs"] = repaired.with_resolved(rows, rows, _lines_in(folder, made.rows))
+        content["inputs"] = repaired.with_resolved(rows, rows, repaired.written(folder, made.rows))
         return made.rows
 
     return stores.commit(path, kind, content, write, run, config.signing)
 
 
-def _lines_in(folder: Path, rows: Iterable[str]) -> list[Path]:
-    return [folder / name for name in rows if name.startswith("lines")]
+def _replaced(kind: str, concerned: Sequence[InForce], shelf: Shelf) -> list[Part]:
+    """The parts that have lines of these files; an error when some were purged."""
+    loads = {one.key for one in concerned}
+    found = shelf.holding(one.key for one in concerned)
+    refuse_purged(found, loads, kind)
+    return found
 
 
 def _file(one: InForce, shelf: Shelf, config: Config) -> conduct.File:
@@ -209,7 +211,7 @@ def _is_referred_to(found: Sequence[Part], shelf: Shelf, gone: Load) -> bool:
 
 def _without(path: Path, gone: InForce, shelf: Shelf, config: Config, run: dict[str, Any]) -> Commit:
     """The parts that have lines of the file, without them."""
-    concerned = list(dict.fromkeys(one.part for one in shelf.runs.get(gone.key, [])))
+    concerned = _replaced("forget", [gone], shelf)
     content = _content(config, [gone], concerned)
 
     def write(folder: Path) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,10 +38,10 @@ from pipeline.errors import AuditbookError, UsageError
 from pipeline.evaluation import Outcome, Rule
 from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
 from pipeline.lock import locked
+from pipeline.progress import Progress, silent
 from pipeline.summary import Span, Summary
 from pipeline.touched import EARLIEST, LATEST
 
-Progress = Callable[[str], None]
 _JUDGED_BY = (
     "organization",
     "actors",
@@ -78,7 +78,7 @@ class DetectResult:
 
 
 def detect(
-    store: Path | str, *, config: Config, progress: Progress = lambda text: None, stretch: Span | None = None
+    store: Path | str, *, config: Config, progress: Progress = silent, stretch: Span | None = None
 ) -> DetectResult:
     """Evaluate the detectors over what is new, or over a stretch of time again, and commit what they found."""
     path = Path(store)
@@ -115,9 +115,10 @@ def evaluate(
     """
     chain = stores.commits(path)
     past, last = summary.of(chain), next((link for link in reversed(chain) if link.kind == "detect"), None)
-    bases = {one.id: _basis(one, config) for one in _enabled(config)}
+    chosen = _enabled(config)
+    bases = {one.id: _basis(one, config) for one in chosen}
     known = dict(last.content.get("bases", {})) if last else {}
-    rules = [_rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in _enabled(config)]
+    rules = [_rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in chosen]
     with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if day is not None:
@@ -132,19 +133,9 @@ def evaluate(
             outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
             rows = standing.differences(before, outcome.found)
             covered = _coverage(rules, outcome, covered_before, coverage.configured(connection))
-            done = None
-            if (
-                past.new
-                or folder.exists()
-                or rows
-                or covered != covered_before
-                or _bases(bases, outcome) != known
-            ):
-                content = {
-                    "config": to_dict(config), "rules": {rule.id: rule.detector.sha256 for rule in rules},
-                    "bases": _bases(bases, outcome), "summary": activity.VERSION,
-                    "events": {name: summary.as_numbers(span) for name, span in past.told_in(folder).items()},
-                }  # fmt: skip
+            judged, done = _bases(bases, outcome), None
+            if past.new or folder.exists() or rows or covered != covered_before or judged != known:
+                content = _content(config, rules, judged, past, folder)
                 done = _commit(path, content, rows, covered, folder, interrupted, config)
                 findings.tables(connection, [*chain, done], config)
             now = standing.current(connection)
@@ -152,12 +143,27 @@ def evaluate(
             shutil.rmtree(folder, ignore_errors=True)
     if outcome.failed:
         catalog.publish(path, config)
-        raise AuditbookError(
-            f"{len(outcome.failed)} of {len(rules)} detectors failed; what was loaded stays loaded. "
-            + " ".join(outcome.failed[rule.id] for rule in rules if rule.id in outcome.failed),
-            hint="Mend or disable them, then run again.",
-        )
+        raise _failure(rules, outcome)
     return _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(outcome.failed), done)
+
+
+def _content(
+    config: Config, rules: Sequence[Rule], judged: dict[str, str], past: Summary, folder: Path
+) -> dict[str, Any]:
+    """What the outcome depends on, for the record."""
+    return {
+        "config": to_dict(config), "rules": {rule.id: rule.detector.sha256 for rule in rules},
+        "bases": judged, "summary": activity.VERSION,
+        "events": {name: summary.as_numbers(span) for name, span in past.told_in(folder).items()},
+    }  # fmt: skip
+
+
+def _failure(rules: Sequence[Rule], outcome: Outcome) -> AuditbookError:
+    return AuditbookError(
+        f"{len(outcome.failed)} of {len(rules)} detectors failed; what was loaded stays loaded. "
+        + " ".join(outcome.failed[rule.id] for rule in rules if rule.id in outcome.failed),
+        hint="Mend or disable them, then run again.",
+    )
 
 
 def _bases(bases: dict[str, str], outcome: Outcome) -> dict[str, str]:

@@ -7,7 +7,7 @@ by the length of the stretches, which are cut by the number of their events.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -23,6 +23,7 @@ from pipeline.config import Config
 from pipeline.coverage import Asked, Counts
 from pipeline.detector import Detector, Finding, Value
 from pipeline.errors import AuditbookError
+from pipeline.progress import Progress
 from pipeline.standing import Found
 from pipeline.stretch import Source, Task
 from pipeline.summary import Span, Summary, events_of
@@ -66,7 +67,7 @@ def run(
     past: Summary,
     rules: Sequence[Rule],
     again: Span | None,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> Outcome:
     """Evaluate the rules over what is new (or over a stretch again), those that are new or changed over everything."""
     outcome, kept = Outcome(), dict[str, list[tuple[Finding, Mapping[str, object]]]]()
@@ -181,7 +182,7 @@ def _evaluated(
     connection: duckdb.DuckDBPyConnection,
     chosen: Sequence[tuple[Task, Span]],
     outcome: Outcome,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> dict[str, list[Finding]]:
     def evaluate(task: Task) -> list[Finding] | AuditbookError:
         with connection.cursor() as cursor:

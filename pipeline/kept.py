@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,7 @@ class Shelf:
     """Which part has which lines of which file."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
         self.runs: dict[Load, list[Run]] = {}
         self._of_hash: dict[tuple[int, str], list[Path]] = {}
         self._open: tuple[Path, pa.Table] | None = None
@@ -45,9 +46,10 @@ class Shelf:
                 self.runs.setdefault(load, []).append(Run(part, start, stop))
                 self._of_hash.setdefault((load[0], load[2]), []).append(part.lines)
 
-    def loads(self, part: Part) -> set[Load]:
-        """The files of which a part has lines."""
-        return {load for load, runs in self.runs.items() if any(run.part == part for run in runs)}
+    def holding(self, loads: Iterable[Load]) -> list[Part]:
+        """The parts that have lines of these files."""
+        wanted = {run.part for load in loads for run in self.runs.get(load, [])}
+        return [part for part in self._parts if part in wanted]
 
     def bytes(self, load: Load) -> Iterator[bytes]:
         """A file's bytes, part by part."""

@@ -107,8 +107,7 @@ def load_found(
         seconds.update(made.seconds)
         rows = [one.as_json() for one in loaded]
         earlier = repaired.may_be_repaired(rows, chain)
-        written = [folder / name for name in made.rows if name.startswith("lines")]
-        lines = [*repaired.lines_of(earlier), *written]
+        lines = [*repaired.lines_of(earlier), *repaired.written(folder, made.rows)]
         content["fields"] = made.fields
         content["drift"] = drift.drifted(chain, made.fields, _events_by_source(loaded))
         content["inputs"] = repaired.with_resolved(rows, [one.known() for one in earlier], lines, number)

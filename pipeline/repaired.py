@@ -6,7 +6,7 @@ that is written anew under one name each night resolves nothing by chance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,11 @@ def lines_of(files: Sequence[InForce]) -> list[Path]:
     """The stored lines among which those of the files are."""
     links = {one.link.number: one.link for one in files}
     return [part.lines for link in links.values() for part in stores.parts([link])]
+
+
+def written(folder: Path, rows: Iterable[str]) -> list[Path]:
+    """The files of lines among those that were written."""
+    return [folder / name for name in rows if name.startswith("lines")]
 
 
 def with_resolved(
