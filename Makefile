@@ -27,7 +27,7 @@ demo: .venv/installed  ## load the sample month, detect, and write a report to o
 	$(BIN)/auditbook run sample_data --config sample_data/auditbook.toml --store store --out out
 
 test: .venv/installed-test  ## every test that this machine can run; a skip says why (ARGS="-k word" picks some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 accept: .venv/installed-test  ## write the goldens again that are made from the product: docs/commands.md, docs/tables.md, the README's outputs
 	AUDITBOOK_ACCEPT=1 $(BIN)/python -m pytest -q tests/test_docs.py -k 'reference or documented or readme_shows'

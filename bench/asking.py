@@ -23,7 +23,8 @@ from pipeline import catalog, parts
 from pipeline import store as stores
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.config import from_dict, to_dict
-from pipeline.query import Log, Rows
+from pipeline.query import Log
+from pipeline.rows import Rows
 from pipeline.store import part_names
 from pipeline.views import LINE_COLUMNS
 

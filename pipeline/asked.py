@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import duckdb
 
 from pipeline.errors import AuditbookError, UsageError
-from pipeline.query import Log, Rows
+from pipeline.query import Log
+from pipeline.rows import Rows
 
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _PREPARE = "PREPARE asked AS "

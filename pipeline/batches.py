@@ -14,7 +14,7 @@ from pipeline.errors import AuditbookError
 if TYPE_CHECKING:
     import pyarrow
 
-    from pipeline.query import Rows
+    from pipeline.rows import Rows
 
 SLICE = 250_000  # rows that are sorted at once
 BATCH = 2048  # rows that are handed on at once

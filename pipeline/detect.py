@@ -128,7 +128,8 @@ def evaluate(
             past = _summarize(connection, past, folder)
             catalog.to_evaluate_in(connection, path, chain, config, past)
             before, covered_before = standing.current(connection), _covered(connection)
-            if not (past.new or stretch or any(rule.again for rule in rules)):
+            gone = known.keys() - bases.keys()  # switched off since: what it found goes with it
+            if not (past.new or stretch or gone or any(rule.again for rule in rules)):
                 return _result(Counter(), before, covered_before, (), None)
             outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
             rows = standing.differences(before, outcome.found)

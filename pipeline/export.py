@@ -20,7 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.formats import WRITERS, Choice, Stream
 
 if TYPE_CHECKING:
-    from pipeline.query import Rows
+    from pipeline.rows import Rows
 
 ENDINGS = {".ocsf.jsonl": "ocsf", ".ndjson": "jsonl", **{f".{kind}": kind for kind in WRITERS}}
 NEED_A_FILE = frozenset({"parquet", "xlsx", "pdf", "html"})  # no terminal can show them

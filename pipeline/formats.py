@@ -15,7 +15,7 @@ from pipeline.batches import BATCH, batches, slices
 if TYPE_CHECKING:
     import pyarrow
 
-    from pipeline.query import Rows
+    from pipeline.rows import Rows
 
 
 @dataclass(frozen=True)

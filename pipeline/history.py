@@ -11,9 +11,9 @@ from pipeline import chosen as choosing
 from pipeline import recipe
 from pipeline.chosen import LANES, Chosen
 from pipeline.filters import known, several
-from pipeline.query import Rows
 from pipeline.recipe import Answer
 from pipeline.recipefile import shipped
+from pipeline.rows import Rows
 
 if TYPE_CHECKING:
     from pipeline.query import Log

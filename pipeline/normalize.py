@@ -5,7 +5,7 @@ A mapping is compiled once to the paths that it reads and to SQL over what stand
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from typing import Any
@@ -70,24 +70,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         build, rules["time"], settings.timezone, settings.timezone_configured, settings.day_first
     )
     levels = referred(rules)
-    shared = {name for level in levels for name in level}
-    made = {
-        "source": quote(mapping.source),
-        "instance": _instance(build, rules, settings),
-        "source_event_id": build.text(record["id"]) if "id" in record else "NULL",
-        **{
-            name: _column(build, name, {"column": name} if name in shared else expression)
-            for name, expression in rules["columns"].items()
-            if name != "instance"
-        },
-        "changes": changes.column(build, rules.get("changes", [])),
-        "related_entities": nested.related(build, rules.get("related", [])),
-        "communications": nested.messages(build, rules.get("messages", [])),
-        "classes": nested.classes(build, rules.get("classes", {})),
-        "mapping_version": quote(mapping.version),
-        "schema_version": quote(SCHEMA_VERSION),
-    }
-    made["event_uid"] = _uid(made)
+    made = _made(build, mapping, settings, {name for level in levels for name in level})
     layers = {column_name(name): build.text(rules["columns"][name]) for level in levels for name in level}
     watched = drift.columns(build, rules["columns"])
     once = {f"once_{n}": sql for n, sql in enumerate(build.made_once, 1)}
@@ -117,6 +100,29 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         keys=frozenset(build.keys) if record.get("fold_keys") else frozenset(),
         watched={name: column for name, (column, _) in watched.items()},
     )
+
+
+def _made(build: Expressions, mapping: Mapping, settings: Settings, shared: Set[str]) -> dict[str, str]:
+    """The SQL of each column that the mapping fills; a `shared` one is made before, for others use it too."""
+    rules = mapping.rules
+    record = rules.get("record", {})
+    made = {
+        "source": quote(mapping.source),
+        "instance": _instance(build, rules, settings),
+        "source_event_id": build.text(record["id"]) if "id" in record else "NULL",
+        **{
+            name: _column(build, name, {"column": name} if name in shared else expression)
+            for name, expression in rules["columns"].items()
+            if name != "instance"
+        },
+        "changes": changes.column(build, rules.get("changes", [])),
+        "related_entities": nested.related(build, rules.get("related", [])),
+        "communications": nested.messages(build, rules.get("messages", [])),
+        "classes": nested.classes(build, rules.get("classes", {})),
+        "mapping_version": quote(mapping.version),
+        "schema_version": quote(SCHEMA_VERSION),
+    }
+    return {**made, "event_uid": _uid(made)}
 
 
 def _parents(places: extract.Places, read: Iterable[str]) -> dict[str, str]:

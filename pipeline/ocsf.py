@@ -16,7 +16,7 @@ from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import UsageError
 from pipeline.export import rows_as_json
 from pipeline.ocsf_tables import ACCOUNT_CHANGE, API_ACTIVITY, AUTHENTICATION, ENTITY_MANAGEMENT, OTHER
-from pipeline.query import Rows
+from pipeline.rows import Rows
 
 Event = Mapping[str, Any]
 Record = dict[str, Any]

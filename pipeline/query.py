@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import TracebackType
@@ -18,19 +16,15 @@ from pipeline import store as stores
 from pipeline.audience import Shown, translated
 from pipeline.config import Config, Privacy
 from pipeline.filters import Store, clock
-from pipeline.question import KEYWORDS, Question, question, understood
+from pipeline.question import KEYWORDS, question, understood
+from pipeline.rows import Rows
 from pipeline.vocabulary import names as known
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
-
     from pipeline.history import History
     from pipeline.recipe import Answer
     from pipeline.rulefile import Value
     from pipeline.trial import Trial
-    from reports.notebook import Plot
 
 
 Asking = TypeVar("Asking", bound=Callable[..., "Rows"])
@@ -239,176 +233,6 @@ class Event(dict[str, Any]):
         from pipeline import shown
 
         return shown.event(self)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A question not yet asked. Every method makes a new one or an answer; nothing changes the question.
-
-    .pl() .df() .arrow() fetch it · .count() .by() .select() .limit() ask further · .timeline() .heatmap() .matrix()
-    .shared_ips() draw it · .write("x.csv") keeps it · .sql is what will be asked · .actor_email is one column.
-    """
-
-    con: duckdb.DuckDBPyConnection
-    query: str
-    values: Sequence[object] | Mapping[str, object] = ()
-    most: int | None = None
-    whole: bool = False  # somebody's own query, which may have a LIMIT already
-    # Columns and directions: kept apart from the query, for lines are sorted when they are made.
-    order: tuple[tuple[str, str], ...] = ()
-    asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
-    question: Question | None = None  # the filters, as they were understood
-    # What `query` is laid over: where only some rows are wanted, they are picked before secrets are taken out.
-    first: tuple[str, Shown] | None = None
-
-    def limit(self, most: object) -> Rows:
-        """At most so many rows; None or 0 means all."""
-        return replace(self, most=int(str(most)) if most else None)
-
-    @property
-    def sql(self) -> str:
-        """The SQL as it will be run."""
-        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
-        if (
-            self.first
-            and self.most
-            and terms
-            and not {name for name, _ in self.order} & set(audience_of.TEXTS)
-        ):
-            picked = f"(SELECT * FROM {self.first[0]} ORDER BY {terms} LIMIT {self.most})"
-            return f"{audience_of.over(self.first[1], 'events', picked)} ORDER BY {terms}"
-        query = f"{self.query} ORDER BY {terms}" if terms else self.query
-        if self.most is None:
-            return query
-        query = f"SELECT * FROM ({query.rstrip().rstrip(';')}\n)" if self.whole else query
-        return f"{query} LIMIT {self.most}"
-
-    def _relation(self) -> duckdb.DuckDBPyRelation:
-        return self.con.sql(self.sql, params=self.values or None)
-
-    def arrow(self) -> pyarrow.Table:
-        """As an Arrow table."""
-        return self._relation().to_arrow_table()
-
-    def pl(self) -> polars.DataFrame:
-        """As a polars frame."""
-        import polars
-
-        frame = polars.from_arrow(self.arrow())
-        assert isinstance(frame, polars.DataFrame)
-        return frame
-
-    def df(self) -> pandas.DataFrame:
-        """As a pandas frame."""
-        return self._relation().df()
-
-    def count(self) -> int:
-        """How many rows."""
-        [(counted,)] = self.con.execute(f"SELECT count(*) FROM ({self.sql})", self.values or None).fetchall()
-        return int(counted)
-
-    def by(self, *columns: str) -> Rows:
-        """Counts by the values of these columns, most first."""
-        for column in columns:
-            known({column: None}, set(self.columns), "column")
-        names = ", ".join(f'"{column}"' for column in columns)
-        return Rows(
-            self.con,
-            f"SELECT {names}, count(*) AS n FROM ({self.sql}) GROUP BY ALL ORDER BY n DESC, {names}",
-            self.values,
-        )
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the columns."""
-        return self.shape()[0]
-
-    def shape(self) -> tuple[list[str], list[Any]]:
-        """The names of the columns and their DuckDB types; no row is read."""
-        nothing = f"SELECT * FROM ({self.sql.rstrip().rstrip(';')}\n) LIMIT 0"
-        relation = self.con.sql(nothing, params=self.values or None)
-        return list(relation.columns), list(relation.types)
-
-    def unsorted(self) -> tuple[str, list[str], list[Any], tuple[tuple[str, str], ...]]:
-        """The query, its columns and types, and how its rows are still to be sorted."""
-        query, order = (self.query, self.order) if self.most is None else (self.sql, ())
-        return query.rstrip().rstrip(";"), *self.shape(), order
-
-    def timeline(self, by: str = "source") -> Plot:
-        """When: one lane of bars for each value of a column, in the organization's time; `actor` is the person."""
-        return self._drawn("timeline", by)
-
-    def heatmap(self) -> Plot:
-        """At which hour of which weekday, in the organization's time, its working hours outlined."""
-        return self._drawn("heatmap")
-
-    def matrix(self, down: str = "actor", across: str = "action") -> Plot:
-        """How many of each pair of two columns' values; `actor` is the person."""
-        return self._drawn("matrix", down, across)
-
-    def shared_ips(self) -> Plot:
-        """Which addresses several people came from."""
-        return self._drawn("shared_ips")
-
-    def _drawn(self, kind: str, *columns: str) -> Plot:
-        from pipeline import shown
-
-        return shown.plot(self, kind, *columns)
-
-    def select(self, *columns: str) -> Rows:
-        """Only these columns, in this order."""
-        for column in columns:
-            known({column: None}, set(self.columns), "column")
-        names = ", ".join(f'"{column}"' for column in columns)
-        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None, first=None)
-
-    def write(self, path: Path | str) -> Path:
-        """Write the rows to a file by its ending, with a manifest beside it.
-
-        Endings: .csv .json .jsonl .ocsf.jsonl .parquet .xlsx .pdf. In CSV, cells that a spreadsheet would run as a
-        formula get an apostrophe before them.
-        """
-        from pipeline import export
-
-        export.write(self, Path(path))
-        return Path(path)
-
-    def notices(self) -> list[str]:
-        """What a source's own defaults leave out of these rows, with the number and what brings it back."""
-        told = []
-        for one in self.question.hidden if self.question else ():
-            [(n,)] = self.con.execute(one.query, one.values or None).fetchall()
-            told += [f"hidden: {n:,} {one.told}"] if n else []
-        return told
-
-    def __len__(self) -> int:
-        return self.count()
-
-    def __repr__(self) -> str:
-        return repr(self.limit(self.most or 20).pl())
-
-    def _repr_html_(self) -> str:
-        from pipeline import shown
-
-        return shown.table(self)
-
-    def __getitem__(self, columns: str | Sequence[str]) -> Rows:
-        return self.select(*([columns] if isinstance(columns, str) else columns))
-
-    def __getattr__(self, name: str) -> Rows:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in self.columns:
-            return self.select(name)
-        near = difflib.get_close_matches(name, dir(self), n=1)
-        hint = f"Did you mean .{near[0]}?" if near else "Press Tab after the dot."
-        raise AttributeError(f"these rows have no column and no method {name!r}. {hint}")
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.columns})
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return self.columns
 
 
 _COVERAGE = """SELECT detector, source,

@@ -11,8 +11,8 @@ from pipeline import chosen as choosing
 from pipeline.chosen import Chosen
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import known, moment
-from pipeline.query import Rows
 from pipeline.recipefile import Recipe, Value, shipped
+from pipeline.rows import Rows
 
 if TYPE_CHECKING:
     from pipeline.query import Log

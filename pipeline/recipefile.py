@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import importlib.resources
-import json
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import jsonschema
-
-from pipeline import dialect
+from pipeline import dialect, headers
 from pipeline.errors import AuditbookError
 
 Value = int | float | str | bool
@@ -90,21 +84,8 @@ def shipped() -> dict[str, Recipe]:
 
 def parse(text: str, *, name: str, path: str) -> Recipe:
     """Check a recipe's text."""
-    found = re.match(r"/\*(.*?)\*/(.*)", text, re.DOTALL)
-    if not found:
-        raise AuditbookError(
-            "has no header.", path=path, line=1, hint="It begins with /* title = … */ in TOML."
-        )
-    try:
-        header = tomllib.loads(found.group(1))
-    except tomllib.TOMLDecodeError as error:
-        raise AuditbookError(f"the header is not TOML: {error}.", path=path) from error
-    problem = jsonschema.exceptions.best_match(_validator().iter_errors(header))
-    if problem is not None:
-        where = ".".join(str(key) for key in problem.absolute_path) or "the header"
-        raise AuditbookError(f"{where}: {problem.message}.", path=path)
+    header, sql = headers.read(text, path, "recipe")
     parameters = {key: Parameter(**one) for key, one in header.get("parameters", {}).items()}
-    sql = found.group(2).strip()
     if unlike := dialect.parameters(sql) - GIVEN ^ set(parameters):
         message = f"{', '.join(sorted(unlike))}: declared and used parameters differ."
         raise AuditbookError(message, path=path)
@@ -153,9 +134,3 @@ def page() -> str:
             f"Next: {one.next_steps}",
         ]
     return "\n\n".join(parts) + "\n"
-
-
-@cache
-def _validator() -> Any:
-    schema = json.loads((importlib.resources.files("schemas") / "recipe.schema.json").read_text("utf-8"))
-    return jsonschema.Draft202012Validator(schema)

@@ -18,9 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from pipeline import dialect, reach
+from pipeline import dialect, headers, reach
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError, UsageError
 
@@ -98,7 +96,7 @@ def shipped() -> dict[str, Detector]:
 
 def parse(text: str, *, name: str, path: str, check: bool = True) -> Detector:
     """Read a detector's text; checked, an error names the line and how to mend it."""
-    header = _header(text, path) if check else tomllib.loads(text[2 : text.index("*/")])
+    header = headers.read(text, path, "detector")[0] if check else tomllib.loads(text[2 : text.index("*/")])
     if check:
         _check_dialect(text, header, path)
         _check_names(text, header, path)
@@ -135,34 +133,13 @@ def values(detector: Detector, overrides: Mapping[str, object]) -> dict[str, Val
     return chosen
 
 
-def _header(text: str, path: str) -> dict[str, Any]:
-    """The TOML of the leading comment. It starts on the file's first line, so its lines are the file's lines."""
-    found = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
-    if not found:
-        raise AuditbookError(
-            "has no header.", path=path, line=1, hint="It begins with /* title = … */ in TOML."
-        )
-    try:
-        header = tomllib.loads(found.group(1))
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"at line (\d+)", str(error))
-        line = int(place.group(1)) if place else found.group(1).count("\n") + 1
-        raise AuditbookError(f"the header is not TOML: {error}.", path=path, line=line) from error
-    problem = jsonschema.exceptions.best_match(_validator().iter_errors(header))
-    if problem is not None:
-        keys = [str(key) for key in problem.absolute_path]
-        where = ".".join(keys) or "the header"
-        raise AuditbookError(f"{where}: {problem.message}.", path=path, line=_line_of(text, keys))
-    return header
-
-
 def _check_dialect(text: str, header: Mapping[str, Any], path: str) -> None:
     """The statement, and the conditions of the header, are in the dialect."""
     for problem in dialect.problems(text)[:1]:
         raise AuditbookError(problem.message, path=path, line=problem.line, hint=problem.hint)
     for key in ("scope", "reads"):
         for problem in dialect.problems(f"SELECT count(*) FROM events WHERE ({header.get(key, 'true')})")[:1]:
-            line = _line_of(text, [key])
+            line = headers.line_of(text, [key])
             raise AuditbookError(f"{key}: {problem.message}", path=path, line=line, hint=problem.hint)
 
 
@@ -171,16 +148,16 @@ def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
     declared, used = set(header.get("parameters", {})), dialect.parameters(text)
     for name in sorted(used - declared):
         hint = f"Add [parameters.{name}] to the header."
-        line = _line_where(text, rf"\${name}\b")
+        line = headers.line_where(text, rf"\${name}\b")
         raise AuditbookError(f"${name} is used but not declared.", path=path, line=line, hint=hint)
     for name in sorted(declared - used):
-        line = _line_of(text, ["parameters", name])
+        line = headers.line_of(text, ["parameters", name])
         raise AuditbookError(f"the parameter {name} is declared but not used.", path=path, line=line)
     baseline = header.get("baseline_days", 0)
     if isinstance(baseline, str) and not isinstance(
         header["parameters"].get(baseline, {}).get("default"), int
     ):
-        line = _line_of(text, ["baseline_days"])
+        line = headers.line_of(text, ["baseline_days"])
         raise AuditbookError(f'baseline_days: "{baseline}" is not a parameter in days.', path=path, line=line)
     if not header.get("habits") and (
         word := re.search(r"\b(?:FROM|JOIN)\s+(habits|places)\b", text.partition("*/")[2])
@@ -191,35 +168,20 @@ def _check_names(text: str, header: Mapping[str, Any], path: str) -> None:
         )
     if named := dialect.parameters(f"SELECT ({header.get('reads', 'true')})"):
         message = f"reads: ${min(named)} is a parameter, which `reads` cannot have."
-        raise AuditbookError(message, path=path, line=_line_of(text, ["reads"]))
+        raise AuditbookError(message, path=path, line=headers.line_of(text, ["reads"]))
     units = {key: str(value["unit"]) for key, value in header.get("parameters", {}).items()}
     for key in REACHES:
         if told := reach.problem(header.get(key, reach.ALL), units):
-            raise AuditbookError(f"{key}: {told}.", path=path, line=_line_of(text, [key]))
+            raise AuditbookError(f"{key}: {told}.", path=path, line=headers.line_of(text, [key]))
     for column in (column for need in header["needs"] for column in alternatives(need)):
         if column not in EVENT_COLUMNS:
-            line = _line_of(text, ["needs"])
+            line = headers.line_of(text, ["needs"])
             raise AuditbookError(f'needs: "{column}" is not a column of events.', path=path, line=line)
 
 
 def alternatives(need: str) -> list[str]:
     """The columns any of which will do: "actor_id or actor_name"."""
     return need.split(" or ")
-
-
-def _line_of(text: str, keys: list[str]) -> int:
-    """The line where a key of the header is written, or the table that should have it; else the first."""
-    for depth in range(len(keys), 0, -1):
-        name = re.escape(keys[depth - 1])
-        table = re.escape(".".join(keys[:depth]))
-        if line := _line_where(text, rf"^\s*(?:/\*)?\s*(?:{name}\s*=|\[{table}\])", otherwise=0):
-            return line
-    return 1
-
-
-def _line_where(text: str, pattern: str, otherwise: int = 1) -> int:
-    found = re.search(pattern, text, re.MULTILINE)
-    return text.count("\n", 0, found.end()) + 1 if found else otherwise
 
 
 def _checked(where: str, parameter: Parameter, value: object) -> Value:
@@ -245,9 +207,3 @@ def _checked(where: str, parameter: Parameter, value: object) -> Value:
 
 def _plain(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:g}"
-
-
-@cache
-def _validator() -> Any:
-    schema = json.loads((importlib.resources.files("schemas") / "detector.schema.json").read_text("utf-8"))
-    return jsonschema.Draft202012Validator(schema)

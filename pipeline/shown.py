@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.formats import Stream
     from pipeline.history import History
-    from pipeline.query import Log, Rows
+    from pipeline.query import Log
     from pipeline.recipe import Answer
+    from pipeline.rows import Rows
     from pipeline.trial import Trial
     from reports.notebook import Plot
 

@@ -10,7 +10,8 @@ from pipeline import detector as detectors
 from pipeline.detector import Coverage, Finding, Value
 from pipeline.errors import UsageError
 from pipeline.filters import known
-from pipeline.query import Log, Rows
+from pipeline.query import Log
+from pipeline.rows import Rows
 
 if TYPE_CHECKING:
     import polars

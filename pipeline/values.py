@@ -9,7 +9,8 @@ from pipeline import presets, vocabulary
 from pipeline.columns import EVENT_COLUMNS, VOCABULARIES
 
 if TYPE_CHECKING:
-    from pipeline.query import Log, Rows
+    from pipeline.query import Log
+    from pipeline.rows import Rows
 
 MOST = 50  # suggestions
 NESTED = ("changes", "communications", "related_entities", "metadata", "unmapped", "ip_key")

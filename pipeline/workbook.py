@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
     from pipeline.formats import Stream
-    from pipeline.query import Rows
+    from pipeline.rows import Rows
 
 MOST_ROWS = 1_048_576  # of a sheet, the header among them
 LONGEST = 32_767  # characters of a cell

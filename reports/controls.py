@@ -88,9 +88,13 @@ def _status(rules: list[Rule], raised: tuple[Finding, ...], blind: str) -> tuple
 
 def _looked(rules: list[Rule]) -> str:
     """What the evaluation says: it looks at everything there is, whatever the period of the report."""
-    missed = sum(rule.count("not_evaluable") for rule in rules)
-    looked = f"{count(sum(rule.in_scope for rule in rules), 'event')} looked at in the whole store, nothing undecided"
-    return looked + (f"; {count(missed, 'source')} could not be evaluated" if missed else "")
+    ran = [rule for rule in rules if rule.count("evaluated")]
+    unable = sum(rule.count("not_evaluable") > 0 for rule in rules)
+    looked = (
+        f"{len(ran)} of {count(len(rules), 'rule')} evaluated, on up to "
+        f"{count(max(rule.in_scope for rule in ran), 'event')} in the whole store; nothing undecided"
+    )
+    return looked + (f"; {count(unable, 'rule')} not evaluable in a source" if unable else "")
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -24,13 +25,13 @@ from reports.pdf import Attached
 from reports.period import Instant, Period, instant
 from reports.rows import Log
 from reports.selection import read
-from reports.text import number, words
+from reports.tabled import Table, tabled
 
-ROWS = 200  # of a table; beyond, the attached file has them
 ENTRIES = 150
 ATTACHED = 100_000
 MESSAGES = 40
-NUMBERS = ("int", "float", "Decimal")
+FOUND = ("severity", "title", "subject", "window_start", "window_end", "observed", "expected", "reason", "state",
+         "detector")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,28 +44,6 @@ class Kind:
     target: str
     plain: bool
     sections: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of a recipe or of SQL: the shown ones as text, all of them for the attachment."""
-
-    columns: tuple[tuple[str, bool], ...]
-    shown: tuple[tuple[str, ...], ...]
-    total: int
-
-    @property
-    def wide(self) -> bool:
-        return len(self.columns) > 10
-
-    @property
-    def widths(self) -> list[int]:
-        """Per cent of each column: what most of its cells need, a long one no more than its share."""
-        needs = []
-        for place, (name, _) in enumerate(self.columns):
-            lengths = sorted(len(row[place]) for row in self.shown) or [0]
-            needs.append(min(34, max(len(name), 6, lengths[int(len(lengths) * 0.9)])))
-        return [max(3, round(100 * need / sum(needs))) for need in needs]
 
 
 @dataclass(frozen=True)
@@ -272,7 +251,7 @@ def _section(n: int, one: Mapping[str, Any], asking: Asking, span: Period) -> Se
         return _answered(made, one, asking)
     if "sql" in one:
         rows = asking.sql(one["sql"])
-        table = _table(rows, one.get("columns"))
+        table = tabled(rows, one.get("columns"))
         return replace(made, table=table, total=table.total, rows=rows)
     if one.get("messages"):
         return _messages(made, asking, span)
@@ -300,49 +279,12 @@ def _answered(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
     target = asking.target if asking.kind.target in ("entity", "person") else None
     given = _narrowing(asking.filters, "source", "instance", "since", "until")
     answer = asking.log.recipe(one["recipe"], target, as_of=asking.clock, **given)
-    table = _table(answer.rows, one.get("columns"))
+    table = tabled(answer.rows, one.get("columns"))
     recipe = answer.recipe
     return replace(
         made, id=recipe.name, title=made.title or recipe.title, lead=recipe.answers, reading=recipe.reading,
         next_steps=recipe.next_steps, sight=answer.sight, table=table, total=table.total, rows=answer.rows,
     )  # fmt: skip
-
-
-def _table(rows: Any, columns: Iterable[str] | None = None) -> Table:
-    names = [name for name in (columns or rows.columns) if name not in ("event", "events", "line_sha256")]
-    found = replace(rows.limit(None), most=ROWS, whole=True).arrow().to_pylist()
-    numeric = {name for name in names if any(type(row[name]).__name__ in NUMBERS for row in found)}
-    kept = [name for name in names if any(row[name] not in (None, "", []) for row in found)] or names
-    return Table(
-        columns=tuple((words(name), name in numeric) for name in kept),
-        shown=tuple(tuple(told(row[name]) for name in kept) for row in found),
-        total=rows.count() if len(found) == ROWS else len(found),
-    )
-
-
-def told(value: Any) -> str:
-    """A value of a table as text: times in UTC, several with commas, nothing for null."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return (
-            value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-            if value.tzinfo
-            else value.isoformat(" ", "seconds")
-        )
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, int | float):
-        return number(value)
-    if isinstance(value, list):
-        return ", ".join(told(one) for one in value[:12]) + (
-            f" and {len(value) - 12:,} more" if len(value) > 12 else ""
-        )
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
 
 
 _SENT = """SELECT m.*, epoch_us(coalesce(m.sent_at, m.occurred_at)) AS at_us, a.file, a.line FROM event_messages m
@@ -379,19 +321,7 @@ def _found(made: Section, asking: Asking) -> Section:
         "SELECT DISTINCT f.* EXCLUDE (events) FROM findings f JOIN finding_events USING (finding_id) "
         "JOIN asked USING (event_uid) WHERE state <> 'withdrawn' ORDER BY window_start, finding_id"
     )
-    names = [
-        "severity",
-        "title",
-        "subject",
-        "window_start",
-        "window_end",
-        "observed",
-        "expected",
-        "reason",
-        "state",
-        "detector",
-    ]
-    table = _table(rows, names)
+    table = tabled(rows, FOUND)
     return replace(made, table=table, total=table.total)
 
 
@@ -400,16 +330,8 @@ def _command(kind: Kind, target: str | None, as_of: Instant, filters: Mapping[st
 
     def quoted(text: object) -> str:
         said = str(text)
-        return (
-            said
-            if said.replace("_", "")
-            .replace("-", "")
-            .replace(":", "")
-            .replace("@", "")
-            .replace(".", "")
-            .isalnum()
-            else json.dumps(said, ensure_ascii=False)
-        )
+        plain = re.sub(r"[_\-:@.]", "", said).isalnum()
+        return said if plain else json.dumps(said, ensure_ascii=False)
 
     parts = ["auditbook report", kind.name, *([quoted(target)] if target else [])]
     for name, value in filters.items():

@@ -14,7 +14,8 @@ from pipeline.export import canonical, rows_as_json
 from reports.html import css, environment
 
 if TYPE_CHECKING:
-    from pipeline.query import Log, Rows
+    from pipeline.query import Log
+    from pipeline.rows import Rows
 
 MOST = 50  # rows shown
 LONGEST = 160  # characters of a text shown

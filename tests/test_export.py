@@ -30,7 +30,8 @@ from pipeline import batches, export, formats, workbook
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
-from pipeline.query import Log, Rows
+from pipeline.query import Log
+from pipeline.rows import Rows
 from pipeline.rowtext import NOT_FOR_PEOPLE
 from reports import selection
 from tests.conftest import COMMAND, ROOT, Auditbook

@@ -71,6 +71,6 @@ def test_the_same_run_elsewhere(here: tuple[str, dict[str, str], str], tmp_path:
 
     head, hashes, user = run(folder, {**ELSEWHERE, "LOGNAME": "nobody"}, *one_processor, *other_user)
 
-    assert set(hashes) == {"review.html", "review.pdf"}
+    assert set(hashes) == {"log.html", "review.html", "review.pdf"}
     assert (head, hashes) == here[:2]
     assert user == "nobody"

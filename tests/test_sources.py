@@ -51,7 +51,7 @@ def become(export: str, source: str, expected: str, store: Path) -> None:
     assert result.loaded[0].source == source, "recognised from its content"
     assert result.counts.rejects == 0
     assert result.counts.read == (HERE / export).read_bytes().count(b"\n")
-    with open_store(store) as log:
+    with open_store(store, audience="full") as log:
         got = [sparse(event) for event in rows_as_json(log.sql("SELECT * FROM events ORDER BY line"))]
     wanted = [json.loads(line) for line in (HERE / expected).read_text("utf-8").splitlines()]
     assert [event["line"] for event in got] == [event["line"] for event in wanted]
@@ -92,6 +92,6 @@ def test_a_time_without_a_zone_is_read_in_the_zone_that_the_product_documents(
         config=from_dict({"organization": {"timezone": "America/New_York"}}),
     )  # fmt: skip
 
-    with open_store(store) as log:
+    with open_store(store, audience="full") as log:
         [event] = rows_as_json(log.events())
     assert (event["occurred_at"], event["tz_source"]) == ("2026-03-02T10:01:07.000Z", "configured")

@@ -14,7 +14,7 @@ from pipeline.cli import filters as filtering
 from pipeline.cli import options, output
 
 if TYPE_CHECKING:
-    from pipeline.query import Rows
+    from pipeline.rows import Rows
 
 DEFAULT_LIMIT = 50
 COLUMNS = ("source", "actor", "action", "detail", "entity", "changes", "from", "outcome")

@@ -14,7 +14,8 @@ from pipeline.cli import options, output
 from pipeline.cli.events import notices
 
 if TYPE_CHECKING:
-    from pipeline.query import Log, Rows
+    from pipeline.query import Log
+    from pipeline.rows import Rows
 
 FORMATS = ("csv", "json", "jsonl", "parquet", "xlsx", "pdf", "html", "ocsf")
 TENTHS = 10

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.formats import Choice
-    from pipeline.query import Rows
+    from pipeline.rows import Rows
 
 Row = Mapping[str, Any]
 PIPE, GAP, NARROWEST, READABLE = 10_000, 3, 8, 18

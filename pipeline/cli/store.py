@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli import options, output
+
+if TYPE_CHECKING:
+    from pipeline.found import Verification
 
 VERIFICATION_FAILED = 5
 
@@ -49,25 +53,7 @@ def verify(
     if as_json:
         output.document(facts)
     elif found.ok and not quiet:
-        followed = facts.get("commits_after_head")
-        after = (
-            ""
-            if followed is None
-            else f"; the given {'head' if head else 'seal'} is in it, {output.count(followed, 'commit')} followed"
-        )
-        kept = f"{output.count(found.commits, 'commit')}, {output.count(found.files, 'file')}, {found.bytes:,} bytes"
-        print(f"ok: {kept}{after}")
-        if found.removed:
-            print(
-                f"{output.count(found.removed, 'file')} replaced by later commits and removed; the hashes stay"
-            )
-        if found.signed:
-            known = (
-                "the key that was given" if trusted else "compare it with the key that you hold: --public-key"
-            )
-            print(f"{found.signed} of them signed, the last with {found.public_key} ({known})")
-        print("".join(f"{output.inert(line)}\n" for line in found.documents), end="")
-        print(f"head {found.head}\nseal {found.seal}")
+        _tell_verified(found, "head" if head else "seal", trusted=bool(trusted))
     if not quiet:
         for note in found.notes:
             print(f"auditbook: {output.inert(note)}", file=sys.stderr)
@@ -77,6 +63,27 @@ def verify(
         where = "/".join(part for part in (commit, broken["file"]) if part)
         print(f"auditbook: {output.inert(' '.join(filter(None, (where, broken['what']))))}", file=sys.stderr)
     ctx.exit(0 if found.ok else VERIFICATION_FAILED)
+
+
+def _tell_verified(found: Verification, given: str, *, trusted: bool) -> None:
+    """What was checked, for people."""
+    followed = found.after
+    after = (
+        ""
+        if followed is None
+        else f"; the given {given} is in it, {output.count(followed, 'commit')} followed"
+    )
+    kept = (
+        f"{output.count(found.commits, 'commit')}, {output.count(found.files, 'file')}, {found.bytes:,} bytes"
+    )
+    print(f"ok: {kept}{after}")
+    if found.removed:
+        print(f"{output.count(found.removed, 'file')} replaced by later commits and removed; the hashes stay")
+    if found.signed:
+        known = "the key that was given" if trusted else "compare it with the key that you hold: --public-key"
+        print(f"{found.signed} of them signed, the last with {found.public_key} ({known})")
+    print("".join(f"{output.inert(line)}\n" for line in found.documents), end="")
+    print(f"head {found.head}\nseal {found.seal}")
 
 
 @click.command()
