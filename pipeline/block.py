@@ -20,7 +20,7 @@ class Block:
     """`raw` is null where `raw_bytes` has what is not UTF-8; `told` has reason and message of the lines that hold no
     record; `records` are the JSON texts of the others, in order. `offset` counts from the block's own beginning.
     `content` has the hashes of records that are not what the line says, by place among the records; `keys` is every
-    key that any record has at its top."""
+    key that any record has at its top; `members` are values of the records that were taken out of them already."""
 
     raw: pa.Array
     raw_bytes: pa.Array
@@ -31,6 +31,7 @@ class Block:
     records: pa.Array
     keys: frozenset[str]
     content: Mapping[int, str] = field(default_factory=dict)
+    members: Mapping[str, pa.Array] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -60,7 +61,12 @@ def joined(blocks: Sequence[Block]) -> Block:
         np.concatenate([getattr(one, name) for one in blocks]) for name in ("newline", "offset", "fate")
     )
     keys = frozenset[str]().union(*(one.keys for one in blocks))
-    return Block(raw, raw_bytes, newline, offset, fate, told, texts, keys, content)
+    members = {
+        name: pa.concat_arrays([one.members[name] for one in blocks])
+        for name in blocks[0].members
+        if all(name in one.members for one in blocks)
+    }
+    return Block(raw, raw_bytes, newline, offset, fate, told, texts, keys, content, members)
 
 
 def of_table(table: pa.Table, keys: frozenset[str]) -> Block:

@@ -23,7 +23,7 @@ from typing import IO, Any
 import duckdb
 import numpy as np
 
-from pipeline import memory
+from pipeline import leaner, memory
 from pipeline.block import Block
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
@@ -211,6 +211,7 @@ def serve() -> None:
     """What a worker does: answer until nobody asks. It dies with whoever started it."""
     shared, parent, workers = map(int, sys.argv[1:4])
     _die_with(parent)
+    leaner.without("pandas")  # pyarrow would import it, which takes longer than a block
     memory.hold_worker(workers)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
     # Buffered, whatever Python was told; and nobody else writes among the answers, as DuckDB does that is slow.

@@ -29,7 +29,9 @@ class Check:
 
 def examine(store: Path) -> list[Check]:
     """Everything that auditbook needs, in the order in which it needs it."""
-    return [_python(), *_libraries(), _zones(), _pango(), *_fonts(), _notebooks(), _store(store)]
+    return [
+        _python(), *_libraries(), _compiled(), _zones(), _pango(), *_fonts(), _notebooks(), _store(store)
+    ]  # fmt: skip
 
 
 def _python() -> Check:
@@ -51,6 +53,21 @@ def _library(name: str) -> Check:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
         return Check(name, "missing", "not installed", f"{INSTALL}, or pip install {name}.")
+
+
+def _compiled() -> Check:
+    from pipeline import compiled
+
+    if compiled.library() is not None:
+        return Check("judge of lines", "ok", "compiled")
+    if compiled.LIBRARY.is_file():
+        return Check(
+            "judge of lines", "note", "in Python: the compiled one does not work here or is switched off"
+        )
+    return Check(
+        "judge of lines", "note", "in Python, which loads slower",
+        "With a C compiler, install auditbook again from its source.",
+    )  # fmt: skip
 
 
 def _zones() -> Check:

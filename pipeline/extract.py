@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -130,36 +131,52 @@ def _json(place: str, own: Mapping[str, str], names: Mapping[str, str], inside: 
     return f"v{names[member]}[{inside[member].jsons.index(place) + 1}]" if rest else names[member]
 
 
-def rows(connection: duckdb.DuckDBPyConnection, found: Places, records: pa.Array) -> Rows:
-    """The columns of a block of records."""
+def rows(
+    connection: duckdb.DuckDBPyConnection, found: Places, records: pa.Array, members: Mapping[str, pa.Array]
+) -> Rows:
+    """The columns of a block of records, of which some members were taken out already."""
+    names = {member: f"k{n}" for n, member in enumerate(found.top, 1)}
+    given = {name: members[member] for member, name in names.items() if member in members}
     parts, columns = [], []
-    if found.top:
-        parts.append(f"from_json(record, {quote(json.dumps(found.top))}) AS k")
-        columns += [f'k."{_quoted(member)}" AS k{n}' for n, member in enumerate(found.top, 1)]
+    if top := {member: kind for member, kind in found.top.items() if member not in members}:
+        parts.append(f"from_json(record, {quote(json.dumps(top))}) AS k")
+        columns += [f'k."{_quoted(member)}" AS {names[member]}' for member in top]
     if found.exact:
         parts.append(f"json_extract(record, [{', '.join(map(quote, found.exact))}]) AS x")
         columns += [f"x[{n}] AS x{n}" for n in range(1, len(found.exact) + 1)]
-    if not columns:
-        return Rows(connection, {}, len(records))
-    connection.register("block", pa.table({"record": records}))
-    made = connection.sql(
-        f"SELECT {', '.join(columns)} FROM (SELECT {', '.join(parts)} FROM block)"
-    ).to_arrow_table()
-    connection.unregister("block")
-    given = {name: whole(made.column(name)) for name in made.column_names}
+    if columns:
+        connection.register("block", pa.table({"record": records}))
+        made = connection.sql(
+            f"SELECT {', '.join(columns)} FROM (SELECT {', '.join(parts)} FROM block)"
+        ).to_arrow_table()
+        connection.unregister("block")
+        given |= {name: whole(made.column(name)) for name in made.column_names}
     given |= {name: not_blank(connection, array) for name, array in given.items() if name not in found.json}
     return Rows(connection, given, len(records), found.json)
 
 
 def not_blank(connection: duckdb.DuckDBPyConnection, texts: pa.Array) -> pa.Array:
     """A text of nothing but white space is no value; only what begins with a space or is empty can be one."""
-    suspects = pc.or_(pc.equal(pc.binary_length(texts), 0), pc.starts_with(texts, " "))
-    if not pc.any(suspects).as_py():
+    if not _may_be_blank(texts):
         return texts
     connection.register("texts", pa.table({"x": texts}))
     made = connection.sql(f"SELECT {blank_null('x')} AS x FROM texts").to_arrow_table()
     connection.unregister("texts")
     return whole(made.column("x"))
+
+
+def _may_be_blank(texts: pa.Array) -> bool:
+    """Whether any text is empty or begins with a space."""
+    if texts.null_count == len(texts):
+        return False
+    begins = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    empty = begins[1:] == begins[:-1]
+    if texts.null_count:
+        begins, empty = (array[np.asarray(pc.is_valid(texts))] for array in (begins[:-1], empty))
+    if empty.any():
+        return True
+    letters = np.frombuffer(texts.buffers()[2], np.uint8)
+    return bool((letters[begins[: len(empty)]] == ord(" ")).any())
 
 
 def _unescaped(member: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -60,6 +61,11 @@ class Plan:
     read: tuple[str, ...]
     keys: frozenset[str]
     watched: Dictionary[str, str]
+
+    @property
+    def members(self) -> Dictionary[str, str]:
+        """What is read at the top of what is exported, with its DuckDB type; nothing when the record is inside."""
+        return {} if self.opened or self.keys else self.places.top
 
 
 def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
@@ -141,12 +147,14 @@ class Normalized:
 
 
 def events(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array, keys: Iterable[str] | None = None
-) -> Normalized:
-    """An event for each record (the JSON text of an object); `keys`, when known, are all that they have at the top."""
+    connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array, keys: Iterable[str] | None = None,
+    members: Dictionary[str, pa.Array] = MappingProxyType({}),
+) -> Normalized:  # fmt: skip
+    """An event for each record (the JSON text of an object); `keys`, when known, are all that they have at the top, and
+    `members` are those of `plan.members` that were taken out of them already."""
     if plan.opened or plan.keys:
         records, keys = _opened(connection, plan, records), None
-    rows = extract.rows(connection, plan.places, records)
+    rows = extract.rows(connection, plan.places, records, members)
     made = rows.make(plan.values, [f"{name}__" for name in plan.outputs] + ["raw_time", *plan.watched])
     columns = {name: made[f"{name}__"] for name in plan.outputs}
     columns |= times.read(connection, plan.clock, made["raw_time"], records)

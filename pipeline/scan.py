@@ -1,12 +1,15 @@
 """Bytes of JSON lines -> a judged block, as fast as Python can: what is plainly right is seen in bulk. Part of load.
 
 A chunk of lines is right when decoding it and encoding it again gives the same bytes: nothing was repaired, dropped or
-said twice. Chunks that fail, for white space or for worse, go line by line to the judge of record, `lines.judge`.
+said twice. Chunks that fail, for white space or for worse, go line by line to the judge of record, `lines.judge`. Where
+the compiled judge is installed it says which lines are right, and takes their members out on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,12 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import compiled
 from pipeline.block import CODES, EVENT, Block
 from pipeline.lines import BOM, Verdict, judge
 
 CHUNK = 64 * 1024
 NEWLINE = 10
 MAX_FIELDS = 200
+OFTEN = 0.1  # when the compiled judge asks about more lines than this, its way is not the shorter one
 _ENCODER = msgspec.json.Encoder()
 _ANY = msgspec.json.Decoder(dict[str, Any])
 _TYPE = {str: str | None, int: int | float | None, float: int | float | None, bool: bool | None}
@@ -35,8 +40,9 @@ class Scanner:
         self._spaced = False
         self._misses = 0
 
-    def scan(self, data: bytes, first: bool) -> Block:
-        """The lines of the data, whose last one may lack its end; `first` when it begins a file."""
+    def scan(self, data: bytes, first: bool, wanted: Mapping[str, str] = MappingProxyType({})) -> Block:
+        """The lines of the data, whose last one may lack its end; `first` when it begins a file. `wanted` are members
+        of its records, name -> DuckDB type, that are taken out where that costs nothing."""
         if not data:
             return _empty()
         unended = data[-1] != NEWLINE
@@ -46,8 +52,28 @@ class Scanner:
         fate = np.zeros(len(ends), np.int8)
         told: dict[int, Verdict] = {}
         keys: set[str] = set()
+        first = first and text.startswith(BOM)
+        done = compiled.scan(text, ends, wanted)
+        if done is None or done.asked.mean() > OFTEN:
+            done = None
+            self._in_chunks(text, starts, ends, told, keys, first)
+        else:
+            keys.update(done.keys)
+            for row in np.flatnonzero(done.asked).tolist():
+                self._slowly(text, starts, ends, row, row + 1, told, keys, first and row == 0)
+        newline = np.ones(len(ends), bool)
+        newline[-1] = not unended
+        for place, verdict in told.items():
+            fate[place] = CODES[verdict.fate]
+        block = _block(text, ends, newline, starts, fate, told, frozenset(keys))
+        certain = done is not None and len(block.records) == len(ends) - int(done.asked.sum())
+        return replace(block, members=done.members) if done is not None and certain else block
+
+    def _in_chunks(
+        self, text: bytes, starts: np.ndarray, ends: np.ndarray, told: dict[int, Verdict], keys: set[str], first: bool
+    ) -> None:  # fmt: skip
         row = 0
-        if first and text.startswith(BOM):
+        if first:
             self._slowly(text, starts, ends, 0, 1, told, keys, first=True)
             row = 1
         while row < len(ends):
@@ -56,11 +82,6 @@ class Scanner:
             if not self._right(chunk, until - row, keys):
                 self._slowly(text, starts, ends, row, until, told, keys)
             row = until
-        newline = np.ones(len(ends), bool)
-        newline[-1] = not unended
-        for place, verdict in told.items():
-            fate[place] = CODES[verdict.fate]
-        return _block(text, ends, newline, starts, fate, told, frozenset(keys))
 
     def _right(self, chunk: bytes, lines: int, keys: set[str]) -> bool:
         """Whether a chunk is so many plain records, whichever way it is spaced."""

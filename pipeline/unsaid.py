@@ -34,7 +34,9 @@ def of_block(block: Block) -> Block:
             else Verdict(verdict.fate, verdict.reason, f"{redact.text(verdict.message or '')}{ALSO}")
         )
     content = {place: text for place, text in block.content.items() if place not in within}
-    return replace(block, raw=raw, raw_bytes=raw_bytes, records=records, told=told, content=content)
+    return replace(
+        block, raw=raw, raw_bytes=raw_bytes, records=records, told=told, content=content, members={}
+    )
 
 
 def _without(texts: pa.Array) -> tuple[pa.Array, set[int]]:

@@ -228,7 +228,8 @@ class Worker:
         repeated = tuple(job.mapping.repeated) if job.mapping else ()
         key = (job.mapping.source if job.mapping else "", "|".join(repeated))
         scanner = self._scanners.setdefault(key, Scanner(repeated))
-        return scanner.scan(bytes(data[piece.start : piece.stop]), piece.offset == 0)
+        wanted = self._plan(job).members if job.mapping and not job.settings.redact else {}
+        return scanner.scan(bytes(data[piece.start : piece.stop]), piece.offset == 0, wanted)
 
     def _normalized(
         self,
@@ -240,7 +241,7 @@ class Worker:
         rows = block.rows
         if job.mapping is None or not len(rows):
             return _Open(job, block, piece, mangled, None, rows[:0], pa.array([], pa.string()))
-        made = normalize.events(self._connection, self._plan(job), block.records, block.keys)
+        made = normalize.events(self._connection, self._plan(job), block.records, block.keys, block.members)
         reasons = made.events.column("reject_reason")
         if reasons.null_count < len(rows):
             block, made, rows = _without_rejects(block, made, rows)

@@ -1,0 +1,407 @@
+/* Lines of strict JSON, judged and taken apart. Optional: where no compiler was, Python does the same, slower.
+ *
+ * A line is right when it is one JSON object in UTF-8, without a key twice in one object and with no number that needs
+ * a thought. Of everything else, and of whatever is not looked at closely here, the judge of record is asked: an answer
+ * of ours that it would not give is a fault, asking it too often is not.
+ *
+ * The wanted members of each right line are written one behind the other, as Arrow has its texts: a text without its
+ * escapes, a JSON value as DuckDB would write it. Where that is not certain the member is doubtful, for the whole block.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MOST_DEPTH 64
+#define MOST_NESTED_KEYS 32
+#define MOST_KEYS 256
+#define MOST_DIGITS 200
+#define SURE_DIGITS 15
+#define SURE_INTEGER_DIGITS 18
+
+enum { TEXT = 0, JSON = 1 };
+enum { HAS_ESCAPE = 1, HAS_OTHER_ESCAPE = 2, HAS_NUL = 4 };
+
+typedef const uint8_t *place;
+
+typedef struct {
+    uint8_t *at;  /* where the next byte goes; null when nothing is wanted */
+    int doubtful;
+} sink;
+
+typedef struct {
+    place name;
+    int64_t length;
+} key;
+
+static place spaces(place p, place end) {
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r')) p++;
+    return p;
+}
+
+/* Eight bytes at a time, as long as none of them ends a text, escapes, is a control or not ASCII. */
+static place usual(place p, place end) {
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    while (end - p >= 8) {
+        uint64_t x;
+        memcpy(&x, p, 8);
+        uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
+        uint64_t odd = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x) | x;
+        if (odd & tops) break;
+        p += 8;
+    }
+    return p;
+}
+
+/* Behind one character of two bytes or more; null when it is none. */
+static place beyond_ascii(place p, place end) {
+    uint8_t first = *p++;
+    uint8_t low = 0x80, high = 0xBF;
+    int more;
+    if (first >= 0xC2 && first <= 0xDF) more = 1;
+    else if (first >= 0xE0 && first <= 0xEF) {
+        more = 2;
+        if (first == 0xE0) low = 0xA0;
+        if (first == 0xED) high = 0x9F;
+    } else if (first >= 0xF0 && first <= 0xF4) {
+        more = 3;
+        if (first == 0xF0) low = 0x90;
+        if (first == 0xF4) high = 0x8F;
+    } else return NULL;
+    for (; more; more--, p++) {
+        if (p >= end || *p < low || *p > high) return NULL;
+        low = 0x80, high = 0xBF;
+    }
+    return p;
+}
+
+static int hex4(place p, place end) {
+    int value = 0;
+    if (end - p < 4) return -1;
+    for (int n = 0; n < 4; n++) {
+        uint8_t c = p[n];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                  : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0) return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* The character behind a \u, whose second half may be a second \u; -1 when it is none. `p` is moved behind it. */
+static int32_t escaped(place *p, place end) {
+    int32_t high = hex4(*p, end);
+    if (high < 0) return -1;
+    *p += 4;
+    if (high < 0xD800 || high > 0xDFFF) return high;
+    if (high > 0xDBFF || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u') return -1;
+    int32_t low = hex4(*p + 2, end);
+    if (low < 0xDC00 || low > 0xDFFF) return -1;
+    *p += 6;
+    return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+}
+
+/* From behind the opening quote to behind the closing one; null when the text is not right. */
+static place string(place p, place end, int *found) {
+    for (;;) {
+        p = usual(p, end);
+        if (p >= end) return NULL;
+        uint8_t c = *p;
+        if (c == '"') return p + 1;
+        if (c < 0x20) return NULL;
+        if (c >= 0x80) {
+            if (!(p = beyond_ascii(p, end))) return NULL;
+        } else if (c == '\\') {
+            if (++p >= end) return NULL;
+            *found |= HAS_ESCAPE;
+            c = *p++;
+            if (c == 'u') {
+                int32_t character = escaped(&p, end);
+                if (character < 0) return NULL;
+                *found |= HAS_OTHER_ESCAPE | (character ? 0 : HAS_NUL);
+            } else if (c == '/') *found |= HAS_OTHER_ESCAPE;
+            else if (!(c == '"' || c == '\\' || c == 'b' || c == 'f' || c == 'n' || c == 'r' || c == 't')) return NULL;
+        } else p++;
+    }
+}
+
+static uint8_t *written(uint8_t *out, int32_t c) {
+    if (c < 0x80) *out++ = (uint8_t)c;
+    else if (c < 0x800) {
+        *out++ = (uint8_t)(0xC0 | c >> 6);
+        *out++ = (uint8_t)(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+        *out++ = (uint8_t)(0xE0 | c >> 12);
+        *out++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (c & 0x3F));
+    } else {
+        *out++ = (uint8_t)(0xF0 | c >> 18);
+        *out++ = (uint8_t)(0x80 | (c >> 12 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (c & 0x3F));
+    }
+    return out;
+}
+
+/* The inside of a text that is right, without its escapes: never longer than it was. */
+static uint8_t *unescaped(uint8_t *out, place p, place end) {
+    while (p < end) {
+        place slash = memchr(p, '\\', (size_t)(end - p));
+        size_t plain = (size_t)((slash ? slash : end) - p);
+        memcpy(out, p, plain);
+        out += plain;
+        if (!slash) break;
+        p = slash + 2;
+        switch (slash[1]) {
+            case 'b': *out++ = '\b'; break;
+            case 'f': *out++ = '\f'; break;
+            case 'n': *out++ = '\n'; break;
+            case 'r': *out++ = '\r'; break;
+            case 't': *out++ = '\t'; break;
+            case 'u': out = written(out, escaped(&p, end)); break;
+            default: *out++ = slash[1];
+        }
+    }
+    return out;
+}
+
+/* Behind a number; null when it is none, has an exponent or is very long. `sure` when it is written as DuckDB would. */
+static place number(place p, place end, int *sure) {
+    int minus = p < end && *p == '-';
+    p += minus;
+    place begin = p;
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    int64_t digits = p - begin;
+    if (!digits || digits > MOST_DIGITS || (*begin == '0' && digits > 1)) return NULL;
+    *sure = digits <= SURE_INTEGER_DIGITS && !(minus && *begin == '0');
+    if (p < end && *p == '.') {
+        place fraction = ++p;
+        while (p < end && *p >= '0' && *p <= '9') p++;
+        int64_t places = p - fraction;
+        if (!places || places > MOST_DIGITS) return NULL;
+        int small = *begin == '0' && !(fraction[0] > '0' || (places > 1 && fraction[1] > '0'));
+        *sure = digits + places <= SURE_DIGITS && !small && (p[-1] != '0' || places == 1);
+    }
+    return p < end && (*p == 'e' || *p == 'E') ? NULL : p;
+}
+
+static void copy(sink *out, place from, place to) {
+    if (!out->at) return;
+    memcpy(out->at, from, (size_t)(to - from));
+    out->at += to - from;
+}
+
+static int same(key a, place name, int64_t length) {
+    return a.length == length && !memcmp(a.name, name, (size_t)length);
+}
+
+static place value(place p, place end, int depth, sink *out);
+
+static place word(place p, place end, const char *text, size_t length, sink *out) {
+    if ((size_t)(end - p) < length || memcmp(p, text, length)) return NULL;
+    copy(out, p, p + length);
+    return p + length;
+}
+
+static place list(place p, place end, int depth, sink *out) {
+    copy(out, (place) "[", (place) "[" + 1);
+    p = spaces(p, end);
+    if (p < end && *p == ']') {
+        copy(out, p, p + 1);
+        return p + 1;
+    }
+    for (;;) {
+        if (!(p = value(spaces(p, end), end, depth, out))) return NULL;
+        p = spaces(p, end);
+        if (p >= end || (*p != ',' && *p != ']')) return NULL;
+        copy(out, p, p + 1);
+        if (*p++ == ']') return p;
+    }
+}
+
+static place object(place p, place end, int depth, sink *out) {
+    key keys[MOST_NESTED_KEYS];
+    int count = 0;
+    copy(out, (place) "{", (place) "{" + 1);
+    p = spaces(p, end);
+    if (p < end && *p == '}') {
+        copy(out, p, p + 1);
+        return p + 1;
+    }
+    for (;;) {
+        int found = 0;
+        p = spaces(p, end);
+        if (p >= end || *p != '"' || count == MOST_NESTED_KEYS) return NULL;
+        place name = ++p;
+        if (!(p = string(p, end, &found)) || found) return NULL;
+        int64_t length = p - 1 - name;
+        for (int n = 0; n < count; n++)
+            if (same(keys[n], name, length)) return NULL;
+        keys[count++] = (key){name, length};
+        copy(out, name - 1, p);
+        p = spaces(p, end);
+        if (p >= end || *p++ != ':') return NULL;
+        copy(out, p - 1, p);
+        if (!(p = value(spaces(p, end), end, depth, out))) return NULL;
+        p = spaces(p, end);
+        if (p >= end || (*p != ',' && *p != '}')) return NULL;
+        copy(out, p, p + 1);
+        if (*p++ == '}') return p;
+    }
+}
+
+/* Behind a value, which is copied as DuckDB would write it; null when it is not right. */
+static place value(place p, place end, int depth, sink *out) {
+    if (p >= end || depth > MOST_DEPTH) return NULL;
+    place begin = p;
+    int found = 0, sure = 0;
+    switch (*p) {
+        case '{': return object(p + 1, end, depth + 1, out);
+        case '[': return list(p + 1, end, depth + 1, out);
+        case 't': return word(p, end, "true", 4, out);
+        case 'f': return word(p, end, "false", 5, out);
+        case 'n': return word(p, end, "null", 4, out);
+        case '"':
+            if (!(p = string(p + 1, end, &found))) return NULL;
+            out->doubtful |= found & HAS_OTHER_ESCAPE;
+            break;
+        default:
+            if (!(p = number(p, end, &sure))) return NULL;
+            out->doubtful |= !sure;
+    }
+    copy(out, begin, p);
+    return p;
+}
+
+/* A member that is wanted as a text: behind it, with `valid` when there is one. */
+static place text(place p, place end, sink *out, uint8_t *valid) {
+    place begin = p;
+    int found = 0, sure = 0;
+    if (p >= end) return NULL;
+    *valid = 1;
+    switch (*p) {
+        case '"':
+            if (!(p = string(p + 1, end, &found))) return NULL;
+            if (found & HAS_ESCAPE) out->at = unescaped(out->at, begin + 1, p - 1);
+            else copy(out, begin + 1, p - 1);
+            out->doubtful |= found & HAS_NUL;
+            return p;
+        case 'n': *valid = 0; return word(p, end, "null", 4, &(sink){NULL, 0});
+        case 't': return word(p, end, "true", 4, out);
+        case 'f': return word(p, end, "false", 5, out);
+        case '{':
+        case '[': out->doubtful = 1; *valid = 0; return value(p, end, 1, &(sink){NULL, 0});
+        default:
+            if (!(p = number(p, end, &sure))) return NULL;
+            out->doubtful |= !sure;
+            copy(out, begin, p);
+            return p;
+    }
+}
+
+typedef struct {
+    key keys[MOST_KEYS];        /* the wanted members first, then whatever else comes */
+    int after[MOST_KEYS + 1];   /* which key came behind this one last time; the last one's is the first of a record */
+    int count;
+    uint8_t seen[MOST_KEYS];
+} names;
+
+static int numbered(names *known, int before, place name, int64_t length) {
+    int guess = known->after[before];
+    if (guess >= 0 && same(known->keys[guess], name, length)) return guess;
+    for (int n = 0; n < known->count; n++)
+        if (same(known->keys[n], name, length)) return known->after[before] = n;
+    if (known->count == MOST_KEYS) return -1;
+    known->keys[known->count] = (key){name, length};
+    return known->after[before] = known->count++;
+}
+
+typedef struct {
+    int count;
+    const uint8_t *kinds;
+    int32_t *const *offsets;
+    uint8_t *const *data;
+    uint8_t *const *valid;
+    uint8_t *doubtful;
+} members;
+
+/* One line; 0 when the judge is to be asked. What it wrote counts only when the caller moves on to the next record. */
+static int record(place p, place end, int64_t row, names *known, members *wanted, uint8_t *doubts) {
+    uint8_t own[MOST_KEYS] = {0};
+    int before = MOST_KEYS;
+    p = spaces(p, end);
+    if (p >= end || *p++ != '{') return 0;
+    for (int n = 0; n < wanted->count; n++) {
+        wanted->valid[n][row] = 0;
+        wanted->offsets[n][row + 1] = wanted->offsets[n][row];
+    }
+    memset(doubts, 0, (size_t)wanted->count);
+    p = spaces(p, end);
+    int empty = p < end && *p == '}';
+    p += empty;
+    while (!empty) {
+        int found = 0;
+        p = spaces(p, end);
+        if (p >= end || *p != '"') return 0;
+        place name = ++p;
+        if (!(p = string(p, end, &found)) || found) return 0;
+        int which = numbered(known, before, name, p - 1 - name);
+        if (which < 0 || own[which]++) return 0;
+        before = which;
+        p = spaces(p, end);
+        if (p >= end || *p++ != ':') return 0;
+        p = spaces(p, end);
+        sink out = {NULL, 0};
+        if (which < wanted->count) {
+            uint8_t *begin = wanted->data[which] + wanted->offsets[which][row], *valid = wanted->valid[which] + row;
+            out.at = begin;
+            if (wanted->kinds[which] == TEXT) p = text(p, end, &out, valid);
+            else if (p < end && *p == 'n') p = word(p, end, "null", 4, &(sink){NULL, 0});
+            else *valid = 1, p = value(p, end, 1, &out);
+            doubts[which] = out.doubtful != 0;
+            wanted->offsets[which][row + 1] += *valid ? (int32_t)(out.at - begin) : 0;
+        } else p = value(p, end, 1, &out);
+        if (!p) return 0;
+        p = spaces(p, end);
+        if (p >= end || (*p != ',' && *p != '}')) return 0;
+        if (*p++ == '}') break;
+    }
+    if (spaces(p, end) != end) return 0;
+    for (int n = 0; n < known->count; n++) known->seen[n] |= own[n];
+    for (int n = 0; n < wanted->count; n++) wanted->doubtful[n] |= doubts[n];
+    return 1;
+}
+
+/* Judge the lines of a text; `ends` are the places behind their newlines, the text is less than 2 GB. `asked` becomes 1
+ * for the lines of which the judge of record is asked; the others are records. `written_keys` gets the length (4 bytes)
+ * and the bytes of each key that a record has; its room is that of the text and 4 bytes for each of 256 keys. Returns how
+ * much of it was used. */
+int64_t auditbook_scan(
+    const uint8_t *text, const int64_t *ends, int64_t lines, int32_t count, const uint8_t *const *wanted_names,
+    const int32_t *lengths, const uint8_t *kinds, int32_t *const *offsets, uint8_t *const *data,
+    uint8_t *const *valid, uint8_t *doubtful, uint8_t *asked, uint8_t *written_keys) {
+    names known = {.count = 0};
+    members wanted = {count, kinds, offsets, data, valid, doubtful};
+    uint8_t doubts[MOST_KEYS];
+    int64_t row = 0;
+    if (count < 0 || count > MOST_KEYS) return -1;
+    for (int n = 0; n <= MOST_KEYS; n++) known.after[n] = -1;
+    for (int n = 0; n < count; n++) {
+        known.keys[known.count++] = (key){wanted_names[n], lengths[n]};
+        offsets[n][0] = 0;
+    }
+    for (int64_t line = 0; line < lines; line++) {
+        place begin = text + (line ? ends[line - 1] : 0), end = text + ends[line] - 1;
+        int right = record(begin, end, row, &known, &wanted, doubts);
+        asked[line] = (uint8_t)!right;
+        row += right;
+    }
+    uint8_t *out = written_keys;
+    for (int n = 0; n < known.count; n++) {
+        if (!known.seen[n]) continue;
+        int32_t length = (int32_t)known.keys[n].length;
+        memcpy(out, &length, 4);
+        memcpy(out + 4, known.keys[n].name, (size_t)length);
+        out += 4 + length;
+    }
+    return out - written_keys;
+}

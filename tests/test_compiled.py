@@ -1,0 +1,204 @@
+"""The compiled judge beside the judge of record: what it lets through is right, and what it takes out the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import compiled, compiling, extract
+from pipeline.doctor import examine
+from pipeline.lines import judge
+from pipeline.scan import Scanner
+from tests.conftest import ROOT, Auditbook
+from tests.test_json import CASES
+
+PLACES = extract.places(["/a", "/b", "/é", "/n"], ["/j", "/k/x"], [])
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12)
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+)
+RECORDS = st.dictionaries(
+    st.sampled_from(["a", "b", "é", "n", "j", "k", "A", "other"]) | st.text(max_size=3), VALUES
+)
+PIECES = [b'"', b"\\", b"\\u", b"{", b"}", b",", b":", b"-", b"0", b"e", b"\xed\xa0\x80"]
+QUICK = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(autouse=True)
+def there() -> None:
+    if compiled.library() is None:
+        pytest.skip("no compiler was there when auditbook was installed")
+
+
+def scanned(lines: list[bytes]) -> compiled.Scanned:
+    text = b"".join(line + b"\n" for line in lines)
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    found = compiled.scan(text, ends.astype(np.int64), PLACES.top)
+    assert found is not None
+    return found
+
+
+def written(record: dict[str, Any], style: int) -> bytes:
+    """A record in one of the ways in which products write."""
+    text = json.dumps(
+        record, ensure_ascii=bool(style & 1), separators=(", ", ": ") if style & 2 else (",", ":")
+    )
+    return (f" \t{text}\r" if style & 4 else text).encode("utf-8", "surrogatepass")
+
+
+def let_through_is_right(line: bytes) -> None:
+    if b"\n" in line or scanned([line]).asked[0]:
+        return
+    verdict = judge(line)
+    assert (verdict.fate, verdict.record) == ("event", line.decode()), line
+
+
+@pytest.mark.parametrize("line", [case for case in CASES if len(case) < 100_000])
+def test_a_case_that_is_let_through_is_right(line: bytes) -> None:
+    let_through_is_right(line)
+
+
+@QUICK
+@given(RECORDS, st.integers(0, 7), st.data())
+def test_a_line_with_something_changed_is_let_through_only_when_it_is_right(
+    record: dict[str, Any], style: int, data: st.DataObject
+) -> None:
+    line = bytearray(written(record, style))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(line)))
+        line[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=3) | st.sampled_from(PIECES)
+        )
+    let_through_is_right(bytes(line))
+
+
+@QUICK
+@given(st.lists(st.tuples(RECORDS, st.integers(0, 7)), min_size=1, max_size=6))
+def test_members_are_what_the_engine_takes_out(made: list[tuple[dict[str, Any], int]]) -> None:
+    lines = [written(record, style) for record, style in made]
+    found = scanned(lines)
+    right = [line.decode() for line, asked in zip(lines, found.asked, strict=True) if not asked]
+    records = pa.array(right, pa.string())
+
+    with duckdb.connect() as connection:
+        by_engine = extract.rows(connection, PLACES, records, {}).columns
+        taken = extract.rows(connection, PLACES, records, found.members).columns
+    assert {name: array.to_pylist() for name, array in taken.items()} == {
+        name: array.to_pylist() for name, array in by_engine.items()
+    }
+    assert found.keys == {key for text in right for key in json.loads(text)}
+
+
+def test_what_products_write_is_let_through_and_taken_out() -> None:
+    line = (
+        '{"a": "Zoë said \\"no\\"\\n", "b": 12, "é": "🍷", "n": true, "j": {"old": [1, 2.5, null], "new": "x\\ty"},'
+        ' "k": {"x": "in"}}'
+    )
+    found = scanned([line.encode(), b'{"a":"","j":null,"k":[]}'])
+
+    assert found.asked.tolist() == [False, False]
+    assert found.keys == {"a", "b", "é", "n", "j", "k"}
+    assert {name: array.to_pylist() for name, array in found.members.items()} == {
+        "a": ['Zoë said "no"\n', ""],
+        "b": ["12", None],
+        "é": ["🍷", None],
+        "n": ["true", None],
+        "j": ['{"old":[1,2.5,null],"new":"x\\ty"}', None],
+        "k": ['{"x":"in"}', "[]"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "doubtful"),
+    [
+        (b'{"a":1.50}', "a"),
+        (b'{"a":{"x":1}}', "a"),
+        (b'{"a":"\\u0000"}', "a"),
+        (b'{"j":"\\u00e9"}', "j"),
+        (b'{"j":[1.0e0]}', None),
+        (b'{"j":0.00001}', "j"),
+        (b'{"j":1234567890123456789}', "j"),
+    ],
+)
+def test_what_the_engine_would_write_otherwise_is_left_to_it(line: bytes, doubtful: str | None) -> None:
+    found = scanned([line, b'{"a":"x","j":[]}'])
+
+    assert found.asked[0] == (doubtful is None)
+    assert set(PLACES.top) - set(found.members) == ({doubtful} if doubtful else set())
+
+
+def test_lines_that_are_asked_about_leave_nothing_behind() -> None:
+    lines = [b'{"a":"one"}', b'{"a":"two","new":1,"a":"again"}', b"", b'{"a":"three"', b'{"a":"four"}']
+    found = scanned(lines)
+
+    assert found.asked.tolist() == [False, True, True, True, False]
+    assert found.members["a"].to_pylist() == ["one", "four"]
+    assert found.keys == {"a"}
+
+
+def test_a_block_with_rejects_keeps_what_was_taken_out() -> None:
+    good = [f'{{"a":"{n}","j":{n}}}'.encode() for n in range(30)]
+    block = Scanner().scan(b"\n".join([*good, b'{"a":NaN}', b""]), True, PLACES.top)
+
+    assert (block.lines, len(block.records)) == (31, 30)
+    assert block.members["a"].to_pylist() == [str(n) for n in range(30)]
+    assert block.told[30].reason == "not_finite_number"
+
+
+def test_a_store_is_the_same_with_and_without(auditbook: Auditbook, tmp_path: Path) -> None:
+    heads = []
+    for name, switch in (("with", "1"), ("without", "0")):
+        done = auditbook(
+            "load", ROOT / "sample_data", "--config", ROOT / "sample_data" / "auditbook.toml",
+            "--store", tmp_path / name, "--json", env={"AUDITBOOK_COMPILED": switch},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        heads.append(json.loads(done.stdout)["head"])
+    assert heads[0] == heads[1]
+
+
+def test_without_a_compiler_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scanning.c").write_bytes((ROOT / "pipeline" / "scanning.c").read_bytes())
+    made = compiling.compiled(tmp_path)
+    assert made == tmp_path / "scanning.so"
+    ask = f"import ctypes; ctypes.CDLL({str(made)!r}).auditbook_scan"
+    assert subprocess.run([sys.executable, "-c", ask], check=False).returncode == 0
+
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert compiling.compiled(tmp_path) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scanning.c"], (
+        "the old one would be another version"
+    )
+
+
+def test_a_source_that_does_not_compile_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "scanning.c").write_text("this is not C")
+    assert compiling.compiled(tmp_path) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["scanning.c"]
+
+
+def test_doctor_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> tuple[str, str]:
+        compiled.library.cache_clear()
+        [check] = [check for check in examine(tmp_path / "store") if check.what == "judge of lines"]
+        return check.state, check.found
+
+    assert said() == ("ok", "compiled")
+    monkeypatch.setenv("AUDITBOOK_COMPILED", "0")
+    assert said() == ("note", "in Python: the compiled one does not work here or is switched off")
+    monkeypatch.setattr(compiled, "LIBRARY", tmp_path / "scanning.so")
+    assert said() == ("note", "in Python, which loads slower")
+    compiled.library.cache_clear()
