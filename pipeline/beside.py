@@ -6,7 +6,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +14,27 @@ import duckdb
 from pipeline import catalog, detector, engine, issued, originals
 from pipeline import store as stores
 from pipeline.errors import UsageError
-from pipeline.found import Break, Verification
+from pipeline.found import Beside, Break
 from pipeline.store import Commit
 
 MEND = "`auditbook rebuild` makes it again"
 
 
-def check(
-    store: Path, chain: Sequence[Commit], found: Verification, documents: Sequence[Path]
-) -> Verification:
-    """The same verification, with the first thing beside the commits that says otherwise, and notes."""
+def check(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Beside:
+    """The first thing beside the commits that says otherwise than they; else notes, and what the documents are."""
     notes: list[str] = []
     told = []
     for document in documents:
         said, problem = _document(document, store, chain)
         if problem is not None:
-            return replace(found, broken=problem)
+            return Beside(problem)
         told.append(said)
     for what in (_originals, _database, _manifest):
         note, problem = what(store, chain)
         if problem is not None:
-            return replace(found, broken=problem)
+            return Beside(problem)
         notes += [note] if note else []
-    return replace(found, notes=(*notes, *_rules(chain)), documents=tuple(told))
+    return Beside(None, (*notes, *_rules(chain)), tuple(told))
 
 
 def _rules(chain: Sequence[Commit]) -> list[str]:

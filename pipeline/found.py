@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline import store as stores
@@ -60,3 +60,15 @@ class Verification:
         return {**found, "broken": broken} | (
             {} if self.after is None else {"commits_after_head": self.after}
         )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What was found beside the commits: the first thing that says otherwise, else what the reader should know."""
+
+    broken: Break | None = None
+    notes: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+
+    def added_to(self, found: Verification) -> Verification:
+        return replace(found, broken=self.broken, notes=self.notes, documents=self.documents)

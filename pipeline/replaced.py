@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pipeline import parts
 from pipeline.errors import UsageError
 from pipeline.store import Commit, Part, fsync, part_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 GRACE = timedelta(hours=24)  # readers that opened the store before go on reading
 PURGED = "purged"
@@ -74,6 +74,13 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
 
     A purged line keeps its place and its identity, so that it is still accounted for and does not come back.
     """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from pipeline import parts
+
     rows: dict[str, int] = {}
     for number, (part, places) in enumerate(taken.items(), start=1):
         lines, events = part_names(number)
@@ -87,7 +94,7 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
         if part.events is None:
             continue
         left = pq.ParquetFile(part.events).read()
-        left = left.filter(pa.compute.invert(pa.compute.is_in(left.column("event_uid"), gone)))
+        left = left.filter(pc.invert(pc.is_in(left.column("event_uid"), gone)))
         if left.num_rows:
             parts.write(folder / events, left)
             rows[events] = left.num_rows
@@ -96,9 +103,12 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
 
 def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what: str) -> None:
     """An error when lines of these files were purged: read again, they would not be known, and could come back."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     for part in found:
         table = pq.ParquetFile(part.lines).read(columns=["fate", "commit_no", "file", "file_sha256"])
-        gone = table.filter(pa.compute.equal(table.column("fate"), PURGED)).drop_columns("fate")
+        gone = table.filter(pc.equal(table.column("fate"), PURGED)).drop_columns("fate")
         hit = loads & set(zip(*(column.to_pylist() for column in gone.columns), strict=True))
         if hit:
             raise UsageError(
@@ -108,14 +118,17 @@ def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what:
 
 
 def _emptied(table: pa.Table, purged: np.ndarray, reason: str) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     mask = pa.array(purged)
     said = {"fate": PURGED, "reason": reason}
     columns = {}
     for name in table.column_names:
         column = table.column(name)
         if name in said:
-            column = pa.compute.if_else(mask, said[name], column)
+            column = pc.if_else(mask, said[name], column)
         elif name not in _KEPT:
-            column = pa.compute.if_else(mask, pa.scalar(None, column.type), column)
+            column = pc.if_else(mask, pa.scalar(None, column.type), column)
         columns[name] = column
     return pa.table(columns)

@@ -34,7 +34,7 @@ def erase(
       auditbook erase ana@example.com
       auditbook erase ana@example.com --apply --by "Dana Ruiz" --reason "request 2026-118"
     """
-    from pipeline import erasure, witness
+    from pipeline import erasure
 
     settings = options.read_config(config)
     found = erasure.plan(store, settings, persons)
@@ -49,7 +49,6 @@ def erase(
             _tell(found)
         word = asked(found.word)
     found, done = erasure.apply(store, settings, persons, word=word, reason=reason or "", by=by or "")
-    witness.tell(store, settings.signing)
     if as_json:
         output.document({**found.as_json(), "head": done.head if done else None})
     elif done is None:

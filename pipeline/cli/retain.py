@@ -48,7 +48,7 @@ def retain(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from pipeline import retention, witness
+    from pipeline import retention
 
     settings = options.read_config(config)
     clock = options.read_clock(as_of, settings)
@@ -61,7 +61,6 @@ def retain(
             _show(found, False, quiet)
         word = asked(found.word)
     found, done = retention.apply(store, settings, word, clock)
-    witness.tell(store, settings.signing)
     if as_json:
         output.document({**found.as_json(), "head": done.head if done else None})
     elif done is None:
