@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=24)  # readers that opened the store before go on reading
 PURGED = "purged"
+_INSTEAD = {
+    "remap": "what is loaded from now on is read anew, and a new store reads all that you still have.",
+    "forget": "a new store holds only what you load into it, and retention takes what is left of this file.",
+}
 _KEPT = ("file", "file_sha256", "line", "byte_offset", "newline", "event_uid", "commit_no",
          "same_commit", "same_file_sha256", "same_line")  # fmt: skip
 
@@ -113,7 +117,8 @@ def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what:
         if hit:
             raise UsageError(
                 f"{sorted(hit)[0][1]} has lines that were purged: after {what} they would come back when loaded again.",
-                hint='`auditbook sql "FROM tombstones"` says when, and under which policy.',
+                hint='`auditbook sql "FROM tombstones"` says when, and under which policy. What is loaded stays as it '
+                f"is; {_INSTEAD[what]}",
             )
 
 

@@ -44,8 +44,8 @@ def _run(command: tuple[str, ...], told: dict[str, Any]) -> None:
             list(command), input=json.dumps(told) + "\n", text=True, capture_output=True, check=True, timeout=PATIENCE
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
-        is_answer = isinstance(error, subprocess.CalledProcessError)
-        why = f"exit {error.returncode}" if is_answer else type(error).__name__
+        code = getattr(error, "returncode", None)
+        why = type(error).__name__ if code is None else f"exit {code}"
         raise AuditbookError(
             f"the witness was not told of head {told['head'][:12]} ({command[0]}: {why}).",
             hint="What was done is committed; the next run tells it the newest head.",

@@ -36,9 +36,10 @@ def retain(
     """What each source's retention means today, in numbers; with --apply it is done.
 
     [sources.NAME] retention = "2 years" and, if you like, archive = "5 years" say how long a source's events are
-    active and then archived; what is past both is due to be purged, unless a hold covers it. --apply asks for the word
-    that the plan gives, and purges in one commit that leaves a tombstone. What was purged does not come back when it is
-    loaded again.
+    active and then archived; what is past both is due to be purged, unless a hold covers it. Archived is what an event
+    is by its age: it stays where it is and in every answer, and the view retention_state tells it apart. --apply asks
+    for the word that the plan gives, and purges in one commit that leaves a tombstone. What was purged does not come
+    back when it is loaded again.
 
     \b
     Examples:
@@ -86,6 +87,10 @@ def _show(plan: Plan, as_json: bool, quiet: bool) -> None:
         columns, [{**vars(one), "retention": one.retention or "for good"} for one in plan.sources], columns
     )
     print(f"\n{going(plan.due)}")
+    if any(one.archive for one in plan.sources):
+        print(
+            "archived events are told apart by their age alone: they stay where they are and in every answer"
+        )
     if plan.due.lines:
         print(f'`auditbook retain --apply` purges them; its word is "{plan.word}"')
 
@@ -102,7 +107,9 @@ def going(due: Any) -> str:
         output.count(number, fate if fate != "blank" else "further line") for fate, number in fates.items()
     )
     files = output.count(len(due.rows), "part")
-    return f"{output.count(due.lines, 'line')} would be purged ({parts}); {files} of {due.bytes:,} bytes rewritten"
+    told = f"{output.count(due.lines, 'line')} would be purged ({parts}); {files} of {due.bytes:,} bytes rewritten"
+    kept = f"; {output.count(len(due.originals), 'original')} with such lines removed as a whole"
+    return told + kept * bool(due.originals)
 
 
 @retain.group()
