@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -29,12 +30,29 @@ def check(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Be
         if problem is not None:
             return Beside(problem)
         told.append(said)
+    count, problem = _reports(store, chain)
+    if problem is not None:
+        return Beside(problem)
     for what in (_originals, _database, _manifest):
         note, problem = what(store, chain)
         if problem is not None:
             return Beside(problem)
         notes += [note] if note else []
-    return Beside(None, (*notes, *_rules(chain)), tuple(told))
+    return Beside(None, (*notes, *_rules(chain)), tuple(told), count)
+
+
+def _reports(store: Path, chain: Sequence[Commit]) -> tuple[int, Break | None]:
+    """The files of reports that are where they were written: how many, and the first that is another one now."""
+    wanted: dict[Path, set[str]] = {}
+    for entry, _ in _entries(store, chain):
+        for name, digest in entry["files"].items():
+            if "folder" in entry:
+                wanted.setdefault(Path(entry["folder"]) / name, set()).add(digest)
+    there = [path for path in sorted(wanted) if os.access(path, os.R_OK) and path.is_file()]
+    for path in there:
+        if stores.sha256_file(path) not in wanted[path]:
+            return 0, Break(None, str(path), "it was changed: it is not the report that was written there.")
+    return len(there), None
 
 
 def _rules(chain: Sequence[Commit]) -> list[str]:

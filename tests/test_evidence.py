@@ -178,6 +178,42 @@ def test_a_report_is_made_again(auditbook: Auditbook, tmp_path: Path) -> None:
     assert other.stderr.startswith("auditbook: a.jsonl is no report that the chain tells of.")
 
 
+def test_every_kind_of_report_is_on_record_and_made_again(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    put(tmp_path / "a.jsonl", DELETED)
+    invoke("load", "a.jsonl", "-q")
+    asked = {
+        "entity": ("print_job:job3",), "actor": ("ana@example.com",), "integrity": (), "digest": (),
+        "log": ("--actor", "ana@example.com", "--since", "2026-10-05", "--action", "delete"),
+        "failures": ("--source", "printago", "--until", "2026-10-31"),
+    }  # fmt: skip
+    written = {}
+    for kind, more in asked.items():
+        done = invoke("report", kind, *more, "--as-of", "2026-10-31T08:00Z", "--json", "--out", kind)
+        assert done.exit_code == 0, done.output
+        written[kind] = [Path(path) for path in json.loads(done.stdout)["reports"]]
+    put(tmp_path / "b.jsonl", line(50))
+    invoke("load", "b.jsonl", "-q")
+
+    record = json.loads((tmp_path / "store/commits/000002/record.json").read_bytes())
+    assert [report["kind"] for report in record["run"]["reports"]] == list(asked)
+    for kind, paths in written.items():
+        again = invoke("reperform", paths[0])
+        assert again.exit_code == 0, (kind, again.output)
+    found = pipeline.verify(tmp_path / "store")
+    assert (found.ok, found.reports) == (True, sum(map(len, written.values())))
+    page = tmp_path / written["digest"][0]
+    page.write_bytes(page.read_bytes() + b" ")
+    broken = pipeline.verify(tmp_path / "store").broken
+    assert broken is not None
+    assert (broken.file, broken.what) == (
+        str(page), "it was changed: it is not the report that was written there."
+    )  # fmt: skip
+    page.unlink()
+    assert pipeline.verify(tmp_path / "store").ok, "who handed a report on may have moved it"
+
+
 def test_the_witness_is_told_of_each_head(auditbook: Auditbook, tmp_path: Path) -> None:
     config = tmp_path / "auditbook.toml"
     config.write_text('[signing]\nwitness = ["tee", "-a", "witness.jsonl"]\n')
