@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from pipeline import catalog, detector, engine, issued, originals
+from pipeline import catalog, detector, engine, ids, issued, originals
 from pipeline import store as stores
 from pipeline.errors import UsageError
 from pipeline.found import Beside, Break
@@ -33,7 +33,7 @@ def check(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Be
     count, problem = _reports(store, chain)
     if problem is not None:
         return Beside(problem)
-    for what in (_originals, _database, _manifest):
+    for what in (_originals, _database, _identities, _manifest):
         note, problem = what(store, chain)
         if problem is not None:
             return Beside(problem)
@@ -115,6 +115,16 @@ def _database(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break |
         what = f"its table {different} says otherwise than the commits: it was changed; {MEND}."
         return None, Break(None, name, what)
     return (None if len(then) == len(chain) else f"{name} is as of commit {len(then)}; {MEND}."), None
+
+
+def _identities(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
+    """What loads hold new lines against: an identity less, and a line would be an event twice."""
+    with engine.connect() as connection:
+        strange = ids.strange(connection, store, chain)
+    if strange is None:
+        return None, None
+    what = f"it says otherwise than the lines that it is of: it was changed; {MEND} once it is removed."
+    return None, Break(None, f"{ids.FOLDER}/{strange.name}", what)
 
 
 def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:

@@ -73,8 +73,10 @@ def _tell(plan: Plan) -> None:
 @click.command()
 @click.argument("which", required=False, metavar="[FILE]")
 @click.option("--output", "target", type=click.Path(path_type=Path), help="Write the bytes of FILE here.")
-@options.several(options.store, options.shape)
-def originals(which: str | None, target: Path | None, store: Path, shape: str) -> None:
+@options.several(options.store, options.config, options.shape)
+def originals(
+    which: str | None, target: Path | None, store: Path, config: Path | None, shape: str
+) -> None:  # fmt: skip
     """List the input files that are kept byte for byte ([originals] keep = true), or give one back.
 
     \b
@@ -86,6 +88,7 @@ def originals(which: str | None, target: Path | None, store: Path, shape: str) -
     from pipeline import store as stores
 
     stores.require(store)
+    options.note_reading(store, options.read_config(config))
     chain = stores.commits(store)
     if which is None:
         columns = ["file", "sha256", "bytes", "commit_no"]
