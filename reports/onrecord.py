@@ -31,9 +31,9 @@ def _settled(value: object) -> object:
     return tuple(map(_settled, value)) if isinstance(value, (list, tuple)) else value
 
 
-def recorded(filters: Mapping[str, object]) -> dict[str, object]:
-    """The same without secrets, which a record keeps for good."""
-    return {name: _recorded(value) for name, value in filters.items()}
+def recorded(filters: Mapping[str, object]) -> list[list[object]]:
+    """The same in their order, and without secrets, which a record keeps for good."""
+    return [[name, _recorded(value)] for name, value in filters.items()]
 
 
 def _recorded(value: object) -> object:

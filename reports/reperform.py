@@ -69,7 +69,7 @@ def _again(log: query.Log, kind: str, asked: dict[str, Any]) -> reports.Review |
         return reports.review(
             log, asked["since"], asked["until"], as_of, asked["prepared_by"], asked["reviewed_by"]
         )  # fmt: skip
-    filters = settled(asked["filters"])
+    filters = settled(dict(asked["filters"]))
     return reports.log(log, as_of, **filters) if kind == "log" else reports.paper(
         log, kind, asked["target"], as_of, **filters
     )  # fmt: skip

@@ -184,9 +184,8 @@ def test_every_kind_of_report_is_on_record_and_made_again(
     put(tmp_path / "a.jsonl", DELETED)
     invoke("load", "a.jsonl", "-q")
     asked = {
-        "entity": ("print_job:job3",), "actor": ("ana@example.com",), "integrity": (), "digest": (),
+        "entity": ("print_job:job3",), "failures": ("--source", "printago", "--until", "2026-10-31"),
         "log": ("--actor", "ana@example.com", "--since", "2026-10-05", "--action", "delete"),
-        "failures": ("--source", "printago", "--until", "2026-10-31"),
     }  # fmt: skip
     written = {}
     for kind, more in asked.items():
@@ -203,7 +202,7 @@ def test_every_kind_of_report_is_on_record_and_made_again(
         assert again.exit_code == 0, (kind, again.output)
     found = pipeline.verify(tmp_path / "store")
     assert (found.ok, found.reports) == (True, sum(map(len, written.values())))
-    page = tmp_path / written["digest"][0]
+    page = tmp_path / written["log"][0]
     page.write_bytes(page.read_bytes() + b" ")
     broken = pipeline.verify(tmp_path / "store").broken
     assert broken is not None
