@@ -15,6 +15,8 @@ from pipeline.audience import Shown
 from pipeline.question import Question
 from pipeline.vocabulary import names as known
 
+FEW = 1000  # rows that are looked at before they are made ready to be shown
+
 if TYPE_CHECKING:
     import pandas
     import polars
@@ -42,6 +44,7 @@ class Rows:
     question: Question | None = None  # the filters, as they were understood
     # What `query` is laid over: where only some rows are wanted, they are picked before secrets are taken out.
     first: tuple[str, Shown] | None = None
+    like: str | None = None  # a query with the same columns, over no file: to know them costs nothing
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -86,7 +89,10 @@ class Rows:
 
     def count(self) -> int:
         """How many rows."""
-        [(counted,)] = self.con.execute(f"SELECT count(*) FROM ({self.sql})", self.values or None).fetchall()
+        asked = self.sql
+        if self.first:  # what an audience sees of a row does not change their number
+            asked = f"SELECT 1 FROM {self.first[0]}{f' LIMIT {self.most}' if self.most else ''}"
+        [(counted,)] = self.con.execute(f"SELECT count(*) FROM ({asked})", self.values or None).fetchall()
         return int(counted)
 
     def by(self, *columns: str) -> Rows:
@@ -107,8 +113,8 @@ class Rows:
 
     def shape(self) -> tuple[list[str], list[Any]]:
         """The names of the columns and their DuckDB types; no row is read."""
-        nothing = f"SELECT * FROM ({self.sql.rstrip().rstrip(';')}\n) LIMIT 0"
-        relation = self.con.sql(nothing, params=self.values or None)
+        nothing = f"SELECT * FROM ({(self.like or self.sql).rstrip().rstrip(';')}\n) LIMIT 0"
+        relation = self.con.sql(nothing, params=(self.values or None) if self.like is None else None)
         return list(relation.columns), list(relation.types)
 
     def unsorted(self) -> tuple[str, list[str], list[Any], tuple[tuple[str, str], ...]]:
@@ -142,7 +148,22 @@ class Rows:
         for column in columns:
             known({column: None}, set(self.columns), "column")
         names = ", ".join(f'"{column}"' for column in columns)
-        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None, first=None)
+        like = f"SELECT {names} FROM ({self.like})" if self.like else None
+        return replace(
+            self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None, first=None, like=like
+        )
+
+    def ready(self) -> Rows:
+        """The same rows, fetched; where they are few and none of them may tell a secret, nothing is taken out."""
+        if not self.first or not self.most or self.most > FEW:
+            return self
+        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM {self.first[0]} ORDER BY {terms} LIMIT {self.most}",
+            self.values or None,
+        )
+        query = audience_of.of_few(self.con, self.first[1], "picked")
+        return replace(self, query=query, values=(), most=None, first=None)
 
     def write(self, path: Path | str) -> Path:
         """Write the rows to a file by its ending, with a manifest beside it.
