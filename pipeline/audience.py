@@ -92,9 +92,9 @@ def over(shown: Shown, view: str, relation: str) -> str:
 
 def of_few(connection: duckdb.DuckDBPyConnection, shown: Shown, table: str) -> str:
     """The same of a table of few events: one look at all of their words often saves making each of them ready."""
-    if shown.audience == "internal":
-        if not connection.execute(f"SELECT 1 FROM {table} WHERE {_MAY_TELL} LIMIT 1").fetchall():
-            return f"SELECT * FROM {table} t"
+    tells = f"SELECT 1 FROM {table} WHERE {_MAY_TELL} LIMIT 1"
+    if shown.audience == "internal" and not connection.execute(tells).fetchall():
+        return f"SELECT * FROM {table} t"
     return over(shown, "events", table)
 
 
@@ -269,7 +269,12 @@ _SECRET_CHANGE = "secret_name(c.field)"
 # Within a list an expression is compiled for each row: it is asked only where a word or a shape of a secret stands.
 _MAY = "len({column}) > 0 AND may_have_secret(to_json({column})::VARCHAR)"
 _MAY_TELL = "may_have_secret(concat_ws(chr(10), {}))".format(
-    ", ".join([*TEXTS, *(f"to_json({name})::VARCHAR" for name in ("metadata", "unmapped", "changes", "communications"))])
+    ", ".join(
+        [
+            *TEXTS,
+            *(f"to_json({name})::VARCHAR" for name in ("metadata", "unmapped", "changes", "communications")),
+        ]
+    )
 )
 _INTERNAL: dict[str, dict[str, str]] = {
     "events": {

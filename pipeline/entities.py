@@ -30,7 +30,8 @@ _BULK = "CASE WHEN {e}action IN ('approve', 'reject', 'request_change') THEN '' 
 NAMES = f"""SELECT {{columns}}, entity_type || ':' || entity_id AS name FROM {{events}} WHERE entity_id IS NOT NULL
 UNION ALL SELECT {{columns}}, parent_entity_type || ':' || parent_entity_id FROM {{events}}
   WHERE parent_entity_id IS NOT NULL
-UNION ALL SELECT {{columns}}, {_BULK.format(e="")} || ':' || unnest(entity_ids) FROM {{events}} WHERE len(entity_ids) > 0
+UNION ALL SELECT {{columns}}, {_BULK.format(e="")} || ':' || unnest(entity_ids) FROM {{events}}
+  WHERE len(entity_ids) > 0
 UNION ALL SELECT {{columns}}, unnest(list_transform(related_entities, lambda r: r.type || ':' || r.id)) FROM {{events}}
   WHERE len(related_entities) > 0
 UNION ALL SELECT {{columns}}, '{RUNS}:' || unnest([action_detail, metadata->>'job_run_id']) FROM {{events}}
@@ -155,7 +156,9 @@ def _covers(path: Path) -> list[str] | None:
 def _made(folder: Path, events: Sequence[Path], names: Sequence[str]) -> Path:
     """An index of the events of some parts."""
     listed = ", ".join("'" + str(path.resolve()).replace("'", "''") + "'" for path in events)
-    named = NAMES.format(columns="occurred_at, file_index::INTEGER AS part", events=f"read_parquet([{listed}])")
+    named = NAMES.format(
+        columns="occurred_at, file_index::INTEGER AS part", events=f"read_parquet([{listed}])"
+    )
     return _written(folder, f"SELECT {_KEY.format('name')} AS key, occurred_at, part FROM ({named})", names)
 
 
@@ -170,7 +173,9 @@ def _written(folder: Path, query: str, names: Sequence[str]) -> Path:
     """Sorted, so that the reader sees by the bounds of each stretch where a name can be."""
     temporary = folder / ".new"
     quoted = str(temporary.resolve()).replace("'", "''")
-    told = json.dumps({"parts": list(names), "engine": duckdb.__version__, "made_of": _MADE_OF}).replace("'", "''")
+    told = json.dumps({"parts": list(names), "engine": duckdb.__version__, "made_of": _MADE_OF}).replace(
+        "'", "''"
+    )
     with engine.connect(memory_limit=MEMORY) as connection:
         spill = str(scratch.spill(folder.parent.resolve())).replace("'", "''")
         connection.execute(f"SET temp_directory = '{spill}'")

@@ -74,7 +74,8 @@ def _whole(log: Log, wanted: Mapping[str, Part | None]) -> list[dict[str, Any]]:
     kept = views.events_of(views.parquet(files, EVENT_COLUMNS))
     marks = ", ".join("?" * len(wanted))
     log.con.execute(
-        f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM ({kept}) WHERE event_uid IN ({marks})", [*wanted]
+        f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM ({kept}) WHERE event_uid IN ({marks})",
+        [*wanted],
     )
     return _rows(log, audience.of_few(log.con, log.shown, "picked"))
 

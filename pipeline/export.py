@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 
 def rows_as_json(rows: Rows) -> Iterator[dict[str, Any]]:
     """Each row as JSON values: times as UTC text, JSON texts as what they say."""
-    rows = rows.ready()
+    rows = rows.picked()
     lines = rows.con.execute(rowtext.json_lines(*rows.unsorted()), rows.values or None).fetchall()
     return (json.loads(line) for (line,) in lines)
 

@@ -227,11 +227,14 @@ FILTERS: dict[str, Callable[[Store, list[object]], Clause]] = {
         "source", vocabulary.of_list("source", chosen, vocabulary.sources(store.con))
     ),
     "instance": lambda store, chosen: _among(
-        "instance", vocabulary.of_list("instance", chosen, vocabulary.distinct(store.con, "instance", store.events))
+        "instance",
+        vocabulary.of_list("instance", chosen, vocabulary.distinct(store.con, "instance", store.events)),
     ),
     "actor": _actor,
     "actor_type": _actor_type,
-    "type": lambda store, chosen: _among("event_type_raw", vocabulary.event_types(store.con, chosen, store.events)),
+    "type": lambda store, chosen: _among(
+        "event_type_raw", vocabulary.event_types(store.con, chosen, store.events)
+    ),
     "action": _action,
     "detail": lambda _store, chosen: _each("lower(action_detail) GLOB lower(?)", chosen),
     "entity": _entity,

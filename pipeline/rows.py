@@ -53,7 +53,7 @@ class Rows:
     @property
     def sql(self) -> str:
         """The SQL as it will be run."""
-        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+        terms = self._terms
         if (
             self.first
             and self.most
@@ -68,8 +68,13 @@ class Rows:
         query = f"SELECT * FROM ({query.rstrip().rstrip(';')}\n)" if self.whole else query
         return f"{query} LIMIT {self.most}"
 
+    @property
+    def _terms(self) -> str:
+        return ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+
     def _relation(self) -> duckdb.DuckDBPyRelation:
-        return self.con.sql(self.sql, params=self.values or None)
+        rows = self.picked()
+        return rows.con.sql(rows.sql, params=rows.values or None)
 
     def arrow(self) -> pyarrow.Table:
         """As an Arrow table."""
@@ -153,17 +158,20 @@ class Rows:
             self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None, first=None, like=like
         )
 
-    def ready(self) -> Rows:
-        """The same rows, fetched; where they are few and none of them may tell a secret, nothing is taken out."""
-        if not self.first or not self.most or self.most > FEW:
+    def picked(self) -> Rows:
+        """The same rows, of a table of their own where they are few: what none of them can tell is not looked for."""
+        if not self.first or self.first[1].audience == "full":
             return self
-        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+        few = self.most is not None and self.most <= FEW
+        ordered = f"ORDER BY {self._terms} LIMIT {self.most}" if few else f"LIMIT {FEW + 1}"
         self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM {self.first[0]} ORDER BY {terms} LIMIT {self.most}",
+            f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM {self.first[0]} {ordered}",
             self.values or None,
         )
+        if not few and self.con.execute("SELECT count(*) FROM picked").fetchall() == [(FEW + 1,)]:
+            return self
         query = audience_of.of_few(self.con, self.first[1], "picked")
-        return replace(self, query=query, values=(), most=None, first=None)
+        return replace(self, query=query, values=(), first=None)
 
     def write(self, path: Path | str) -> Path:
         """Write the rows to a file by its ending, with a manifest beside it.

@@ -104,7 +104,9 @@ def actors(
     for value in chosen:
         if con.execute(people, [str(value)]).fetchall():
             continue
-        if con.execute(f"SELECT 1 FROM {events} WHERE {sql} LIMIT 1", [str(value)] * sql.count("?")).fetchall():
+        if con.execute(
+            f"SELECT 1 FROM {events} WHERE {sql} LIMIT 1", [str(value)] * sql.count("?")
+        ).fetchall():
             continue
         rows = con.execute("SELECT DISTINCT unnest([person, display_name, email]) FROM actors").fetchall()
         spellings = sorted(row[0] for row in rows if row[0])
@@ -128,9 +130,10 @@ def fold_entity(kind: str) -> str | None:
 def entity_type(con: duckdb.DuckDBPyConnection, word: str, events: str = "events") -> str | None:
     """A type as the store spells it; the quick look first, for the list takes a reading of everything."""
     kind = fold_entity(word.strip())
-    if kind is None or con.execute(
-        f"SELECT 1 FROM {events} WHERE entity_type = ? LIMIT 1", [kind]
-    ).fetchall():
+    if (
+        kind is None
+        or con.execute(f"SELECT 1 FROM {events} WHERE entity_type = ? LIMIT 1", [kind]).fetchall()
+    ):
         return kind
     found = types(con)
     alike = [one for one in found if one.replace("_", "") == kind.replace("_", "")]
