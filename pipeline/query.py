@@ -17,7 +17,7 @@ from pipeline.audience import Shown, translated
 from pipeline.config import Config, Privacy
 from pipeline.filters import Store, clock
 from pipeline.question import KEYWORDS, question, understood
-from pipeline.rows import Rows
+from pipeline.rows import Laid, Rows
 from pipeline.vocabulary import names as known
 
 if TYPE_CHECKING:
@@ -125,11 +125,11 @@ class Log:
         )  # fmt: skip
         kept = asked.nearby.relation if asked.nearby else audience_of.verbatim(self.shown, "events")
         quick = f"(SELECT * FROM {kept} WHERE {asked.quick})"
+        query = f"SELECT * FROM ({audience_of.over(self.shown, 'events', quick)}) WHERE {asked.where}"
+        as_stored = asked.where == "true" and self.shown.audience != "external"
         return Rows(
-            self.con, f"SELECT * FROM ({audience_of.over(self.shown, 'events', quick)}) WHERE {asked.where}",
-            [*asked.quick_values, *asked.values], order=asked.order, asked=asked.asked, question=asked,
-            first=(quick, self.shown) if asked.where == "true" and self.shown.audience != "external" else None,
-            like=_LIKE_EVENTS,
+            self.con, query, [*asked.quick_values, *asked.values], order=asked.order, asked=asked.asked, question=asked,
+            over=Laid(query, _LIKE_EVENTS, quick if as_stored else None, self.shown),
         ).limit(asked.limit)  # fmt: skip
 
     def _index(self, names: tuple[str, ...]) -> entities.Found | None:
