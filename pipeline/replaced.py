@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pipeline import parts
 from pipeline.errors import UsageError
 from pipeline.store import Commit, Part, fsync, part_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 GRACE = timedelta(hours=24)  # readers that opened the store before go on reading
 PURGED = "purged"
@@ -74,6 +74,13 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
 
     A purged line keeps its place and its identity, so that it is still accounted for and does not come back.
     """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute
+    import pyarrow.parquet as pq
+
+    from pipeline import parts
+
     rows: dict[str, int] = {}
     for number, (part, places) in enumerate(taken.items(), start=1):
         lines, events = part_names(number)
@@ -96,9 +103,12 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
 
 def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what: str) -> None:
     """An error when lines of these files were purged: read again, they would not be known, and could come back."""
+    import pyarrow.compute
+    import pyarrow.parquet as pq
+
     for part in found:
         table = pq.ParquetFile(part.lines).read(columns=["fate", "commit_no", "file", "file_sha256"])
-        gone = table.filter(pa.compute.equal(table.column("fate"), PURGED)).drop_columns("fate")
+        gone = table.filter(pyarrow.compute.equal(table.column("fate"), PURGED)).drop_columns("fate")
         hit = loads & set(zip(*(column.to_pylist() for column in gone.columns), strict=True))
         if hit:
             raise UsageError(
@@ -108,6 +118,9 @@ def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what:
 
 
 def _emptied(table: pa.Table, purged: np.ndarray, reason: str) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute
+
     mask = pa.array(purged)
     said = {"fate": PURGED, "reason": reason}
     columns = {}

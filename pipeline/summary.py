@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 
 from pipeline import engine, views
 from pipeline import store as stores
@@ -98,6 +97,8 @@ def events_of(parts: Sequence[Part]) -> str:
 
 def write(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: Path) -> dict[str, int]:
     """Write the summaries of some parts, rows in a settled order."""
+    import pyarrow.parquet as pq
+
     written = {}
     for name, (rows, made) in SUMMARIES.items():
         columns = ", ".join(f'"{column}"' for column in rows)
@@ -111,6 +112,8 @@ def write(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: 
 
 def move(made: Path, folder: Path) -> dict[str, int]:
     """Put summaries that were written into the folder of a commit."""
+    import pyarrow.parquet as pq
+
     names = [f"{name}.parquet" for name in SUMMARIES] if made.exists() else []
     for name in names:
         (made / name).rename(folder / name)

@@ -5,7 +5,9 @@ One text for the database in the store, for private copies of it and for the det
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import duckdb
 
 from pipeline.columns import ACTOR_KEY_SQL, EVENT_COLUMNS
 
@@ -47,8 +49,29 @@ def events_of(relation: str) -> str:
     return f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {relation}"
 
 
+def make(connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str], *, temporary: bool = False) -> None:
+    """Views by name, in this order."""
+    for name, query in sql.items():
+        connection.execute(f"CREATE {'TEMP ' if temporary else ''}VIEW {name} AS {query}")
+
+
+def derive(
+    connection: duckdb.DuckDBPyConnection, more: Mapping[str, str], *, temporary: bool = False
+) -> None:
+    """The views over those that read Parquet files, before these are made: empty tables stand in for them meanwhile.
+
+    Making a view binds it, and binding one that reads Parquet files takes a look into each of them.
+    """
+    kind, place = ("TEMP ", "temp.") if temporary else ("", "")
+    for name, query in stored([], []).items():
+        connection.execute(f"CREATE {kind}TABLE {name} AS {query}")
+    make(connection, {**DERIVED, **more}, temporary=temporary)
+    for name in stored([], []):
+        connection.execute(f"DROP TABLE {place}{name}")
+
+
 def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
-    """The views that read Parquet files, by name."""
+    """The views that read Parquet files, by name, and what joins them."""
     kept = parquet(lines, LINE_COLUMNS)
     return {
         "events": events_of(parquet(events, EVENT_COLUMNS)),
@@ -63,6 +86,9 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
           FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
             ON first.commit_no = l.same_commit AND first.file_sha256 = l.same_file_sha256
             AND first.line = l.same_line""",
+        "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
+            sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
+          FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
     }
 
 
@@ -73,9 +99,6 @@ DERIVED: dict[str, str] = {
           coalesce(l.raw, l.raw_bytes::VARCHAR) AS text, l.file_sha256, l.commit_no, r.by_commit AS resolved_by
         FROM (SELECT * FROM stored_lines WHERE fate = 'reject') AS l
         LEFT JOIN resolved_lines r USING (commit_no, file, file_sha256, line)""",
-    "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
-          sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
-        FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
     "event_changes": """SELECT event_uid, source, occurred_at, c.field, c.old::JSON AS old, c.new::JSON AS new,
           c.old_present, c.new_present, c.redacted
         FROM (SELECT event_uid, source, occurred_at, unnest(changes) AS c FROM events)""",
