@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 import duckdb
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import engine, views
+from pipeline import views
 from pipeline import store as stores
 from pipeline.activity import SUMMARIES, VERSION
 from pipeline.columns import EVENT_COLUMNS
@@ -119,12 +120,9 @@ def move(made: Path, folder: Path) -> dict[str, int]:
 
 def span_of(part: Part) -> Span:
     """When the first and the last event of a part happened."""
-    with engine.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        [found] = connection.execute(
-            f"SELECT epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) FROM {events_of([part])}"
-        ).fetchall()
-    return _span(found)
+    times = pq.read_table(part.events, columns=["occurred_at"]).column(0).cast("int64")
+    ends = pc.min_max(times).as_py()
+    return _span((ends["min"], ends["max"]))
 
 
 def as_numbers(span: Span) -> list[int]:
