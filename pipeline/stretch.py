@@ -14,6 +14,7 @@ from datetime import datetime
 import duckdb
 
 from pipeline import activity, views
+from pipeline.activity import ACTIVITY_COLUMNS
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.rulefile import Detector, Value
 from pipeline.store import Part
@@ -31,6 +32,7 @@ _DERIVED_FROM = {
 }  # fmt: skip
 _KEPT = ("event_changes", "event_entities")  # unfolded once for all rules
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
+_KNOWN = {*_ALWAYS, "actor_key", "schedule"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def lay(
         connection.execute(f"DROP {kind} IF EXISTS near_{name}")
         connection.execute(f"CREATE {kind} near_{name} AS {sql}")
     for task, window in tasks:
-        _own_schema(connection, task, window, used, tables[task.rule.id])
+        _own_schema(connection, task, window, tables[task.rule.id])
 
 
 def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
@@ -131,7 +133,8 @@ def _lay(
         *(activity.COMPUTED[name][1] for name in computed)
     )
     laid = activity.activity_of(source.relation(*span, columns), computed)
-    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM ({laid}) WHERE {wanted}")
+    kept = ", ".join(f'"{name}"' for name in ACTIVITY_COLUMNS if name in used | _KNOWN)
+    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {kept}, is_new FROM ({laid}) WHERE {wanted}")
 
 
 def _lay_past(
@@ -153,27 +156,31 @@ def _lay_past(
 
 
 def _own_schema(
-    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, used: set[str], table: str
+    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, table: str
 ) -> None:
     own, (since, until) = task.schema, task.reach.read(window)
     begin, end = task.reach.remembered(window)
     time = f"occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"
-    columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in used | _ALWAYS)
-    made = {
-        "activity": f"SELECT * EXCLUDE (is_new) FROM main.{table} WHERE {time} AND ({task.rule.reads})",
-        "events": f"SELECT {columns}, actor_key FROM {own}.activity",
-        "habits": f"SELECT * FROM main.habits WHERE slot >= {moment(begin)} AND slot < {moment(end)}",
-        "places": f"""SELECT * FROM main.places
-          WHERE "day" >= {moment(begin)}::DATE AND "day" <= {moment(end)}::DATE""",
+    words = _words(task.rule)
+    mine = words.union(_KNOWN, *(_DERIVED_FROM[name] for name in _DERIVED_FROM.keys() & words))
+    columns, told = (
+        ", ".join(f'"{name}"' for name in of if name in mine) for of in (ACTIVITY_COLUMNS, EVENT_COLUMNS)
+    )
+    past = {
+        "habits": f"slot >= {moment(begin)} AND slot < {moment(end)}",
+        "places": f'"day" >= {moment(begin)}::DATE AND "day" <= {moment(end)}::DATE',
     }
-    for name in _DERIVED_FROM.keys() & _words(task.rule):
+    made = {
+        "activity": f"SELECT {columns} FROM main.{table} WHERE {time} AND ({task.rule.reads})",
+        "events": f"SELECT {told}, actor_key FROM {own}.activity",
+        **{name: f"SELECT * FROM main.{name} WHERE {past[name]}" for name in past.keys() & words},
+    }
+    for name in _DERIVED_FROM.keys() & words:
         shared = name in _KEPT and table == "near" and task.rule.reads == "true"
         own_sql = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
         made[name] = f"SELECT * FROM main.near_{name} WHERE {time}" if shared else own_sql
-    connection.execute(f"DROP SCHEMA IF EXISTS {own} CASCADE")
-    connection.execute(f"CREATE SCHEMA {own}")
-    for name, sql in made.items():
-        connection.execute(f"CREATE VIEW {own}.{name} AS {sql}")
+    views_of_it = (f"CREATE VIEW {own}.{name} AS {sql}" for name, sql in made.items())
+    connection.execute("; ".join([f"DROP SCHEMA IF EXISTS {own} CASCADE", f"CREATE SCHEMA {own}", *views_of_it]))
 
 
 def _used(rules: Sequence[Detector]) -> set[str]:
