@@ -43,17 +43,21 @@ unit = "share"
 meaning = "A field whose history breaks more often than that is not judged"
 */
 WITH changed AS (
-  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date, entity_type, changes,
-    unnest(list_distinct(entity_ids || [entity_id])) AS entity_id
+  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, entity_type, changes,
+    unnest(CASE WHEN len(entity_ids) > 0 THEN list_distinct(entity_ids || [entity_id]) ELSE [entity_id] END) AS entity_id
   FROM activity
   WHERE outcome <> 'failure' AND entity_type IS NOT NULL AND len(changes) > 0
 ),
+-- What changed only once did not change before.
+repeated AS (
+  SELECT entity_id FROM changed WHERE entity_id IS NOT NULL GROUP BY entity_id HAVING count(*) > 1
+),
 sides AS (
-  SELECT * EXCLUDE (changes), unnest(changes) AS c FROM changed WHERE entity_id IS NOT NULL
+  SELECT h.* EXCLUDE (changes), unnest(h.changes) AS c FROM changed h JOIN repeated r ON r.entity_id = h.entity_id
 ),
 -- The values are compared as they are written; a value of null says nothing.
 followed AS (
-  SELECT event_uid, source, instance, occurred_at, local_date, entity_type, entity_id, c.field AS field,
+  SELECT event_uid, source, instance, occurred_at, entity_type, entity_id, c.field AS field,
     nullif(c.old, 'null') AS old, lag(nullif(c.new, 'null')) OVER history AS set_before,
     lag(occurred_at) OVER history AS set_at, lag(event_uid) OVER history AS set_by
   FROM sides WHERE c.new_present AND NOT c.redacted
@@ -79,7 +83,7 @@ practised AS (
     RANGE BETWEEN $practice_days * INTERVAL 1 DAY PRECEDING AND CURRENT ROW)
 ),
 told AS (
-  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before, e.who
+  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before, e.who, e.local_date
   FROM practised p JOIN activity e ON e.event_uid = p.event_uid
   WHERE p.breaks = 1 AND p.seen - p.broken >= p.needed AND (p.broken = 1 OR p.broken <= p.seen * $max_share)
 )
