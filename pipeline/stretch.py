@@ -30,7 +30,7 @@ _DERIVED_FROM = {
     "correlation_groups": {"correlation_id", "file", "line"},
     "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
 }  # fmt: skip
-_KEPT = ("event_changes", "event_entities")  # unfolded once for all rules
+_UNFOLDED = {"event_changes": views.changes_of, "event_entities": views.entities_of}  # once for all rules
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
 _KNOWN = {*_ALWAYS, "actor_key", "schedule"}
 
@@ -78,7 +78,7 @@ class Source:
         names = ", ".join(f'"{name}"' for name in sorted(columns))
         sides = [
             f"""SELECT {names}, actor_key, {fresh} AS is_new FROM {events_of(parts)}
-            WHERE occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"""
+            WHERE {_during((since, until))}"""
             for fresh, parts in (("false", [p for p in within if p.name not in new]),
                                  ("true", [p for p in within if p.name in new]))
             if parts or fresh == "true"
@@ -90,25 +90,23 @@ def lay(
     connection: duckdb.DuckDBPyConnection, source: Source, chunk: Span, tasks: Sequence[tuple[Task, Span]]
 ) -> None:
     """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
-    used = _used([task.rule for task, _ in tasks])
-    whole = _hull([chunk, *(task.reach.read(window) for task, window in tasks if task.is_short)])
-    far = [(task, task.reach.read(window)) for task, window in tasks if not task.is_short]
-    _lay(connection, "near", source, whole, used, "true")
-    if not far or source.within(_hull([span for _, span in far]), whole):
+    used, seen = _used([task.rule for task, _ in tasks]), _seen([task.rule for task, _ in tasks])
+    short = [(task, window) for task, window in tasks if task.is_short]
+    whole = _hull([chunk, *(task.reach.read(window) for task, window in short)])
+    far = [(task, window) for task, window in tasks if not task.is_short]
+    spans = [task.reach.read(window) for task, window in far]
+    _lay(connection, "near", source, whole, used, seen, "true")
+    if not far or source.within(_hull(spans), whole):
         connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
-        tables = dict.fromkeys((task.rule.id for task, _ in tasks), "near")
+        short, far = [*tasks], []
     else:
-        wanted = " OR ".join(sorted({f"({task.rule.reads})" for task, _ in far}))
-        _lay(connection, "far", source, _hull([span for _, span in far]), used, wanted)
-        tables = {task.rule.id: "near" if task.is_short else "far" for task, _ in tasks}
+        wanted = {f"{seen[task.rule.reads]} AND {_during(span)}" for (task, _), span in zip(far, spans, strict=True)}
+        _lay(connection, "far", source, _hull(spans), used, seen, " OR ".join(sorted(wanted)))
     _lay_past(connection, source.past, tasks)
-    for name in _DERIVED_FROM.keys() & set().union(*(_words(task.rule) for task, _ in tasks)):
-        sql = re.sub(r"\bFROM events\b", "FROM near", views.DERIVED[name])
-        kind = "TABLE" if name in _KEPT else "VIEW"
-        connection.execute(f"DROP {kind} IF EXISTS near_{name}")
-        connection.execute(f"CREATE {kind} near_{name} AS {sql}")
-    for task, window in tasks:
-        _own_schema(connection, task, window, tables[task.rule.id])
+    for table, readers in {"near": short, "far": far}.items():
+        _unfold(connection, table, seen, [task.rule for task, _ in readers])
+        for task, window in readers:
+            _own_schema(connection, task, window, seen, table)
 
 
 def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
@@ -126,7 +124,13 @@ def enter(cursor: duckdb.DuckDBPyConnection, task: Task) -> None:
 
 
 def _lay(
-    connection: duckdb.DuckDBPyConnection, table: str, source: Source, span: Span, used: set[str], wanted: str
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    source: Source,
+    span: Span,
+    used: set[str],
+    seen: Mapping[str, str],
+    wanted: str,
 ) -> None:
     computed = [name for name in activity.COMPUTED if name in used]
     columns = (_ALWAYS | (used & set(EVENT_COLUMNS))).union(
@@ -134,7 +138,22 @@ def _lay(
     )
     laid = activity.activity_of(source.relation(*span, columns), computed)
     kept = ", ".join(f'"{name}"' for name in ACTIVITY_COLUMNS if name in used | _KNOWN)
-    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {kept}, is_new FROM ({laid}) WHERE {wanted}")
+    marks = "".join(f", coalesce({reads}, false) AS {mark}" for reads, mark in seen.items() if mark != "true")
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE {table} AS SELECT * FROM (SELECT {kept}, is_new{marks} FROM ({laid}))
+        WHERE {wanted}"""
+    )
+
+
+def _unfold(
+    connection: duckdb.DuckDBPyConnection, table: str, seen: Mapping[str, str], rules: Sequence[Detector]
+) -> None:
+    """What events say in lists, a row each, once for all rules that read them."""
+    more = "".join(f", {mark}" for mark in seen.values() if mark != "true")
+    for name, made in _UNFOLDED.items():
+        marks = {seen[rule.reads] for rule in rules if name in _words(rule)}
+        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(sorted(marks)) or 'false'})"
+        connection.execute(f"CREATE OR REPLACE TABLE {table}_{name} AS {made(wanted, more)}")
 
 
 def _lay_past(
@@ -156,31 +175,41 @@ def _lay_past(
 
 
 def _own_schema(
-    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, table: str
+    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, seen: Mapping[str, str], table: str
 ) -> None:
-    own, (since, until) = task.schema, task.reach.read(window)
-    begin, end = task.reach.remembered(window)
-    time = f"occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"
-    words = _words(task.rule)
+    own, words, past = task.schema, _words(task.rule), task.reach.remembered(window)
     mine = words.union(_KNOWN, *(_DERIVED_FROM[name] for name in _DERIVED_FROM.keys() & words))
     columns, told = (
         ", ".join(f'"{name}"' for name in of if name in mine) for of in (ACTIVITY_COLUMNS, EVENT_COLUMNS)
     )
-    past = {
-        "habits": f"slot >= {moment(begin)} AND slot < {moment(end)}",
-        "places": f'"day" >= {moment(begin)}::DATE AND "day" <= {moment(end)}::DATE',
-    }
+    sees = f"{_during(task.reach.read(window))} AND {seen[task.rule.reads]}"
+    marks = ", ".join(mark for mark in seen.values() if mark != "true")
     made = {
-        "activity": f"SELECT {columns} FROM main.{table} WHERE {time} AND ({task.rule.reads})",
+        "activity": f"SELECT {columns} FROM main.{table} WHERE {sees}",
         "events": f"SELECT {told}, actor_key FROM {own}.activity",
-        **{name: f"SELECT * FROM main.{name} WHERE {past[name]}" for name in past.keys() & words},
+        "habits": f"SELECT * FROM main.habits WHERE {_during(past, 'slot')}",
+        "places": f"""SELECT * FROM main.places
+          WHERE "day" >= {moment(past[0])}::DATE AND "day" <= {moment(past[1])}::DATE""",
     }
     for name in _DERIVED_FROM.keys() & words:
-        shared = name in _KEPT and table == "near" and task.rule.reads == "true"
-        own_sql = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
-        made[name] = f"SELECT * FROM main.near_{name} WHERE {time}" if shared else own_sql
-    views_of_it = (f"CREATE VIEW {own}.{name} AS {sql}" for name, sql in made.items())
-    connection.execute("; ".join([f"DROP SCHEMA IF EXISTS {own} CASCADE", f"CREATE SCHEMA {own}", *views_of_it]))
+        if name in _UNFOLDED:
+            rows = f"* EXCLUDE ({marks})" if marks else "*"
+            made[name] = f"SELECT {rows} FROM main.{table}_{name} WHERE {sees}"
+        else:
+            made[name] = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
+    needed = {name: sql for name, sql in made.items() if name in words | {"activity", "events"}}
+    connection.execute(
+        "; ".join([
+            f"DROP SCHEMA IF EXISTS {own} CASCADE", f"CREATE SCHEMA {own}",
+            *(f"CREATE VIEW {own}.{name} AS {sql}" for name, sql in needed.items()),
+        ])
+    )  # fmt: skip
+
+
+def _seen(rules: Sequence[Detector]) -> dict[str, str]:
+    """What rules read of the events -> the column that says of each whether it is of that."""
+    reads = sorted({rule.reads for rule in rules})
+    return {one: "true" if one == "true" else f"sees_{n}" for n, one in enumerate(reads)}
 
 
 def _used(rules: Sequence[Detector]) -> set[str]:
@@ -199,6 +228,10 @@ def _words(rule: Detector) -> set[str]:
 def _hull(spans: Sequence[Span]) -> Span:
     never = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (never, never)
+
+
+def _during(span: Span, column: str = "occurred_at") -> str:
+    return f"{column} >= {moment(span[0])} AND {column} < {moment(span[1])}"
 
 
 def moment(time: datetime) -> str:
