@@ -42,18 +42,20 @@ maximum = 1.0
 unit = "share"
 meaning = "A field whose history breaks more often than that is not judged"
 */
-WITH changed AS (
-  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, entity_type, changes,
-    unnest(CASE WHEN len(entity_ids) > 0 THEN list_distinct(entity_ids || [entity_id]) ELSE [entity_id] END) AS entity_id
-  FROM activity
-  WHERE outcome <> 'failure' AND entity_type IS NOT NULL AND len(changes) > 0
+WITH things AS (
+  SELECT event_uid, entity_id FROM event_entities
+  WHERE relation IN ('entity', 'bulk') AND entity_id IS NOT NULL AND entity_type IS NOT NULL
 ),
 -- What changed only once did not change before.
 repeated AS (
-  SELECT entity_id FROM changed WHERE entity_id IS NOT NULL GROUP BY entity_id HAVING count(*) > 1
+  SELECT entity_id FROM things GROUP BY entity_id HAVING count(*) > 1
 ),
 sides AS (
-  SELECT h.* EXCLUDE (changes), unnest(h.changes) AS c FROM changed h JOIN repeated r ON r.entity_id = h.entity_id
+  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.entity_type, t.entity_id,
+    unnest(e.changes) AS c
+  FROM (SELECT DISTINCT t.event_uid, t.entity_id FROM things t JOIN repeated r ON r.entity_id = t.entity_id) t
+  JOIN activity e ON e.event_uid = t.event_uid
+  WHERE e.outcome <> 'failure' AND len(e.changes) > 0
 ),
 -- The values are compared as they are written; a value of null says nothing.
 followed AS (
