@@ -158,8 +158,9 @@ def _count(
 ) -> None:
     """How much each rule sees; a scope that cannot be evaluated is the rule's failure alone."""
     since, until = (stretch.moment(time) for time in chunk)
-    inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until})"
     tasks = [task for task, _ in chosen]
+    which = "true" if any(task.again for task in tasks) else "is_new"
+    inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until} AND {which})"
     asked = [Asked(task.rule, task.chosen, "true" if task.again else "is_new") for task in tasks]
     try:
         sights = coverage.counted(connection, inside, asked) if asked else []

@@ -31,6 +31,7 @@ _DERIVED_FROM = {
     "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
 }  # fmt: skip
 _UNFOLDED = {"event_changes": views.changes_of, "event_entities": views.entities_of}  # once for all rules
+_LATE = {"sentence"}  # made when a rule reads it, of the few events that it picks
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
 _KNOWN = {*_ALWAYS, "actor_key", "schedule"}
 
@@ -92,21 +93,22 @@ def lay(
     """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
     used, seen = _used([task.rule for task, _ in tasks]), _seen([task.rule for task, _ in tasks])
     short = [(task, window) for task, window in tasks if task.is_short]
-    whole = _hull([chunk, *(task.reach.read(window) for task, window in short)])
     far = [(task, window) for task, window in tasks if not task.is_short]
+    whole = _hull([chunk, *(task.reach.read(window) for task, window in short)])
     spans = [task.reach.read(window) for task, window in far]
-    _lay(connection, "near", source, whole, used, seen, "true")
     if not far or source.within(_hull(spans), whole):
-        connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
         short, far = [*tasks], []
+    _lay(connection, "near", source, whole, used, _of(seen, short), "true")
+    if far:
+        wanted = {f"{seen[task.rule.reads]} AND {_during(task.reach.read(window))}" for task, window in far}
+        _lay(connection, "far", source, _hull(spans), used, _of(seen, far), " OR ".join(sorted(wanted)))
     else:
-        wanted = {f"{seen[task.rule.reads]} AND {_during(span)}" for (task, _), span in zip(far, spans, strict=True)}
-        _lay(connection, "far", source, _hull(spans), used, seen, " OR ".join(sorted(wanted)))
+        connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
     _lay_past(connection, source.past, tasks)
     for table, readers in {"near": short, "far": far}.items():
-        _unfold(connection, table, seen, [task.rule for task, _ in readers])
+        marks = _unfold(connection, table, seen, [task.rule for task, _ in readers])
         for task, window in readers:
-            _own_schema(connection, task, window, seen, table)
+            _own_schema(connection, task, window, table, seen[task.rule.reads], marks)
 
 
 def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
@@ -132,12 +134,12 @@ def _lay(
     seen: Mapping[str, str],
     wanted: str,
 ) -> None:
-    computed = [name for name in activity.COMPUTED if name in used]
+    computed = [name for name in activity.COMPUTED if name in used and name not in _LATE]
     columns = (_ALWAYS | (used & set(EVENT_COLUMNS))).union(
         *(activity.COMPUTED[name][1] for name in computed)
     )
     laid = activity.activity_of(source.relation(*span, columns), computed)
-    kept = ", ".join(f'"{name}"' for name in ACTIVITY_COLUMNS if name in used | _KNOWN)
+    kept = ", ".join(f'"{name}"' for name in ACTIVITY_COLUMNS if name in (used | _KNOWN) - _LATE)
     marks = "".join(f", coalesce({reads}, false) AS {mark}" for reads, mark in seen.items() if mark != "true")
     connection.execute(
         f"""CREATE OR REPLACE TABLE {table} AS SELECT * FROM (SELECT {kept}, is_new{marks} FROM ({laid}))
@@ -147,13 +149,16 @@ def _lay(
 
 def _unfold(
     connection: duckdb.DuckDBPyConnection, table: str, seen: Mapping[str, str], rules: Sequence[Detector]
-) -> None:
-    """What events say in lists, a row each, once for all rules that read them."""
-    more = "".join(f", {mark}" for mark in seen.values() if mark != "true")
+) -> dict[str, list[str]]:
+    """What events say in lists, a row each, once for all rules; and which marks of theirs stand beside it."""
+    marks = {}
     for name, made in _UNFOLDED.items():
-        marks = {seen[rule.reads] for rule in rules if name in _words(rule)}
-        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(sorted(marks)) or 'false'})"
+        asked = sorted({seen[rule.reads] for rule in rules if name in _words(rule)})
+        marks[name] = [mark for mark in asked if mark != "true"]
+        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked) or 'false'})"
+        more = "".join(f", {mark}" for mark in marks[name])
         connection.execute(f"CREATE OR REPLACE TABLE {table}_{name} AS {made(wanted, more)}")
+    return marks
 
 
 def _lay_past(
@@ -175,15 +180,22 @@ def _lay_past(
 
 
 def _own_schema(
-    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, seen: Mapping[str, str], table: str
+    connection: duckdb.DuckDBPyConnection,
+    task: Task,
+    window: Span,
+    table: str,
+    seen: str,
+    marks: Mapping[str, Sequence[str]],
 ) -> None:
     own, words, past = task.schema, _words(task.rule), task.reach.remembered(window)
     mine = words.union(_KNOWN, *(_DERIVED_FROM[name] for name in _DERIVED_FROM.keys() & words))
-    columns, told = (
-        ", ".join(f'"{name}"' for name in of if name in mine) for of in (ACTIVITY_COLUMNS, EVENT_COLUMNS)
+    columns = ", ".join(
+        f"{activity.COMPUTED[name][0]} AS {name}" if name in _LATE else f'"{name}"'
+        for name in ACTIVITY_COLUMNS
+        if name in mine
     )
-    sees = f"{_during(task.reach.read(window))} AND {seen[task.rule.reads]}"
-    marks = ", ".join(mark for mark in seen.values() if mark != "true")
+    told = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in mine)
+    sees = f"{_during(task.reach.read(window))} AND {seen}"
     made = {
         "activity": f"SELECT {columns} FROM main.{table} WHERE {sees}",
         "events": f"SELECT {told}, actor_key FROM {own}.activity",
@@ -193,7 +205,7 @@ def _own_schema(
     }
     for name in _DERIVED_FROM.keys() & words:
         if name in _UNFOLDED:
-            rows = f"* EXCLUDE ({marks})" if marks else "*"
+            rows = f"* EXCLUDE ({', '.join(marks[name])})" if marks[name] else "*"
             made[name] = f"SELECT {rows} FROM main.{table}_{name} WHERE {sees}"
         else:
             made[name] = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
@@ -215,6 +227,7 @@ def _seen(rules: Sequence[Detector]) -> dict[str, str]:
 def _used(rules: Sequence[Detector]) -> set[str]:
     """The columns that some rule mentions; to read one too many costs little, one too few would be an error."""
     words = {word for rule in rules for word in _words(rule)}
+    words = words.union(*(activity.COMPUTED[name][1] for name in _LATE & words))
     return words | {name for table in _DERIVED_FROM.keys() & words for name in _DERIVED_FROM[table]}
 
 
@@ -228,6 +241,11 @@ def _words(rule: Detector) -> set[str]:
 def _hull(spans: Sequence[Span]) -> Span:
     never = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (never, never)
+
+
+def _of(seen: Mapping[str, str], tasks: Sequence[tuple[Task, Span]]) -> dict[str, str]:
+    """What these rules read, of what all do."""
+    return {task.rule.reads: seen[task.rule.reads] for task, _ in tasks}
 
 
 def _during(span: Span, column: str = "occurred_at") -> str:
