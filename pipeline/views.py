@@ -92,6 +92,24 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
     }
 
 
+def changes_of(events: str, more: str = "") -> str:
+    """Each change of each event of a relation, with more of the event's columns."""
+    return f"""SELECT event_uid, source, occurred_at{more}, c.field, c.old::JSON AS old, c.new::JSON AS new,
+          c.old_present, c.new_present, c.redacted
+        FROM (SELECT event_uid, source, occurred_at{more}, unnest(changes) AS c FROM {events})"""
+
+
+def entities_of(events: str, more: str = "") -> str:
+    """Each thing that each event of a relation names, with more of the event's columns."""
+    known = f"event_uid, source, occurred_at{more}"
+    return f"""SELECT {known}, entity_type, entity_id, 'entity' AS relation FROM {events} WHERE entity_id IS NOT NULL
+        UNION ALL SELECT {known}, entity_type, unnest(entity_ids), 'bulk' FROM {events}
+        UNION ALL SELECT {known}, parent_entity_type, parent_entity_id, 'parent' FROM {events}
+          WHERE parent_entity_id IS NOT NULL
+        UNION ALL SELECT {known}, r.type, r.id, coalesce(r.relation, 'related')
+          FROM (SELECT {known}, unnest(related_entities) AS r FROM {events}) WHERE r.id IS NOT NULL"""
+
+
 RESOLVED_LINES = """CREATE TABLE resolved_lines (
   commit_no BIGINT, file VARCHAR, file_sha256 VARCHAR, line BIGINT, by_commit BIGINT)"""
 DERIVED: dict[str, str] = {
@@ -99,17 +117,8 @@ DERIVED: dict[str, str] = {
           coalesce(l.raw, l.raw_bytes::VARCHAR) AS text, l.file_sha256, l.commit_no, r.by_commit AS resolved_by
         FROM (SELECT * FROM stored_lines WHERE fate = 'reject') AS l
         LEFT JOIN resolved_lines r USING (commit_no, file, file_sha256, line)""",
-    "event_changes": """SELECT event_uid, source, occurred_at, c.field, c.old::JSON AS old, c.new::JSON AS new,
-          c.old_present, c.new_present, c.redacted
-        FROM (SELECT event_uid, source, occurred_at, unnest(changes) AS c FROM events)""",
-    "event_entities": """SELECT event_uid, source, occurred_at, entity_type, entity_id, 'entity' AS relation
-          FROM events WHERE entity_id IS NOT NULL
-        UNION ALL SELECT event_uid, source, occurred_at, entity_type, unnest(entity_ids), 'bulk' FROM events
-        UNION ALL SELECT event_uid, source, occurred_at, parent_entity_type, parent_entity_id, 'parent'
-          FROM events WHERE parent_entity_id IS NOT NULL
-        UNION ALL SELECT event_uid, source, occurred_at, r.type, r.id, coalesce(r.relation, 'related')
-          FROM (SELECT event_uid, source, occurred_at, unnest(related_entities) AS r FROM events)
-          WHERE r.id IS NOT NULL""",
+    "event_changes": changes_of("events"),
+    "event_entities": entities_of("events"),
     "event_messages": """SELECT event_uid, source, occurred_at, m.*
         FROM (SELECT event_uid, source, occurred_at, unnest(communications) AS m FROM events)""",
     "correlation_groups": """SELECT correlation_id, source,
