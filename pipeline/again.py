@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import catalog, conduct, engine, ids, mapping, parts, repaired
+from pipeline import catalog, conduct, engine, holds, ids, mapping, parts, purge, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.errors import UsageError
@@ -72,6 +72,11 @@ def to_forget(file: str, store: Path | str) -> InForce:
     return _meant(file, in_force(stores.commits(Path(store))))
 
 
+def word_of(meant: InForce) -> str:
+    """What is typed by somebody who has read what would be withdrawn."""
+    return purge.word("forget", meant.counts.read)
+
+
 def _meant(file: str, files: Sequence[InForce]) -> InForce:
     found = [one for one in files if one.entry["file"] == file]
     found = found or [one for one in files if len(file) >= 6 and one.entry["sha256"].startswith(file.lower())]
@@ -87,16 +92,19 @@ def _meant(file: str, files: Sequence[InForce]) -> InForce:
 
 
 def forget(
-    file: str, *, store: Path | str, config: Config, reason: str | None = None,
+    file: str, *, store: Path | str, config: Config, reason: str | None = None, word: str | None = None,
     progress: Progress = silent,
 ) -> Again:  # fmt: skip
     """Withdraw a load, on record: as if the file had never been loaded. Lines elsewhere that were its duplicates
-    become the events."""
+    become the events. A word that is given must be the plan's."""
     path = Path(store)
     with locked(path) as interrupted:
         chain = stores.commits(path)
         files = in_force(chain)
         gone = _meant(file, files)
+        if word is not None:
+            purge.check(word, word_of(gone))
+        holds.refuse(path, gone.entry)
         same = [one for one in files if one.entry["source"] == gone.entry["source"]]
         rest = [one for one in same if one.key != gone.key]
         before = sum((one.counts for one in same), Counts())

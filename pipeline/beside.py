@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipeline import catalog, detector, engine, issued, originals
+from pipeline import catalog, detector, engine, ids, issued, originals
 from pipeline import store as stores
 from pipeline.errors import UsageError
-from pipeline.found import Break, Verification
+from pipeline.found import Beside, Break
 from pipeline.store import Commit
 
 MEND = "`auditbook rebuild` makes it again"
 
 
-def check(
-    store: Path, chain: Sequence[Commit], found: Verification, documents: Sequence[Path]
-) -> Verification:
-    """The same verification, with the first thing beside the commits that says otherwise, and notes."""
+def check(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Beside:
+    """The first thing beside the commits that says otherwise than they; else notes, and what the documents are."""
     notes: list[str] = []
     told = []
     for document in documents:
         said, problem = _document(document, store, chain)
         if problem is not None:
-            return replace(found, broken=problem)
+            return Beside(problem)
         told.append(said)
-    for what in (_originals, _database, _manifest):
+    count, problem = _reports(store, chain)
+    if problem is not None:
+        return Beside(problem)
+    for what in (_originals, _database, _identities, _manifest):
         note, problem = what(store, chain)
         if problem is not None:
-            return replace(found, broken=problem)
+            return Beside(problem)
         notes += [note] if note else []
-    return replace(found, notes=(*notes, *_rules(chain)), documents=tuple(told))
+    return Beside(None, (*notes, *_rules(chain)), tuple(told), count)
+
+
+def _reports(store: Path, chain: Sequence[Commit]) -> tuple[int, Break | None]:
+    """The files of reports that are where they were written: how many, and the first that is another one now."""
+    wanted: dict[Path, set[str]] = {}
+    for entry, _ in _entries(store, chain):
+        for name, digest in entry["files"].items():
+            if "folder" in entry:
+                wanted.setdefault(Path(entry["folder"]) / name, set()).add(digest)
+    there = [path for path in sorted(wanted) if os.access(path, os.R_OK) and path.is_file()]
+    for path in there:
+        if stores.sha256_file(path) not in wanted[path]:
+            return 0, Break(None, str(path), "it was changed: it is not the report that was written there.")
+    return len(there), None
 
 
 def _rules(chain: Sequence[Commit]) -> list[str]:
@@ -100,6 +115,16 @@ def _database(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break |
         what = f"its table {different} says otherwise than the commits: it was changed; {MEND}."
         return None, Break(None, name, what)
     return (None if len(then) == len(chain) else f"{name} is as of commit {len(then)}; {MEND}."), None
+
+
+def _identities(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
+    """What loads hold new lines against: an identity less, and a line would be an event twice."""
+    with engine.connect() as connection:
+        strange = ids.strange(connection, store, chain)
+    if strange is None:
+        return None, None
+    what = f"it says otherwise than the lines that it is of: it was changed; {MEND} once it is removed."
+    return None, Break(None, f"{ids.FOLDER}/{strange.name}", what)
 
 
 def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:

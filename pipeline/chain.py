@@ -1,26 +1,29 @@
 """Checks the whole chain offline: every record, file, link and signature; names the first break and what it means.
 
-What stands beside the commits (database, manifest, reports) is held against them by `beside`.
+What stands beside the commits (database, manifest, reports) is held against them by `beside`, while files are hashed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from pipeline import beside, signing
+from pipeline import signing
 from pipeline import store as stores
 from pipeline.errors import UsageError
-from pipeline.found import Break, Verification
+from pipeline.found import Beside, Break, Verification
 from pipeline.replaced import superseded
 from pipeline.store import Commit
 
 SHORTEST_HEAD = 12
+AT_ONCE = min(
+    4, os.cpu_count() or 1
+)  # files hashed at once; threads are enough, for hashing lets go of Python
 
 
 class _Broken(Exception):
@@ -48,31 +51,66 @@ def verify(
                 f'"{text}" is too short to be a {kind}.',
                 hint=f"Give {SHORTEST_HEAD} characters of it or more.",
             )
-    found, chain = verify_commits(path, None if public_key is None else signing.public_key(public_key))
-    for kind, text in wanted:
-        numbers = [stores.GENESIS, *(link.record[kind] for link in chain)]
-        found = found if found.broken else _with_number(found, numbers, kind, text)
-    return found if found.broken else beside.check(path, chain, found, documents)
+    state, broken = _records(path, None if public_key is None else signing.public_key(public_key))
+    chain = state.chain[:]
+    with ThreadPoolExecutor(1) as aside:
+        rest = None if broken else aside.submit(_beside, path, chain, documents)
+        found = state.told(broken or _files(state))
+        if found.broken or rest is None:
+            return found
+        for kind, text in wanted:
+            numbers = [stores.GENESIS, *(link.record[kind] for link in chain)]
+            found = found if found.broken else _with_number(found, numbers, kind, text)
+        return found if found.broken else rest.result().added_to(found)
 
 
 def verify_commits(path: Path, trusted: str | None = None) -> tuple[Verification, list[Commit]]:
     """The chain alone: what was checked, and the commits up to the first break."""
-    folders = stores.folders(path)
+    state, broken = _records(path, trusted)
+    found = state.told(broken or _files(state))
+    return found, state.chain
+
+
+def _beside(path: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Beside:
+    """Imported here, in the thread: what a database is made with takes as long to import as a small store to hash."""
+    from pipeline import beside
+
+    return beside.check(path, chain, documents)
+
+
+def _records(path: Path, trusted: str | None) -> tuple[_State, Break | None]:
+    """Link by link what the records say, up to the first that does not hold."""
     state = _State(trusted)
-    for number, folder in enumerate(folders, start=1):
+    for number, folder in enumerate(stores.folders(path), start=1):
         try:
             state.add(_check_record(folder, number, state))
         except _Broken as error:
-            return state.told(Break(number, error.file, error.what)), state.chain[:]
+            return state, Break(number, error.file, error.what)
+    return state, None
+
+
+def _files(state: _State) -> Break | None:
+    """Every file that the records name, in their order, several at once."""
     gone = superseded(state.chain)
-    for link in state.chain:
+    named = [
+        (link, name, said) for link in state.chain for name, said in sorted(link.content["files"].items())
+    ]
+
+    def present(one: tuple[Commit, str, dict[str, Any]]) -> bool | Break:
+        link, name, said = one
         try:
-            for name, said in sorted(link.content["files"].items()):
-                state.count(_check_file(link.folder / name, said, f"{link.folder.name}/{name}" in gone), said)
+            return _check_file(link.folder / name, said, f"{link.folder.name}/{name}" in gone)
         except _Broken as error:
-            state.chain = state.chain[: link.number - 1]
-            return state.told(Break(link.number, error.file, error.what)), state.chain
-    return state.told(_unsigned(state)), state.chain
+            return Break(link.number, error.file, error.what)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for (link, _, said), found in zip(named, pool.map(present, named), strict=True):
+            if isinstance(found, Break):
+                pool.shutdown(cancel_futures=True)
+                state.chain = state.chain[: link.number - 1]
+                return found
+            state.count(found, said)
+    return _unsigned(state)
 
 
 @dataclass
@@ -191,6 +229,8 @@ def _check_file(path: Path, said: dict[str, Any], replaced: bool) -> bool:
         raise _Broken(path.name, "the file is missing.")
     if stores.sha256_file(path) != said["sha256"]:
         raise _Broken(path.name, "the file's bytes were changed: its sha256 is not the recorded one.")
+    import pyarrow.parquet as pq
+
     rows = pq.ParquetFile(path).metadata.num_rows
     if rows != said["rows"]:
         raise _Broken(path.name, f"the file has {rows} rows, {said['rows']} were recorded.")

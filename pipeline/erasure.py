@@ -42,13 +42,14 @@ class Plan:
 
     @property
     def word(self) -> str:
-        return purge.word("erase", self.due)
+        return purge.word("erase", self.due.lines)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "spellings": list(self.spellings), "lines": self.due.lines, "by_source": self.due.counts,
             "held": self.held, "rows": self.rows, "records": self.records,
-            "parts": [part.name for part in self.due.rows], "bytes": self.due.bytes, "word": self.word,
+            "parts": [part.name for part in self.due.rows], "bytes": self.due.bytes,
+            "originals": len(self.due.originals), "word": self.word,
         }  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def apply(
         run: dict[str, Any] = {"arguments": ["erase", redact.REDACTED], "by": by, "reason": reason}
         run |= {"interrupted": interrupted} if interrupted else {}
         return found, purge.commit(
-            path, "erasure", found.due, stones, config, word, connection, run,
+            path, "erasure", found.due, stones, config, word, run,
             lambda folder: _rewritten(chain, folder, found.spellings),
         )  # fmt: skip
 
@@ -134,7 +135,7 @@ _NAMED = """CREATE TEMP TABLE named AS SELECT DISTINCT e.event_uid, e.source FRO
   JOIN (SELECT event_uid, raw FROM stored_lines WHERE fate = 'event') l USING (event_uid), needles
   WHERE contains(lower(l.raw), needle) OR contains(lower(e::VARCHAR), needle)"""
 
-# A reject that names the person goes, whatever is on hold: a hold is on events, and says so when it is made.
+# A reject that names the person stays while anything of its source is on hold, as in retention.
 _LINES = """CREATE TEMP TABLE due_lines AS
   SELECT DISTINCT l.commit_no, l.file, l.file_sha256, l.line, f.source
   FROM stored_lines l JOIN files f ON l.commit_no = f.commit_no AND l.file = f.file AND l.file_sha256 = f.sha256,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline import store as stores
@@ -33,6 +33,7 @@ class Verification:
     removed: int = 0  # files that a later commit replaced, and that are gone for good
     notes: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()  # what the documents are that were held against the chain
+    reports: int = 0  # files of reports that are where, and as, they were written
 
     @property
     def ok(self) -> bool:
@@ -56,7 +57,23 @@ class Verification:
             "removed": self.removed,
             "notes": list(self.notes),
             "documents": list(self.documents),
+            "reports": self.reports,
         }
         return {**found, "broken": broken} | (
             {} if self.after is None else {"commits_after_head": self.after}
+        )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What was found beside the commits: the first thing that says otherwise, else what the reader should know."""
+
+    broken: Break | None = None
+    notes: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    reports: int = 0
+
+    def added_to(self, found: Verification) -> Verification:
+        return replace(
+            found, broken=self.broken, notes=self.notes, documents=self.documents, reports=self.reports
         )

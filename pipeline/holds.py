@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pipeline import catalog
 from pipeline import store as stores
@@ -64,6 +66,25 @@ def release(store: Path | str, hold: str, *, by: str, reason: str, config: Confi
         problem = "is no hold that stands" if not found else "means several holds"
         raise UsageError(f'"{hold}" {problem}.', hint="`auditbook retain hold list` shows them.")
     return _commit(path, {"hold_id": found[0][0], "change": "released"}, by, reason, config)
+
+
+def refuse(store: Path, file: Mapping[str, Any]) -> None:
+    """An error when a loaded file has events that are on hold, or lines that did not load while its source is."""
+    asked = {name: file[name] for name in ("file", "sha256", "source")}
+    with catalog.connect(store) as connection:
+        [(events, rejects)] = connection.execute(_HELD_OF_FILE, asked).fetchall()
+    if events or rejects:
+        raise UsageError(
+            f"{events:,} events and {rejects:,} rejected lines of {file['file']} are on hold; nothing was changed.",
+            hint="`auditbook retain hold list` shows the holds.",
+        )
+
+
+_HELD_OF_FILE = """SELECT
+  (SELECT count(DISTINCT event_uid) FROM events SEMI JOIN held_events USING (event_uid)
+    WHERE file = $file AND file_sha256 = $sha256),
+  (SELECT count(*) FROM rejects WHERE file = $file AND file_sha256 = $sha256
+    AND EXISTS (SELECT 1 FROM holds WHERE active AND (source IS NULL OR source = $source)))"""
 
 
 def _commit(path: Path, told: dict[str, object], by: str, reason: str, config: Config) -> tuple[str, Commit]:

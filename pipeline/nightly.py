@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, detect, findings, load, query
+from pipeline import catalog, detect, findings, load, query, witness
 from pipeline import store as stores
 from pipeline.config import Config, read, to_dict
 from pipeline.detect import DetectResult
@@ -72,6 +72,8 @@ def run(
         detected = detect.evaluate(path, settings, progress, told, _day(as_of, settings))
         aside = catalog.publish(path, settings)
         log = query.open(path, settings)
+        for newest in stores.commits(path)[-1:]:  # after a night that brought nothing, too
+            witness.owe(path, newest, settings.signing)
     after_detect = time.monotonic()
     with log:  # as it stands now; nobody has to wait while the report is drawn
         written, lacking = _report(log, as_of, Path(out), progress)

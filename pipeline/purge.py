@@ -31,6 +31,9 @@ class Due:
     first: dict[str, str | None]
     last: dict[str, str | None]
     digest: str
+    originals: tuple[
+        str, ...
+    ] = ()  # input files that are kept and hold such a line, by hash: they go as a whole
 
     @property
     def lines(self) -> int:
@@ -77,7 +80,7 @@ def due(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> Due:
     order = sorted(rows, key=lambda part: part.name)
     return Due(
         {part: rows[part] for part in order}, counts, {one[0]: one[1] for one in spans},
-        {one[0]: one[2] for one in spans}, str(digest[0]),
+        {one[0]: one[2] for one in spans}, str(digest[0]), tuple(originals.of_lines(connection, chain)),
     )  # fmt: skip
 
 
@@ -99,9 +102,17 @@ _GOING = """CREATE OR REPLACE TEMP TABLE going AS
   FROM (FROM taken UNION ALL FROM rest)"""
 
 
-def word(kind: str, found: Due) -> str:
+def word(kind: str, lines: int) -> str:
     """What must be typed: it holds the number that was planned, so that another plan needs another word."""
-    return f"{kind} {found.lines}"
+    return f"{kind} {lines}"
+
+
+def check(given: str | None, wanted: str) -> None:
+    """An error unless the word was typed."""
+    if given is None or " ".join(given.split()) != wanted:
+        raise UsageError(
+            f'the word is "{wanted}"; nothing was changed.', hint="Look at the plan, then type it."
+        )
 
 
 def tombstone(source: str, found: Due, **policy: object) -> dict[str, Any]:
@@ -114,26 +125,21 @@ def tombstone(source: str, found: Due, **policy: object) -> dict[str, Any]:
 
 def commit(
     path: Path, kind: str, found: Due, tombstones: Sequence[dict[str, Any]], config: Config, given: str | None,
-    connection: duckdb.DuckDBPyConnection, run: dict[str, Any],
+    run: dict[str, Any],
     more: Callable[[Path], tuple[dict[str, int], list[str]]] = lambda folder: ({}, []),
 ) -> Commit:  # fmt: skip
     """Rewrite the parts concerned, in one commit; the caller holds the lock. `more` writes further replacements."""
-    wanted = word("erase" if kind == "erasure" else "purge", found)
-    if given is None or " ".join(given.split()) != wanted:
-        raise UsageError(
-            f'the word is "{wanted}"; nothing was changed.', hint="Look at the plan, then type it."
-        )
+    check(given, word("erase" if kind == "erasure" else "purge", found.lines))
     chain = stores.commits(path)
     content: dict[str, Any] = {"replaces": [], "tombstones": list(tombstones)}
-    gone = originals.of_lines(connection, chain)
 
     def write(folder: Path) -> dict[str, int]:
         rows, names = replaced.without(folder, found.rows, kind)
         others, replaces = more(folder)
         content["replaces"] = [*names, *replaces, *_told_of(chain, set(names))]
         content["replaced"] = {name: chain_hash(chain, name) for name in content["replaces"]}
-        if gone:
-            content["originals_removed"] = gone
+        if found.originals:
+            content["originals_removed"] = list(found.originals)
         return rows | others
 
     done = stores.commit(path, kind, content, write, run, config.signing)

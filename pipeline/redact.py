@@ -6,10 +6,12 @@ One set of expressions (secrets.toml), as SQL for columns and in Python for text
 from __future__ import annotations
 
 import importlib.resources
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 REDACTED = "[REDACTED]"
 _VALUE = r'(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)'
@@ -20,6 +22,11 @@ def text(value: str, names: Sequence[str] = ()) -> str:
     for pattern, shown in _patterns(tuple(names)):
         value = pattern.sub(shown, value)
     return value
+
+
+def document(value: Any) -> Any:
+    """A JSON document with every secret replaced, those by the names of their fields too."""
+    return json.loads(text(json.dumps(value, ensure_ascii=False, default=str)))
 
 
 def arguments(given: Iterable[str]) -> list[str]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=24)  # readers that opened the store before go on reading
 PURGED = "purged"
+_INSTEAD = {
+    "remap": "what is loaded from now on is read anew, and a new store reads all that you still have.",
+    "forget": "a new store holds only what you load into it, and retention takes what is left of this file.",
+}
 _KEPT = ("file", "file_sha256", "line", "byte_offset", "newline", "event_uid", "commit_no",
          "same_commit", "same_file_sha256", "same_line")  # fmt: skip
 
@@ -76,7 +80,7 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
     """
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from pipeline import parts
@@ -94,7 +98,7 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
         if part.events is None:
             continue
         left = pq.ParquetFile(part.events).read()
-        left = left.filter(pa.compute.invert(pa.compute.is_in(left.column("event_uid"), gone)))
+        left = left.filter(pc.invert(pc.is_in(left.column("event_uid"), gone)))
         if left.num_rows:
             parts.write(folder / events, left)
             rows[events] = left.num_rows
@@ -103,23 +107,24 @@ def without(folder: Path, taken: Mapping[Part, np.ndarray], reason: str) -> tupl
 
 def refuse_purged(found: Sequence[Part], loads: Set[tuple[int, str, str]], what: str) -> None:
     """An error when lines of these files were purged: read again, they would not be known, and could come back."""
-    import pyarrow.compute
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     for part in found:
         table = pq.ParquetFile(part.lines).read(columns=["fate", "commit_no", "file", "file_sha256"])
-        gone = table.filter(pyarrow.compute.equal(table.column("fate"), PURGED)).drop_columns("fate")
+        gone = table.filter(pc.equal(table.column("fate"), PURGED)).drop_columns("fate")
         hit = loads & set(zip(*(column.to_pylist() for column in gone.columns), strict=True))
         if hit:
             raise UsageError(
                 f"{sorted(hit)[0][1]} has lines that were purged: after {what} they would come back when loaded again.",
-                hint='`auditbook sql "FROM tombstones"` says when, and under which policy.',
+                hint='`auditbook sql "FROM tombstones"` says when, and under which policy. What is loaded stays as it '
+                f"is; {_INSTEAD[what]}",
             )
 
 
 def _emptied(table: pa.Table, purged: np.ndarray, reason: str) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.compute
+    import pyarrow.compute as pc
 
     mask = pa.array(purged)
     said = {"fate": PURGED, "reason": reason}
@@ -127,8 +132,8 @@ def _emptied(table: pa.Table, purged: np.ndarray, reason: str) -> pa.Table:
     for name in table.column_names:
         column = table.column(name)
         if name in said:
-            column = pa.compute.if_else(mask, said[name], column)
+            column = pc.if_else(mask, said[name], column)
         elif name not in _KEPT:
-            column = pa.compute.if_else(mask, pa.scalar(None, column.type), column)
+            column = pc.if_else(mask, pa.scalar(None, column.type), column)
         columns[name] = column
     return pa.table(columns)

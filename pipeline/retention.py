@@ -43,13 +43,14 @@ class Plan:
 
     @property
     def word(self) -> str:
-        return purge.word("purge", self.due)
+        return purge.word("purge", self.due.lines)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "as_of": self.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"), "sources": [vars(one) for one in self.sources],
             "lines": self.due.lines, "by_source": self.due.counts, "parts": [part.name for part in self.due.rows],
-            "bytes": self.due.bytes, "word": self.word if self.due.lines else None,
+            "bytes": self.due.bytes, "originals": len(self.due.originals),
+            "word": self.word if self.due.lines else None,
         }  # fmt: skip
 
 
@@ -81,11 +82,11 @@ def apply(
             for source in found.due.counts
         ]  # fmt: skip
         run = {"interrupted": interrupted} if interrupted else {}
-        return found, purge.commit(path, "retention", found.due, stones, config, word, connection, run)
+        return found, purge.commit(path, "retention", found.due, stones, config, word, run)
 
 
 def _said(one: SourcePlan) -> str:
-    archived = f", {one.archive} more in the archive" if one.archive else ""
+    archived = f", {one.archive} more as archived" if one.archive else ""
     return f"kept {one.retention}{archived}"
 
 

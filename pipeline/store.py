@@ -23,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline import issued, redact
+from pipeline import issued, redact, witness
 from pipeline import signing as signers
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.signing import Signer, Signing
@@ -248,7 +248,9 @@ def commit(
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Commit(number, folder, record)
+    done = Commit(number, folder, record)
+    witness.owe(store, done, signing)
+    return done
 
 
 def seal_of(previous: str, record: dict[str, Any]) -> str:

@@ -117,8 +117,6 @@ def move(made: Path, folder: Path) -> dict[str, int]:
     """Put summaries that were written into the folder of a commit."""
     import pyarrow.parquet as pq
 
-    import pyarrow.parquet as pq
-
     names = [f"{name}.parquet" for name in SUMMARIES] if made.exists() else []
     for name in names:
         (made / name).rename(folder / name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline import issued
 from pipeline.config import config_sha256
 from pipeline.errors import AuditbookError
+from reports import onrecord
 
 if TYPE_CHECKING:
     from reports.document import Document
@@ -35,6 +35,7 @@ class Paper:
 
     model: Document
     store: Path
+    asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -46,6 +47,16 @@ class Paper:
 
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
+        written = self.place(out)
+        own = self.model
+        span = {"since": own.period.since.iso, "until": own.period.until.iso}
+        onrecord.tell(
+            self.store, own.kind.name, own.report_id, own.head, own.as_of.iso, written, self.asked, **span
+        )  # fmt: skip
+        return written
+
+    def place(self, out: Path | str) -> list[Path]:
+        """The same without telling the store of it."""
         from reports.shelf import place
 
         name = "-".join(part for part in (self.model.kind.name, _slug(self.model.target)) if part)
@@ -87,6 +98,9 @@ class Page:
 
     make: Callable[[], bytes]
     day: str
+    store: Path
+    head: str
+    asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -94,6 +108,13 @@ class Page:
 
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write it under a folder of the report's day; nothing that is there is overwritten."""
+        written = self.place(out)
+        name = hashlib.sha256(self._html).hexdigest()[:12]
+        onrecord.tell(self.store, "log", name, self.head, str(self.asked["as_of"]), written, self.asked)
+        return written
+
+    def place(self, out: Path | str) -> list[Path]:
+        """The same without telling the store of it."""
         from reports.shelf import place
 
         return place(Path(out), self.day, {"log.html": self.html})
@@ -123,7 +144,11 @@ class Review:
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
         written = self.place(out)
-        issued.note(self.store, self._entry(written))
+        cover = self.model.cover
+        onrecord.tell(
+            self.store, "review", cover.report_id, cover.head, cover.as_of.iso, written, self.asked,
+            status=cover.status, since=cover.period.since.iso, until=cover.period.until.iso,
+        )  # fmt: skip
         return written
 
     def place(self, out: Path | str) -> list[Path]:
@@ -141,16 +166,6 @@ class Review:
         from reports.pdf import missing
 
         return missing()
-
-    def _entry(self, written: Sequence[Path]) -> dict[str, object]:
-        """What the next commit's record says of this report."""
-        cover = self.model.cover
-        return {
-            "kind": "review", "report_id": cover.report_id, "status": cover.status, "head": cover.head,
-            "since": cover.period.since.iso, "until": cover.period.until.iso, "as_of": cover.as_of.iso,
-            "asked": dict(self.asked),
-            "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
-        }  # fmt: skip
 
     @cached_property
     def _html(self) -> bytes:
@@ -172,8 +187,8 @@ class Review:
 
 def log(log: Log, as_of: datetime | None = None, **filters: object) -> Page:
     """The events that match, as a page to search; keywords as those of `log.events`. As of a moment (default: now)."""
-    clock = _clock(as_of)
-    return Page(_page(log, clock, filters), _day(log, clock))
+    clock, given = _clock(as_of), onrecord.settled(filters)
+    return _logpage(log, clock, given)
 
 
 def review(
@@ -190,13 +205,12 @@ def review(
     clock = _clock(as_of)
     model = build(log, Request(clock, since, until, prepared_by, reviewed_by))
     period = model.cover.period
-    page = _page(log, clock, {"since": period.since.at, "until": period.until.at})
+    page = _logpage(log, clock, {"since": period.since.at, "until": period.until.at})
     asked = {
         "since": str(since) if since is not None else None, "until": str(until) if until is not None else None,
-        "as_of": clock.isoformat(), "prepared_by": prepared_by, "reviewed_by": reviewed_by,
-        "audience": log.shown.audience, "config_sha256": config_sha256(log.config),
+        "prepared_by": prepared_by, "reviewed_by": reviewed_by, **_seen_as(log, clock),
     }  # fmt: skip
-    return Review(model, log.store, Page(page, _day(log, clock)), asked)
+    return Review(model, log.store, page, asked)
 
 
 def paper(
@@ -205,7 +219,9 @@ def paper(
     """A document of a kind: about a target where the kind needs one, else of a period; filters as for `log.events`."""
     from reports.document import document
 
-    return Paper(document(log, kind, target, _clock(as_of), filters), log.store)
+    clock, given = _clock(as_of), onrecord.settled(filters)
+    asked = {"target": target, "filters": onrecord.recorded(given), **_seen_as(log, clock)}
+    return Paper(document(log, kind, target, clock, given), log.store, asked)
 
 
 def _of(kind: str) -> Callable[..., Paper]:
@@ -222,6 +238,18 @@ failures, communications, accounting, access = map(
     _of, ("failures", "communications", "accounting", "access")
 )
 integrity, activity, digest = map(_of, ("integrity", "activity", "digest"))
+
+
+def _seen_as(log: Log, clock: datetime) -> dict[str, object]:
+    """For whom, as of when and with which configuration a document is made."""
+    return {
+        "as_of": clock.isoformat(), "audience": log.shown.audience, "config_sha256": config_sha256(log.config)
+    }  # fmt: skip
+
+
+def _logpage(log: Log, clock: datetime, filters: dict[str, object]) -> Page:
+    asked = {"filters": onrecord.recorded(filters), **_seen_as(log, clock)}
+    return Page(_page(log, clock, filters), _day(log, clock), log.store, log.head, asked)
 
 
 def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:

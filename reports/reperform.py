@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import reports
 from pipeline import beside, catalog, query, replaced
 from pipeline import store as stores
 from pipeline.config import Config, config_sha256
 from pipeline.errors import UsageError
+from reports.onrecord import settled
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,6 @@ class Compared:
 
 def reperform(store: Path | str, report: str, config: Config) -> tuple[dict[str, Any], list[Compared]]:
     """Make a report again: a file of it, or the beginning of its id; what the record says of it, and the outcome."""
-    import reports
-
     path = Path(store)
     stores.require(path)
     chain = stores.commits(path)
@@ -55,14 +55,24 @@ def reperform(store: Path | str, report: str, config: Config) -> tuple[dict[str,
         query.Log(path, chosen, asked["audience"], config.privacy, entry["head"]) as log,
         tempfile.TemporaryDirectory(prefix="auditbook-reperform-") as out,
     ):
-        made = reports.review(
-            log, asked["since"], asked["until"], datetime.fromisoformat(asked["as_of"]), asked["prepared_by"],
-            asked["reviewed_by"],
-        )  # fmt: skip
+        log.presets = config.presets
+        made = _again(log, entry["kind"], asked)
         hashes = {file.name: stores.sha256_file(file) for file in made.place(out)}
     return entry, [
         Compared(name, digest, hashes.get(name)) for name, digest in sorted(entry["files"].items())
     ]
+
+
+def _again(log: query.Log, kind: str, asked: dict[str, Any]) -> reports.Review | reports.Page | reports.Paper:
+    as_of = datetime.fromisoformat(asked["as_of"])
+    if kind == "review":
+        return reports.review(
+            log, asked["since"], asked["until"], as_of, asked["prepared_by"], asked["reviewed_by"]
+        )  # fmt: skip
+    filters = settled(dict(asked["filters"]))
+    return reports.log(log, as_of, **filters) if kind == "log" else reports.paper(
+        log, kind, asked["target"], as_of, **filters
+    )  # fmt: skip
 
 
 def _refuse_gone(then: list[stores.Commit], chain: list[stores.Commit]) -> None:

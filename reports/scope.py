@@ -104,9 +104,20 @@ def _source(row: dict[str, Any], settings: Any, mapping: Any, reader: Reader) ->
         actors=row["actors"],
         first=first,
         last=last,
-        retention=getattr(settings, "retention", None) or "not configured",
+        retention=_kept(settings),
         legal_basis=getattr(settings, "legal_basis", None) or "not configured",
         time_zone=getattr(settings, "timezone", None) or "that of the organization, where a value has none",
+    )
+
+
+def _kept(settings: Any) -> str:
+    """For how long events are active, and how much longer archived: an age, for nothing is moved."""
+    if settings is None or settings.retention is None:
+        return "not configured"
+    return (
+        f"{settings.retention}, {settings.archive} more as archived"
+        if settings.archive
+        else str(settings.retention)
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from pipeline.config import from_dict
 from pipeline.errors import UsageError
 from pipeline.load import load
 from pipeline.query import open as open_store
-from tests.conftest import Auditbook
+from tests.conftest import COMMAND, Auditbook
 from tests.exports import CONFIG, line, lines, put, without_id
 
 MAPPING = """
@@ -288,6 +290,31 @@ def test_what_is_meant_must_be_one_load(store: Path, auditbook: Auditbook) -> No
     done = auditbook("forget", digest[:8], "--yes", "--json")
     assert json.loads(done.stdout)["lines"]["events"] == 2
     assert fates(store) == [("n.jsonl", 2, 2, 0, 0, 0)]
+
+
+def test_withdrawing_takes_the_word_of_the_plan(store: Path, auditbook: Auditbook) -> None:
+    load([put(store.parent / "n.jsonl", lines(1, 3))], store=store, config=CONFIG)
+
+    assert json.loads(auditbook("forget", "n.jsonl", "--plan", "--json").stdout)["word"] == "forget 3"
+    wrong = auditbook("forget", "n.jsonl", "--word", "forget 2")
+    assert (wrong.returncode, wrong.stderr) == (
+        2, 'auditbook: the word is "forget 3"; nothing was changed. Look at the plan, then type it.\n'
+    )  # fmt: skip
+    for typed, code, left in (("yes", 2, 1), ("forget 3", 0, 0)):
+        assert at_a_terminal(["forget", "n.jsonl", "--store", str(store)], typed) == (
+            code, 'Type "forget 3" to go on:'
+        )  # fmt: skip
+        assert len(fates(store)) == left
+
+
+def at_a_terminal(arguments: list[str], typed: str) -> tuple[int, str]:
+    """The exit code of a command whose input is a terminal where something is typed, and what it asked."""
+    ours, theirs = os.openpty()
+    os.write(ours, f"{typed}\n".encode())
+    done = subprocess.run([COMMAND, *arguments], stdin=theirs, capture_output=True, text=True, check=False)
+    os.close(theirs)
+    os.close(ours)
+    return done.returncode, done.stderr[: done.stderr.index(":") + 1]
 
 
 def test_a_file_that_was_passed_over_can_be_withdrawn(store: Path) -> None:

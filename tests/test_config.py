@@ -8,6 +8,7 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,7 +184,11 @@ def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
         config.read(path)
 
 
-def test_the_template_is_valid_as_it_is_and_with_every_line_in_use() -> None:
+def test_the_template_is_valid_as_it_is_and_with_every_line_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logo.svg").write_text("<svg/>")
     template = (importlib.resources.files("pipeline") / "auditbook.toml").read_text("utf-8")
     assert config.from_dict(tomllib.loads(template)) == Config()
     used = re.sub(r'^# (?=[\[a-z_]+[\w."@-]*\]{0,2}( =|$))', "", template, flags=re.M)
@@ -192,3 +197,30 @@ def test_the_template_is_valid_as_it_is_and_with_every_line_in_use() -> None:
     assert found.suppressions[0].owner == "Dana Ruiz"
     assert [person.id for person in found.actors] == ["dana@example.com", "ci-bot@example.com"]
     assert [team.id for team in found.teams] == ["production"]
+    schema = json.loads((importlib.resources.files("schemas") / "config.schema.json").read_text("utf-8"))
+    listed = " ".join(re.findall(r"^# (.*)$", template, re.M)).split("with any of the filters of")[1]
+    missing = [
+        name.removeprefix("presets.night-deletes.") for name in _not_shown(schema, tomllib.loads(used))
+    ]
+    assert [name for name in missing if not re.search(rf"\b{name}\b", listed)] == [], (
+        "what can be set is shown"
+    )
+
+
+def _not_shown(schema: dict[str, Any], given: Any, where: str = "") -> list[str]:
+    """The keys that a schema knows and an example of every table does not have."""
+    missing = []
+    for name, inner in schema.get("properties", {}).items():
+        if name not in given:
+            missing.append(f"{where}{name}")
+        elif inner.get("type") == "array" and "properties" in inner.get("items", {}):
+            missing += _not_shown(inner["items"], given[name][0], f"{where}{name}.")
+        else:
+            missing += _not_shown(inner, given[name], f"{where}{name}.")
+    named = schema.get("additionalProperties")
+    if isinstance(named, dict) and "properties" in named:
+        examples = {key: value for key, value in given.items() if isinstance(value, dict)}
+        name = next(iter(examples), "NAME")
+        merged = {key: value for one in examples.values() for key, value in one.items()}
+        missing += _not_shown(named, merged, f"{where}{name}.")
+    return missing

@@ -11,15 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 import pipeline
 from pipeline import bundle, chain, signing
+from pipeline import store as stores
 from pipeline.config import Config, read
 from pipeline.detect import detect
 from pipeline.errors import UsageError
 from pipeline.load import load
 from tests.conftest import Auditbook
 from tests.exports import line, put
+
+DELETED = b"".join(line(n, action="delete", createdAt=f"2026-10-05T10:{n:02d}:00Z") for n in range(10, 40))
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +35,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         f'[signing]\nkey = "{folder}/key.pem"\n[detectors.bulk_delete]\nthreshold = 5\n'
     )
     config = read(folder / "auditbook.toml")
-    deleted = b"".join(
-        line(n, action="delete", createdAt=f"2026-10-05T10:{n:02d}:00Z") for n in range(10, 40)
-    )
     secret = line(40, action="delete", createdAt="2026-10-05T10:40:00Z", metadata={"password": "hunter2"})
-    load([put(folder / "a.jsonl", deleted + secret)], store=folder / "store", config=config)
+    load([put(folder / "a.jsonl", DELETED + secret)], store=folder / "store", config=config)
     detect(folder / "store", config=config)
     with pipeline.open(folder / "store") as log:
         [(finding,)] = log.con.execute(
@@ -177,6 +178,41 @@ def test_a_report_is_made_again(auditbook: Auditbook, tmp_path: Path) -> None:
     assert other.stderr.startswith("auditbook: a.jsonl is no report that the chain tells of.")
 
 
+def test_every_kind_of_report_is_on_record_and_made_again(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    put(tmp_path / "a.jsonl", DELETED)
+    invoke("load", "a.jsonl", "-q")
+    asked = {
+        "entity": ("print_job:job3",), "failures": ("--source", "printago", "--until", "2026-10-31"),
+        "log": ("--actor", "ana@example.com", "--since", "2026-10-05", "--action", "delete"),
+    }  # fmt: skip
+    written = {}
+    for kind, more in asked.items():
+        done = invoke("report", kind, *more, "--as-of", "2026-10-31T08:00Z", "--json", "--out", kind)
+        assert done.exit_code == 0, done.output
+        written[kind] = [Path(path) for path in json.loads(done.stdout)["reports"]]
+    put(tmp_path / "b.jsonl", line(50))
+    invoke("load", "b.jsonl", "-q")
+
+    record = json.loads((tmp_path / "store/commits/000002/record.json").read_bytes())
+    assert [report["kind"] for report in record["run"]["reports"]] == list(asked)
+    for kind, paths in written.items():
+        again = invoke("reperform", paths[0])
+        assert again.exit_code == 0, (kind, again.output)
+    found = pipeline.verify(tmp_path / "store")
+    assert (found.ok, found.reports) == (True, sum(map(len, written.values())))
+    page = tmp_path / written["log"][0]
+    page.write_bytes(page.read_bytes() + b" ")
+    broken = pipeline.verify(tmp_path / "store").broken
+    assert broken is not None
+    assert (broken.file, broken.what) == (
+        str(page), "it was changed: it is not the report that was written there."
+    )  # fmt: skip
+    page.unlink()
+    assert pipeline.verify(tmp_path / "store").ok, "who handed a report on may have moved it"
+
+
 def test_the_witness_is_told_of_each_head(auditbook: Auditbook, tmp_path: Path) -> None:
     config = tmp_path / "auditbook.toml"
     config.write_text('[signing]\nwitness = ["tee", "-a", "witness.jsonl"]\n')
@@ -195,6 +231,52 @@ def test_the_witness_is_told_of_each_head(auditbook: Auditbook, tmp_path: Path) 
         f"auditbook: the witness was not told of head {head[:12]} (false: exit 1). What was done is committed; the "
         "next run tells it the newest head.\n"
     )
+
+
+def test_whatever_commits_sends_its_head_out(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text(
+        '[signing]\nkey = "key.pem"\nwitness = ["tee", "-a", "witness.jsonl"]\n'
+        '[detectors.bulk_delete]\nthreshold = 5\n[sources.printago]\nretention = "2 years"\n'
+    )
+    signing.new(tmp_path / "key.pem")
+    following = signing.new(tmp_path / "next.pem").public
+    put(tmp_path / "a.jsonl", DELETED)
+    put(tmp_path / "b.jsonl", b"".join(line(n) for n in range(50, 60)))
+    by = ("--by", "Dana Ruiz", "--reason", "because")
+    later = ("--as-of", "2028-10-05T10:30Z")
+
+    def done(*arguments: object) -> str:
+        found = invoke(*arguments)
+        assert found.exit_code == 0, (arguments, found.output)
+        heads = [json.loads(text) for text in (tmp_path / "witness.jsonl").read_text().splitlines()]
+        newest = stores.commits(tmp_path / "store")[-1]
+        assert (heads[-1]["commit"], heads[-1]["head"]) == (newest.number, newest.head), arguments
+        assert heads[-1]["signature"] == newest.record["signature"]
+        return newest.kind
+
+    kinds = [done("load", "a.jsonl", "b.jsonl", "-q"), done("detect", "-q")]
+    with pipeline.open(tmp_path / "store") as log:
+        [(finding,)] = log.con.execute(
+            "SELECT finding_id FROM findings WHERE detector = 'bulk_delete'"
+        ).fetchall()
+    kinds += [
+        done("findings", "review", finding, "--status", "accepted", *by),
+        done("evidence", finding, "--out", "case.zip", "-q"),
+        done("retain", "hold", "add", "--source", "hoops", *by), done("retain", "hold", "release", "hold-5", *by),
+        done("forget", "b.jsonl", "--reason", "wrong", "--yes", "-q"),
+        done("retain", "--apply", *later, "--word", "purge 20"),
+        done("erase", "ana@example.com", "--apply", *by, "--word", "erase 10"),
+        done("keys", "rotate", "--to", following),
+    ]  # fmt: skip
+    assert kinds == [
+        "load", "detect", "disposition", "evidence", "hold", "hold", "forget", "retention", "erasure", "key"
+    ]  # fmt: skip
+    (tmp_path / "key.pem").write_bytes((tmp_path / "next.pem").read_bytes())
+    put(tmp_path / "c.jsonl", line(70))
+    done("run", "c.jsonl", "-q", "--as-of", "2026-10-31")
+    told = (tmp_path / "witness.jsonl").read_text().count("\n")
+    assert done("run", "c.jsonl", "-q", "--as-of", "2026-10-31") == "detect", "nothing is new"
+    assert (tmp_path / "witness.jsonl").read_text().count("\n") == told + 1, "it may not have heard the last"
 
 
 def test_a_report_says_what_was_purged(auditbook: Auditbook, tmp_path: Path) -> None:

@@ -269,6 +269,33 @@ def test_a_database_that_says_otherwise_than_the_commits(made: Path, statement: 
     assert chain.verify(made).ok
 
 
+@pytest.mark.parametrize("harm", ["an identity less", "another identity"])
+def test_an_index_of_identities_that_says_otherwise(made: Path, harm: str) -> None:
+    """It is what the next load holds its lines against: who changes it makes lines events twice."""
+    [path] = (made / "ids").glob("*.ids")
+    content = path.read_bytes()
+    rows = json.loads(content[content.index(b"{") : -8])["rows"]
+    numbers, told = content[: 24 * rows], content[24 * rows :]
+    if harm == "an identity less":
+        columns = [numbers[8 * rows * n : 8 * rows * (n + 1)][:-8] for n in range(3)]
+        head = told[:-8].replace(f'"rows": {rows}'.encode(), f'"rows": {rows - 1}'.encode())
+        path.write_bytes(b"".join(columns) + head + len(head).to_bytes(8))
+    else:
+        path.write_bytes(bytes([numbers[0] ^ 1]) + numbers[1:] + told)
+
+    broken = chain.verify(made).broken
+
+    assert broken is not None
+    assert (broken.file, broken.what) == (
+        f"ids/{path.name}",
+        "it says otherwise than the lines that it is of: it was changed; `auditbook rebuild` makes it again once it is "
+        "removed.",
+    )
+    path.unlink()
+    pipeline.rebuild(made)
+    assert chain.verify(made).ok
+
+
 def test_a_manifest_that_says_otherwise(made: Path) -> None:
     path = made / "manifest.jsonl"
     path.write_text(path.read_text().replace("1.jsonl", "9.jsonl"))

@@ -178,6 +178,27 @@ def test_nothing_overrides_a_hold(made: Path, kind: str) -> None:
     assert retention.plan(made, CONFIG, NOON).word == "purge 45"
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("an entity", "6 events and 1 rejected lines"), ("another actor", "0 events and 1 rejected lines"),
+        ("a source", "40 events and 1 rejected lines"),
+    ],
+)  # fmt: skip
+def test_a_file_with_something_on_hold_is_not_withdrawn(made: Path, kind: str, told: str) -> None:
+    name, held = holds.add(made, HELD[kind], by="Dana Ruiz", reason="lawsuit", config=CONFIG)
+
+    with pytest.raises(UsageError) as refused:
+        again.forget("a.jsonl", store=made, config=CONFIG)
+
+    assert str(refused.value) == (
+        f"{told} of a.jsonl are on hold; nothing was changed. `auditbook retain hold list` shows the holds."
+    )
+    assert stores.head(made) == held.head
+    holds.release(made, name, by="Dana Ruiz", reason="settled", config=CONFIG)
+    assert again.forget("a.jsonl", store=made, config=CONFIG).commit is not None
+
+
 def test_a_hold_needs_to_cover_something(made: Path) -> None:
     with pytest.raises(UsageError, match="a hold covers something"):
         holds.add(made, Held(case="x"), by="Dana Ruiz", reason="lawsuit", config=CONFIG)
@@ -204,6 +225,7 @@ def test_first_active_then_archived_then_due(made: Path) -> None:
         log.con.execute("SET VARIABLE as_of = TIMESTAMPTZ '2027-10-02 12:00:00Z'")
         states = "SELECT state, count(*) FROM retention_state GROUP BY 1 ORDER BY 1"
         assert log.con.execute(states).fetchall() == [("active", 16), ("archived", 35)]
+        assert log.events().count() == 51, "archived is an age: nothing is moved, and every answer has it"
 
 
 @pytest.mark.parametrize("what", ["forget", "remap"])
@@ -217,9 +239,14 @@ def test_what_was_purged_is_not_read_again(made: Path, what: str) -> None:
         else:
             again.remap("printago", store=made, config=other)
 
+    instead = {
+        "remap": "what is loaded from now on is read anew, and a new store reads all that you still have.",
+        "forget": "a new store holds only what you load into it, and retention takes what is left of this file.",
+    }
     assert str(told.value) == (
         f"a.jsonl has lines that were purged: after {what} they would come back when loaded again. "
-        '`auditbook sql "FROM tombstones"` says when, and under which policy.'
+        '`auditbook sql "FROM tombstones"` says when, and under which policy. What is loaded stays as it is; '
+        f"{instead[what]}"
     )
 
 
@@ -273,6 +300,13 @@ def test_the_command_plans_asks_and_does(auditbook: Auditbook, tmp_path: Path) -
     assert json.loads(done.stdout)["lines"] == 35
     assert auditbook("verify").returncode == 0
     assert auditbook("retain", "--apply", *now).stdout == "nothing is due; nothing was changed\n"
+    (tmp_path / "auditbook.toml").write_text(
+        '[sources.printago]\nretention = "2 years"\narchive = "1 year"\n'
+    )
+    assert auditbook("retain", *now).stdout.splitlines()[-2:] == [
+        "nothing is due to be purged",
+        "archived events are told apart by their age alone: they stay where they are and in every answer",
+    ]
     held = auditbook("retain", "hold", "add", "--actor", "ana@example.com", "--by", "D", "--reason", "r")
     assert held.stdout.startswith("hold-3 holds 5 events of today's, and those to come\n")
 
@@ -293,6 +327,8 @@ def test_originals_are_kept_byte_for_byte_until_a_line_of_theirs_is_purged(
     auditbook("originals", "a.jsonl.gz", "--output", "back.gz")
     assert (tmp_path / "back.gz").read_bytes() == content
     assert auditbook("verify").returncode == 0
+    plan = auditbook("retain", "--as-of", "2028-10-02T12:00Z").stdout
+    assert "bytes rewritten; 1 original with such lines removed as a whole\n" in plan
     auditbook("retain", "--apply", "--as-of", "2028-10-02T12:00Z", "--word", "purge 35")
     assert [one["file"] for one in json.loads(auditbook("originals", "--format", "json").stdout)] == [
         "b.jsonl"

@@ -9,6 +9,7 @@ import click
 
 from pipeline.cli import options, output
 from pipeline.cli.nightly import fates
+from pipeline.cli.retain import asked
 
 NEXT = "Findings are judged again by the next run, or by `auditbook detect`."
 
@@ -49,19 +50,21 @@ def remap(source: str, store: Path, config: Path | None, quiet: bool, verbose: b
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--reason", metavar="TEXT", help="Why, for the record.")
-@click.option("--yes", is_flag=True, help="Do not ask. Asked is on a terminal only.")
+@click.option("--word", metavar="TEXT", help="The word that the plan gives; asked for on a terminal.")
+@click.option("--yes", is_flag=True, help="Do not ask for the word. Asked is on a terminal only.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be done, and do nothing.")
 @options.several(
     options.store, options.config, options.memory_limit, options.quiet, options.verbose, options.as_json
 )
 def forget(
-    file: str, reason: str | None, yes: bool, plan_only: bool, store: Path, config: Path | None, quiet: bool,
-    verbose: bool, as_json: bool,
+    file: str, reason: str | None, word: str | None, yes: bool, plan_only: bool, store: Path, config: Path | None,
+    quiet: bool, verbose: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Withdraw a wrong load, on record: the store is as if FILE had never been loaded.
 
     FILE is a name as `auditbook ledger` has it, or the beginning of its hash. Lines of other files that were duplicates
-    of its lines become the events in their place. The file can be loaded again.
+    of its lines become the events in their place. The file can be loaded again. What is withdrawn is said in
+    numbers; on a terminal the word that the plan gives is then asked for. A file with events on hold stays.
 
     \b
     Examples:
@@ -77,16 +80,16 @@ def forget(
         f"{meant.commit_no}): {fates(counts)}"
     )
     if plan_only and as_json:
-        output.document({"plan": entry, "lines": counts})
+        output.document({"plan": entry, "lines": counts, "word": again.word_of(meant)})
         return
     if not quiet and not as_json:
         print(output.inert(f"{'would withdraw' if plan_only else 'withdrawing'} {plan}"))
     if plan_only:
         return
-    if not yes and sys.stdin.isatty():
-        click.confirm("Withdraw it?", abort=True)
+    if not yes and word is None and sys.stdin.isatty():
+        word = asked(again.word_of(meant))
     done = again.forget(
-        file, store=store, config=options.read_config(config), reason=reason,
+        file, store=store, config=options.read_config(config), reason=reason, word=word,
         progress=options.progress(quiet, verbose),
     )  # fmt: skip
     options.done()

@@ -34,7 +34,7 @@ def erase(
       auditbook erase ana@example.com
       auditbook erase ana@example.com --apply --by "Dana Ruiz" --reason "request 2026-118"
     """
-    from pipeline import erasure, witness
+    from pipeline import erasure
 
     settings = options.read_config(config)
     found = erasure.plan(store, settings, persons)
@@ -49,7 +49,6 @@ def erase(
             _tell(found)
         word = asked(found.word)
     found, done = erasure.apply(store, settings, persons, word=word, reason=reason or "", by=by or "")
-    witness.tell(store, settings.signing)
     if as_json:
         output.document({**found.as_json(), "head": done.head if done else None})
     elif done is None:
@@ -74,8 +73,10 @@ def _tell(plan: Plan) -> None:
 @click.command()
 @click.argument("which", required=False, metavar="[FILE]")
 @click.option("--output", "target", type=click.Path(path_type=Path), help="Write the bytes of FILE here.")
-@options.several(options.store, options.shape)
-def originals(which: str | None, target: Path | None, store: Path, shape: str) -> None:
+@options.several(options.store, options.config, options.shape)
+def originals(
+    which: str | None, target: Path | None, store: Path, config: Path | None, shape: str
+) -> None:  # fmt: skip
     """List the input files that are kept byte for byte ([originals] keep = true), or give one back.
 
     \b
@@ -87,6 +88,7 @@ def originals(which: str | None, target: Path | None, store: Path, shape: str) -
     from pipeline import store as stores
 
     stores.require(store)
+    options.note_reading(store, options.read_config(config))
     chain = stores.commits(store)
     if which is None:
         columns = ["file", "sha256", "bytes", "commit_no"]

@@ -129,10 +129,10 @@ def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
 @click.option("--by", required=True, metavar="NAME", help="Who decided.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--until", metavar="DATE", help="The decision holds up to and including this day.")
-@options.several(options.store, options.quiet)
+@options.several(options.store, options.config, options.quiet)
 def review(
-    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, quiet: bool
-) -> None:
+    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, config: Path | None, quiet: bool
+) -> None:  # fmt: skip
     """Record a decision on a finding: for good, and by name. The operating system's user is recorded as well.
 
     \b
@@ -148,7 +148,7 @@ def review(
         by=by,
         reason=reason,
         until=_day(until),
-        signing=options.read_config(None).signing,
+        signing=options.read_config(config).signing,
     )
     if not quiet:
         print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")

@@ -52,8 +52,8 @@ class Root(click.Group):
             code = _told(OUT_OF_MEMORY, 1)
         except (KeyboardInterrupt, click.Abort) as error:
             asked = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
-            code = _told(STOPPED, TERMINATED if asked else INTERRUPTED)
-        sys.exit(code if isinstance(code, int) else 0)
+            sys.exit(_told(STOPPED, TERMINATED if asked else INTERRUPTED))
+        sys.exit(_tell_witness() or (code if isinstance(code, int) else 0))
 
     def invoke(self, ctx: click.Context) -> Any:
         """The reader of a pipe may leave when it has enough; that is no error of ours."""
@@ -109,6 +109,17 @@ def _told(sentence: str, code: int) -> int:
 
     print(f"auditbook: {inert(redact.text(sentence))}", file=sys.stderr)
     return code
+
+
+def _tell_witness() -> int:
+    """Whoever is to know of new heads is told when everything is done, and of what an error left committed as well."""
+    witness = sys.modules.get("pipeline.witness")
+    try:
+        if witness is not None:
+            witness.tell()
+    except AuditbookError as error:
+        return _told(str(error), error.exit_code)
+    return 0
 
 
 def _words(error: click.ClickException) -> str:

@@ -43,7 +43,7 @@ def run(
       auditbook run exports/printago-*.jsonl.gz --instance north
       auditbook run exports/ --fail-on high --json > run.json
     """
-    from pipeline import nightly, witness
+    from pipeline import nightly
 
     settings = options.read_config(config)
     result = nightly.run(
@@ -52,7 +52,6 @@ def run(
     )  # fmt: skip
     facts = result.as_json() | _profile(result.loaded, verbose=verbose)
     tell(facts, result.messages, quiet=quiet, as_json=as_json)
-    witness.tell(store, settings.signing)
     ctx.exit(_code(facts, result.unrecognised, fail_on, max_rejects))
 
 
@@ -72,7 +71,6 @@ def load(
       zcat night.jsonl.gz | auditbook load - --source hoops
     """
     from pipeline import load as loading
-    from pipeline import witness
 
     settings = options.read_config(config)
     result = loading.load(
@@ -81,7 +79,6 @@ def load(
     )  # fmt: skip
     facts = result.as_json() | _profile(result, verbose=verbose)
     tell(facts, result.messages, quiet=quiet, as_json=as_json)
-    witness.tell(store, settings.signing)
     ctx.exit(_code(facts, result.unrecognised, None, max_rejects))
 
 

@@ -121,8 +121,7 @@ def open_log(store: Path, path: Path | None, *, from_commits: bool = False) -> L
     settings = read_config(path) if path is not None or CONFIG.exists() else chosen
     log = query.Log(store, None if same and not from_commits else chosen, _audience(), settings.privacy)
     log.presets = chosen.presets
-    if settings.log_reads:
-        _note(store)
+    note_reading(store, settings)
     return log
 
 
@@ -131,8 +130,11 @@ def _audience() -> str | None:
     return context.meta.get(AUDIENCE) if context else None
 
 
-def _note(store: Path) -> None:
-    """Who read what with which command, for the next record; a reading that cannot be noted is not done."""
+def note_reading(store: Path, settings: Config) -> None:
+    """Who read what with which command, for the next record, if that is asked for; a reading that cannot be noted is
+    not done."""
+    if not settings.log_reads:
+        return
     import getpass
     import socket
 

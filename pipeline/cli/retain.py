@@ -36,9 +36,10 @@ def retain(
     """What each source's retention means today, in numbers; with --apply it is done.
 
     [sources.NAME] retention = "2 years" and, if you like, archive = "5 years" say how long a source's events are
-    active and then archived; what is past both is due to be purged, unless a hold covers it. --apply asks for the word
-    that the plan gives, and purges in one commit that leaves a tombstone. What was purged does not come back when it is
-    loaded again.
+    active and then archived; what is past both is due to be purged, unless a hold covers it. Archived is what an event
+    is by its age: it stays where it is and in every answer, and the view retention_state tells it apart. --apply asks
+    for the word that the plan gives, and purges in one commit that leaves a tombstone. What was purged does not come
+    back when it is loaded again.
 
     \b
     Examples:
@@ -48,7 +49,7 @@ def retain(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from pipeline import retention, witness
+    from pipeline import retention
 
     settings = options.read_config(config)
     clock = options.read_clock(as_of, settings)
@@ -61,7 +62,6 @@ def retain(
             _show(found, False, quiet)
         word = asked(found.word)
     found, done = retention.apply(store, settings, word, clock)
-    witness.tell(store, settings.signing)
     if as_json:
         output.document({**found.as_json(), "head": done.head if done else None})
     elif done is None:
@@ -87,6 +87,10 @@ def _show(plan: Plan, as_json: bool, quiet: bool) -> None:
         columns, [{**vars(one), "retention": one.retention or "for good"} for one in plan.sources], columns
     )
     print(f"\n{going(plan.due)}")
+    if any(one.archive for one in plan.sources):
+        print(
+            "archived events are told apart by their age alone: they stay where they are and in every answer"
+        )
     if plan.due.lines:
         print(f'`auditbook retain --apply` purges them; its word is "{plan.word}"')
 
@@ -103,7 +107,9 @@ def going(due: Any) -> str:
         output.count(number, fate if fate != "blank" else "further line") for fate, number in fates.items()
     )
     files = output.count(len(due.rows), "part")
-    return f"{output.count(due.lines, 'line')} would be purged ({parts}); {files} of {due.bytes:,} bytes rewritten"
+    told = f"{output.count(due.lines, 'line')} would be purged ({parts}); {files} of {due.bytes:,} bytes rewritten"
+    kept = f"; {output.count(len(due.originals), 'original')} with such lines removed as a whole"
+    return told + kept * bool(due.originals)
 
 
 @retain.group()

@@ -89,11 +89,11 @@ def check(files: tuple[str, ...], source: str | None, config: Path | None, as_js
       auditbook sources check exports/printago.jsonl
       auditbook sources check export.jsonl --source acme --json
     """
-    from pipeline import dryrun
+    from pipeline import dryrun, redact
 
     found = dryrun.check(files, config=options.read_config(config), source=source)
     if as_json:
-        output.document(dryrun.document(found))
+        output.document(redact.document(dryrun.document(found)))
         return
     for one in found:
         _tell(one)
@@ -118,13 +118,13 @@ def new(name: str, export: str, out: Path) -> None:
     Example:
       auditbook sources new acme --from exports/acme.jsonl --out mappings
     """
-    from pipeline import draft
+    from pipeline import draft, redact
 
     made = draft.write(name, export, out)
     for path in made.files:
         print(f"wrote {path}")
     print()
-    output.table(("column", "from", "example"), made.guesses, keys=("column", "from"))
+    output.table(("column", "from", "example"), redact.document(made.guesses), keys=("column", "from"))
     print(
         f'\nTo use it: [sources] path = "{out}" in auditbook.toml, then `auditbook sources check {export}`.'
     )
@@ -134,7 +134,9 @@ sources.add_command(actors)
 
 
 def _tell(one: Check) -> None:
-    facts = one.as_json()
+    from pipeline import redact
+
+    facts = redact.document(one.as_json())
     parts = " + ".join(f"{facts[name]:,} {name}" for name in ("events", "duplicates", "rejects", "blank"))
     print(f"{one.mapping.source}: {facts['read']:,} lines read = {parts}")
     _table("Columns", ("column", "filled", "share"), _coverage(facts["columns"], facts["events"]))
