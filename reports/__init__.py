@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from pipeline import issued
 from pipeline.config import config_sha256
 from pipeline.errors import AuditbookError
+from pipeline.progress import Progress, silent
 
 if TYPE_CHECKING:
     from reports.document import Document
     from reports.model import Report
-    from reports.period import Moment
+    from reports.pdf import Attached
+    from reports.period import Instant, Moment, Period
     from reports.rows import Log
 
 __all__ = [
@@ -29,12 +31,18 @@ __all__ = [
 ]  # fmt: skip
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True)
 class Paper:
     """A document of one kind, with its two forms."""
 
     model: Document
     store: Path
+    attached: Callable[[], list[Attached]]
+    asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
+    progress: Progress = silent
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -46,6 +54,16 @@ class Paper:
 
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
+        written = self.place(out)
+        model = self.model
+        entry = _entry(
+            model.kind.name, model.report_id, model.head, model.period, model.as_of, self.asked, written
+        )
+        issued.note(self.store, entry)
+        return written
+
+    def place(self, out: Path | str) -> list[Path]:
+        """The same without telling the store of it."""
         from reports.shelf import place
 
         name = "-".join(part for part in (self.model.kind.name, _slug(self.model.target)) if part)
@@ -63,17 +81,16 @@ class Paper:
     def _html(self) -> bytes:
         from reports.html import document
 
-        return document(self.model)
+        return document(self.model, self.progress)
 
     @cached_property
     def _pdf(self) -> bytes:
-        from reports.document import attachments
         from reports.html import document_for_paper
         from reports.pdf import press
 
         return press(
-            document_for_paper(self.model), as_of=self.model.as_of.at, identifier=self.model.report_id,
-            logo=self.model.looks.logo, attached=attachments(self.model),
+            document_for_paper(self.model, self.progress), as_of=self.model.as_of.at, identifier=self.model.report_id,
+            logo=self.model.looks.logo, attached=self.attached(), progress=self.progress,
         )  # fmt: skip
 
 
@@ -111,6 +128,7 @@ class Review:
     store: Path
     log: Page
     asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
+    progress: Progress = silent
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -123,7 +141,9 @@ class Review:
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
         written = self.place(out)
-        issued.note(self.store, self._entry(written))
+        cover = self.model.cover
+        entry = _entry("review", cover.report_id, cover.head, cover.period, cover.as_of, self.asked, written)
+        issued.note(self.store, {**entry, "status": cover.status})
         return written
 
     def place(self, out: Path | str) -> list[Path]:
@@ -142,21 +162,11 @@ class Review:
 
         return missing()
 
-    def _entry(self, written: Sequence[Path]) -> dict[str, object]:
-        """What the next commit's record says of this report."""
-        cover = self.model.cover
-        return {
-            "kind": "review", "report_id": cover.report_id, "status": cover.status, "head": cover.head,
-            "since": cover.period.since.iso, "until": cover.period.until.iso, "as_of": cover.as_of.iso,
-            "asked": dict(self.asked),
-            "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
-        }  # fmt: skip
-
     @cached_property
     def _html(self) -> bytes:
         from reports.html import render
 
-        return render(self.model)
+        return render(self.model, self.progress)
 
     @cached_property
     def _pdf(self) -> bytes:
@@ -164,10 +174,23 @@ class Review:
         from reports.html import for_paper
         from reports.pdf import press
 
+        cover = self.model.cover
         return press(
-            for_paper(self.model), as_of=self.model.cover.as_of.at, identifier=self.model.cover.report_id,
-            logo=self.model.cover.looks.logo, attached=of_review(self.model),
+            for_paper(self.model, self.progress), as_of=cover.as_of.at, identifier=cover.report_id,
+            logo=cover.looks.logo, attached=of_review(self.model), progress=self.progress,
         )  # fmt: skip
+
+
+def _entry(
+    kind: str, report_id: str, head: str, period: Period, as_of: Instant, asked: Mapping[str, object],
+    written: Sequence[Path],
+) -> dict[str, object]:  # fmt: skip
+    """What the next commit's record says of a report."""
+    return {
+        "kind": kind, "report_id": report_id, "head": head, "since": period.since.iso, "until": period.until.iso,
+        "as_of": as_of.iso, "asked": dict(asked),
+        "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
+    }  # fmt: skip
 
 
 def log(log: Log, as_of: datetime | None = None, **filters: object) -> Page:
@@ -183,6 +206,7 @@ def review(
     as_of: datetime | None = None,
     prepared_by: str | None = None,
     reviewed_by: str | None = None,
+    progress: Progress = silent,
 ) -> Review:
     """The review of a period (default: everything in the store) as of a moment (default: now)."""
     from reports.model import Request, build
@@ -193,24 +217,46 @@ def review(
     page = _page(log, clock, {"since": period.since.at, "until": period.until.at})
     asked = {
         "since": str(since) if since is not None else None, "until": str(until) if until is not None else None,
-        "as_of": clock.isoformat(), "prepared_by": prepared_by, "reviewed_by": reviewed_by,
-        "audience": log.shown.audience, "config_sha256": config_sha256(log.config),
+        "prepared_by": prepared_by, "reviewed_by": reviewed_by, **_circumstances(log, clock),
     }  # fmt: skip
-    return Review(model, log.store, Page(page, _day(log, clock)), asked)
+    return Review(model, log.store, Page(page, _day(log, clock)), asked, progress)
 
 
 def paper(
-    log: Log, kind: str, target: str | None = None, as_of: datetime | None = None, **filters: object
-) -> Paper:
+    log: Log, kind: str, target: str | None = None, as_of: datetime | None = None, progress: Progress = silent,
+    **filters: object,
+) -> Paper:  # fmt: skip
     """A document of a kind: about a target where the kind needs one, else of a period; filters as for `log.events`."""
-    from reports.document import document
+    from reports.document import attachments, document
 
-    return Paper(document(log, kind, target, _clock(as_of), filters), log.store)
+    clock = _clock(as_of)
+    model = document(log, kind, target, clock, filters, progress)
+    asked = {
+        "target": target, "filters": {name: _plain(value) for name, value in filters.items()},
+        **_circumstances(log, clock),
+    }  # fmt: skip
+    attached = _while_open(
+        log, lambda one: attachments(model if one is log else document(one, kind, target, clock, filters))
+    )
+    return Paper(model, log.store, attached, asked, progress)
+
+
+def _plain(value: object) -> object:
+    """A filter's value as a record can hold it, and as the filter understands it again."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _circumstances(log: Log, clock: datetime) -> dict[str, object]:
+    return {
+        "as_of": clock.isoformat(), "audience": log.shown.audience, "config_sha256": config_sha256(log.config)
+    }  # fmt: skip
 
 
 def _of(kind: str) -> Callable[..., Paper]:
     def made(log: Log, target: str | None = None, as_of: datetime | None = None, **filters: object) -> Paper:
-        return paper(log, kind, target, as_of, **filters)
+        return paper(log, kind, target, as_of, **filters)  # type: ignore[arg-type]
 
     made.__name__ = kind
     made.__doc__ = f"The {kind} document; a target where it needs one, and filters as for `log.events`."
@@ -227,21 +273,27 @@ integrity, activity, digest = map(_of, ("integrity", "activity", "digest"))
 def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:
     from reports.logpage import render
 
-    head, asked = log.head, {"as_of": clock, **filters}
+    asked = {"as_of": clock, **filters}
+    return _while_open(log, lambda one: render(one.events(**asked), clock))
 
-    def make() -> bytes:
+
+def _while_open(log: Log, make: Callable[[Log], Made]) -> Callable[[], Made]:
+    """What is made of a log when it is asked for; of the same store opened again when the log was closed meanwhile."""
+    head = log.head
+
+    def made() -> Made:
         try:
-            return render(log.events(**asked), clock)
-        except duckdb.ConnectionException:  # the log was closed before the document was written
+            return make(log)
+        except duckdb.ConnectionException:
             with log.again() as again:
                 if again.head != head:
                     raise AuditbookError(
                         "the store has changed since the log was closed.", path=log.store,
                         hint="Write the document while the log is open.",
                     ) from None  # fmt: skip
-                return render(again.events(**asked), clock)
+                return make(again)
 
-    return make
+    return made
 
 
 def _clock(as_of: datetime | None) -> datetime:

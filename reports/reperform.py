@@ -29,8 +29,6 @@ class Compared:
 
 def reperform(store: Path | str, report: str, config: Config) -> tuple[dict[str, Any], list[Compared]]:
     """Make a report again: a file of it, or the beginning of its id; what the record says of it, and the outcome."""
-    import reports
-
     path = Path(store)
     stores.require(path)
     chain = stores.commits(path)
@@ -55,14 +53,22 @@ def reperform(store: Path | str, report: str, config: Config) -> tuple[dict[str,
         query.Log(path, chosen, asked["audience"], config.privacy, entry["head"]) as log,
         tempfile.TemporaryDirectory(prefix="auditbook-reperform-") as out,
     ):
-        made = reports.review(
-            log, asked["since"], asked["until"], datetime.fromisoformat(asked["as_of"]), asked["prepared_by"],
-            asked["reviewed_by"],
-        )  # fmt: skip
-        hashes = {file.name: stores.sha256_file(file) for file in made.place(out)}
+        hashes = {file.name: stores.sha256_file(file) for file in _made(log, entry).place(out)}
     return entry, [
         Compared(name, digest, hashes.get(name)) for name, digest in sorted(entry["files"].items())
     ]
+
+
+def _made(log: query.Log, entry: dict[str, Any]) -> Any:
+    import reports
+
+    asked = entry["asked"]
+    clock = datetime.fromisoformat(asked["as_of"])
+    if entry["kind"] == "review":
+        return reports.review(
+            log, asked["since"], asked["until"], clock, asked["prepared_by"], asked["reviewed_by"]
+        )
+    return reports.paper(log, entry["kind"], asked["target"], clock, **asked["filters"])
 
 
 def _refuse_gone(then: list[stores.Commit], chain: list[stores.Commit]) -> None:
