@@ -1,7 +1,7 @@
 /*
 title = "The same change to many records"
 severity = "medium"
-version = 1
+version = 2
 why = """One value written over many records in a short time is a script, an import or a slip of a selection. It is hard to
 take back, for the old values differ."""
 false_positives = """Clean-ups and migrations that were planned. Not reported: people who change so many of that kind
@@ -21,7 +21,7 @@ hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
 nist = ["AU-6", "SI-4"]
 
 [parameters.threshold]
-default = 40
+default = 30
 minimum = 2
 maximum = 1000000
 unit = "records"
@@ -35,18 +35,18 @@ unit = "minutes"
 meaning = "The length of the sliding window; both ends belong to it"
 
 [parameters.baseline_days]
-default = 30
+default = 60
 minimum = 1
 maximum = 365
 unit = "days"
 meaning = "How far back usual days are looked for"
 
 [parameters.usual_days]
-default = 3
+default = 2
 minimum = 1
 maximum = 365
 unit = "days"
-meaning = "Who changed so many of that kind on so many earlier days is left alone"
+meaning = "Who changed as many of that kind, in whatever way, on so many earlier days is left alone"
 */
 WITH changed AS (
   SELECT person, who, local_date, event_uid, occurred_at, records, kind, bucket, c.field AS field, c.new AS value
@@ -99,7 +99,7 @@ earlier AS (
 ),
 usual AS (
   SELECT d.person, d.local_date, d.kind, d.field, d.value, count(*) AS days
-  FROM days d JOIN earlier e ON e.person = d.person AND e.kind = d.kind AND e.records >= $threshold
+  FROM days d JOIN earlier e ON e.person = d.person AND e.kind = d.kind AND e.records >= d.records
     AND e.local_date < d.local_date AND e.local_date >= d.local_date - $baseline_days
   GROUP BY d.person, d.local_date, d.kind, d.field, d.value
 )
