@@ -57,18 +57,26 @@ class Shown:
 EVERYTHING = Shown("full")
 
 
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """The words that the views of an audience are written with, for as long as views are made: a view is bound when it
+    is made, and binding what really looks for secrets compiles every expression anew."""
+    for sql in redact.PLACEHOLDERS:
+        connection.execute(sql)
+
+
 def lay(connection: duckdb.DuckDBPyConnection, shown: Shown, stored: Mapping[str, str]) -> None:
     """Make the temporary views `events`, `stored_lines`, `lines` and `event_lines` for an audience, and the tables that
-    tell of people; `stored` is the views' SQL, which stays reachable with an underscore before their names."""
+    tell of people; `stored` is the views' SQL, which stays reachable with an underscore before their names. The
+    connection was prepared."""
     external = shown.audience == "external"
-    for sql in redact.macros(shown.privacy.names):
-        connection.execute(sql)
     for name, sql in stored.items():
         connection.execute(f"CREATE TEMP VIEW _{name} AS {_inner(sql, stored)}")
     if external:
         _pseudonyms(connection, shown.privacy)
     for name in stored:
         connection.execute(f"CREATE TEMP VIEW {name} AS {over(shown, name, f'_{name}')}")
+    for sql in redact.macros(shown.privacy.names):
+        connection.execute(sql)
     _tables(connection, external)
 
 
@@ -80,6 +88,14 @@ def over(shown: Shown, view: str, relation: str) -> str:
     columns = _EXTERNAL if shown.audience == "external" else _INTERNAL
     replaced = ", ".join(f'{sql} AS "{column}"' for column, sql in columns[view].items())
     return f"SELECT * REPLACE ({replaced}) FROM {relation} t"
+
+
+def of_few(connection: duckdb.DuckDBPyConnection, shown: Shown, table: str) -> str:
+    """The same of a table of few events: one look at all of their words often saves making each of them ready."""
+    tells = f"SELECT 1 FROM {table} WHERE {_MAY_TELL} LIMIT 1"
+    if shown.audience == "internal" and not connection.execute(tells).fetchall():
+        return f"SELECT * FROM {table} t"
+    return over(shown, "events", table)
 
 
 def verbatim(shown: Shown, view: str) -> str:
@@ -97,6 +113,8 @@ def _tables(connection: duckdb.DuckDBPyConnection, external: bool) -> None:
     [(database,)] = connection.execute("SELECT current_database()").fetchall()
     if external:
         connection.execute("CREATE TEMP TABLE sentences (told VARCHAR PRIMARY KEY, shown VARCHAR)")
+    elif not connection.execute(_TELLING).fetchall():
+        return
     for name in ("finding_versions", "current_findings"):
         columns = [column for column in FINDING_TEXTS if column != "key" or external]
         texts = _people_replaced(connection, f"{database}.main.{name}", columns) if external else {
@@ -115,6 +133,11 @@ def _tables(connection: duckdb.DuckDBPyConnection, external: bool) -> None:
         _over(connection, database, "holds", {name: _withheld(name) for name in ("reason", "release_reason", "os_user")}
               | {"actor": "named(actor)"})  # fmt: skip
     connection.execute(f"CREATE TEMP VIEW findings AS {FINDINGS}")
+
+
+# Findings tell of secrets rarely: one look at all of their words saves making each of them ready.
+_TELLING = f"""SELECT 1 FROM finding_versions
+  WHERE has_secret(concat_ws(chr(10), {", ".join(f'"{column}"' for column in FINDING_TEXTS)})) LIMIT 1"""
 
 
 def _over(
@@ -245,6 +268,14 @@ _CHANGES = """list_transform(changes, lambda c: struct_pack(field := c.field, ol
 _SECRET_CHANGE = "secret_name(c.field)"
 # Within a list an expression is compiled for each row: it is asked only where a word or a shape of a secret stands.
 _MAY = "len({column}) > 0 AND may_have_secret(to_json({column})::VARCHAR)"
+_MAY_TELL = "may_have_secret(concat_ws(chr(10), {}))".format(
+    ", ".join(
+        [
+            *TEXTS,
+            *(f"to_json({name})::VARCHAR" for name in ("metadata", "unmapped", "changes", "communications")),
+        ]
+    )
+)
 _INTERNAL: dict[str, dict[str, str]] = {
     "events": {
         **{name: f'redacted("{name}")' for name in TEXTS},

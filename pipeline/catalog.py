@@ -16,18 +16,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from pipeline import (
     activity,
     audience,
-    calendar,
     declared,
     engine,
     entities,
     findings,
     geography,
-    ids,
     keeping,
     memory,
     scratch,
@@ -36,7 +33,7 @@ from pipeline import (
 )  # fmt: skip
 from pipeline import store as stores
 from pipeline.audience import EVERYTHING, Shown
-from pipeline.config import Config, from_dict, to_dict
+from pipeline.config import Config, recorded, to_dict
 from pipeline.errors import AuditbookError
 from pipeline.ledger import in_force
 from pipeline.lock import locked
@@ -50,6 +47,8 @@ LONGEST_CALENDAR = 20  # years; beyond, a calendar of 35,000 slots a year has on
 
 def publish(store: Path, config: Config) -> str | None:
     """Make what is beside the commits anew; says what was moved aside, if somebody's shell left something there."""
+    from pipeline import ids
+
     chain = stores.commits(store)
     database, manifest = store / f".new-{DATABASE}", store / ".new-manifest"
     try:
@@ -90,8 +89,8 @@ def recorded_config(chain: Sequence[Commit]) -> Config:
     """The configuration of the newest commit that has one: what the store was last read with."""
     for link in reversed(chain):
         if "config" in link.content:
-            return from_dict(link.content["config"])
-    return from_dict({})
+            return recorded(link.record["content"]["config"])
+    return Config()
 
 
 def connect(store: Path, config: Config | None = None) -> duckdb.DuckDBPyConnection:
@@ -109,22 +108,20 @@ def connect_to(
     """The same for a chain that was read already: what is seen is that chain, whatever was committed since."""
     with scratch.folder("read") as folder:
         copy = folder / DATABASE
-        if config is not None or not _copied(store, copy, chain):
+        connection = None if config is not None else _copied(store, copy, chain)
+        if connection is None:
             build(chain, config or recorded_config(chain), copy)
-        connection = engine.connect(str(copy), read_only=True)
+            connection = engine.connect(str(copy), read_only=True)
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
-    laid = {**_stored(chain), "event_lines": views.DERIVED["event_lines"]}
+    if shown.audience != "full":
+        audience.prepare(connection)
+    views.derive(connection, {**_past(chain, shown.audience), **keeping.DERIVED}, temporary=True)
     if shown.audience == "full":
-        for name, sql in laid.items():
-            connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+        views.make(connection, _stored(chain), temporary=True)
     else:
-        audience.lay(connection, shown, laid)
-    for name, sql in {name: sql for name, sql in views.DERIVED.items() if name not in laid}.items():
-        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
-    for name, sql in {**_past(chain, shown.audience), **keeping.DERIVED}.items():
-        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+        audience.lay(connection, shown, _stored(chain))
     return connection
 
 
@@ -169,22 +166,18 @@ def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
         )
         connection.execute("USE c")
         connection.execute(views.RESOLVED_LINES)
-        for name, sql in {**_stored(chain), **views.DERIVED}.items():
-            connection.execute(f"CREATE VIEW {name} AS {sql}")
         _commits(connection, chain)
         files(connection, chain)
         _settings(connection, config)
         past = summary.of(chain)
         people(connection, config, past.relation("sightings"))
         slots(connection, config, years(connection, past.times()))
-        for name, sql in _past(chain).items():
-            connection.execute(f"CREATE VIEW {name} AS {sql}")
         declared.tables(connection, config)
-        geography.table(connection, config.places)
+        geography.table(connection, config.places, past.relation("places"))
         findings.tables(connection, chain, config)
         keeping.tables(connection, chain, config)
-        for name, sql in keeping.DERIVED.items():
-            connection.execute(f"CREATE VIEW {name} AS {sql}")
+        views.derive(connection, {**_past(chain), **keeping.DERIVED})
+        views.make(connection, _stored(chain))
         connection.execute("USE memory")
         connection.execute("DETACH c")
 
@@ -202,26 +195,28 @@ def _past(chain: Sequence[Commit], to: str = "full") -> dict[str, str]:
 
 def _stored(chain: Sequence[Commit]) -> dict[str, str]:
     parts = stores.parts(chain)
-    events = [str(part.events.resolve()) for part in parts if part.events is not None]
+    # The newest first: who asks for the newest entries has them before the rest is looked at.
+    events = [str(part.events.resolve()) for part in reversed(parts) if part.events is not None]
     return views.stored([str(part.lines.resolve()) for part in parts], events)
 
 
-def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> bool:
-    """Copy the published database; False when there is none, or it is of other commits, of another configuration or of
-    another version."""
+def _copied(store: Path, copy: Path, chain: Sequence[Commit]) -> duckdb.DuckDBPyConnection | None:
+    """A copy of the published database; None when there is none, or it is of other commits, of another configuration
+    or of another version."""
+    wanted = (chain[-1].head if chain else None, _config_text(recorded_config(chain))[1], _shape())
     try:
         shutil.copyfile(store / DATABASE, copy)
-        with engine.connect(str(copy), read_only=True) as connection:
-            row = connection.execute("SELECT head FROM commits ORDER BY commit_no DESC LIMIT 1").fetchall()
-            made_with = connection.execute("SELECT sha256, shape FROM settings").fetchall()
+        connection = engine.connect(str(copy), read_only=True)
+        made_with = connection.execute(
+            "SELECT (SELECT max_by(head, commit_no) FROM commits), sha256, shape FROM settings"
+        ).fetchall()
+        if made_with == [wanted]:
+            return connection
+        connection.close()
     except (FileNotFoundError, duckdb.Error):
-        copy.unlink(missing_ok=True)
-        return False
-    wanted = [(_config_text(recorded_config(chain))[1], _shape())]
-    if row == ([(chain[-1].head,)] if chain else []) and made_with == wanted:
-        return True
-    copy.unlink()
-    return False
+        pass
+    copy.unlink(missing_ok=True)
+    return None
 
 
 def _commits(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> None:
@@ -245,7 +240,13 @@ def _config_text(config: Config) -> tuple[str, str]:
 
 def _shape() -> str:
     """What this version's tables and views are made of: a database of another one is made anew."""
-    made_of = [stores.versions(), views.DERIVED, views.RESOLVED_LINES, activity.tables(activity.at_once())]
+    made_of = [
+        stores.versions(),
+        views.stored([], []),
+        views.DERIVED,
+        views.RESOLVED_LINES,
+        activity.tables(activity.at_once()),
+    ]
     return stores.sha256_text(stores.canonical(made_of))
 
 
@@ -319,6 +320,10 @@ def slots(
     connection: duckdb.DuckDBPyConnection, config: Config, spans: Sequence[tuple[datetime, datetime]]
 ) -> None:
     """The table `calendar`, over these spans; around a wrong clock's 1970 the years between are left out."""
+    import pyarrow as pa
+
+    from pipeline import calendar
+
     spans = spans or [(_moment(0), _moment(0))]
     if spans[-1][1].year - spans[0][0].year < LONGEST_CALENDAR:
         spans = [(spans[0][0], spans[-1][1])]

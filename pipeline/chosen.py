@@ -26,19 +26,8 @@ LANES = ("workflow", "communication", "accounting", "automation")
 # Relations by which two things are two parts of one life: a quote and its job, a contact and what was merged into it.
 ONE_LIFE = ("sales_doc", "converted_to", "merged")
 MOST_LINKED = 50
-MOST_MOMENTS = 500
 MOST_COMPARED = 1_000_000  # events of a store in which it is looked for what was meant
 _NUMBERS = count(1)
-# The names of entities.NAMES, as a condition on one event.
-_IS_NAMED = """(list_contains($names, e.entity_type || ':' || e.entity_id)
-  OR list_contains($names, e.parent_entity_type || ':' || e.parent_entity_id)
-  OR (len(e.entity_ids) > 0 AND list_has_any($names, list_transform(e.entity_ids, lambda i:
-    CASE WHEN e.action IN ('approve', 'reject', 'request_change') THEN '' ELSE e.entity_type END || ':' || i)))
-  OR (len(e.related_entities) > 0
-    AND list_has_any($names, list_transform(e.related_entities, lambda r: r.type || ':' || r.id)))
-  OR (e.category = 'background_job' AND list_has_any($names,
-    ['background_job:' || e.action_detail, 'background_job:' || (e.metadata->>'job_run_id')])))"""
-
 _WHO = """coalesce(coalesce(e.impersonator_name, e.impersonator_email, e.impersonator_id) || ' as ', '')
   || CASE WHEN e.actor_anonymous THEN 'Anonymous'
      ELSE coalesce(a.display_name, e.actor_name, e.actor_email, e.actor_id, e.actor_type) END"""
@@ -176,19 +165,21 @@ def _named(
     """A table of the events that name one of these things, kept apart for the many questions that follow and gone with
     the connection; whose they are; and the things that they tie together into one life."""
     limits, bounds = _within(log, filters)
-    names = [*map(":".join, wanted), *(f":{name}" for _, name in wanted)]
-    when, times = _when(log, names)
+    names = [name for thing in wanted for name in index.names_of(*thing)]
     table = f"life_{next(_NUMBERS)}"
-    where = f"{limits} AND {when} AND {_IS_NAMED}"
+    where, picked = f"{limits} AND {index.is_named('$names', 'e.')}", "temp.events"
     # Picked as they are stored, only those that were picked are made ready to be shown; others know pseudonyms only.
-    outside = log.shown.audience == "external"
-    picked = "temp.events" if outside else audience.verbatim(log.shown, "events")
+    if log.shown.audience != "external":
+        known_of = index.found(log.con, log.store, log.chain, names)
+        picked = known_of.relation if known_of else audience.verbatim(log.shown, "events")
+        times = {f"at_{n}": value for n, value in enumerate(known_of.values)} if known_of else {}
+        when = known_of.condition([f"${name}" for name in times]) if known_of else "true"
+        where, bounds = f"{when} AND {where}", {**bounds, **times}
     log.con.execute(
-        f"CREATE TEMP TABLE {table} AS SELECT * FROM {picked} AS e WHERE {where}",
-        {**bounds, **times, "names": names},
+        f"CREATE TEMP TABLE {table} AS SELECT * FROM {picked} AS e WHERE {where}", {**bounds, "names": names}
     )
     if log.shown.audience == "internal":
-        shown = audience.over(log.shown, "events", f"temp.{table}")
+        shown = audience.of_few(log.con, log.shown, f"temp.{table}")
         log.con.execute(f"CREATE TEMP TABLE shown_{table} AS {shown}")
         log.con.execute(f"DROP TABLE temp.{table}")
         table = f"shown_{table}"
@@ -208,25 +199,6 @@ def _linked(log: Log, table: str) -> list[Entity]:
         [list(ONE_LIFE)],
     ).fetchall()
     return [(str(kind), str(one)) for kind, one in rows]
-
-
-def _when(log: Log, names: Sequence[str]) -> tuple[str, dict[str, object]]:
-    """The moments at which the index knows these names: Parquet files are passed over by their bounds of time."""
-    moments = index.moments(log.con, log.store, log.chain, names)
-    if moments is None or log.shown.audience == "external":  # whose names are pseudonyms
-        return "true", {}
-    if not moments:
-        return "false", {}
-    bounds: dict[str, object] = {"first_at": moments[0], "last_at": moments[-1]}
-    between = (
-        "e.occurred_at BETWEEN make_timestamptz($first_at::BIGINT) AND make_timestamptz($last_at::BIGINT)"
-    )
-    if len(moments) > MOST_MOMENTS:
-        some = "e.occurred_at IN (SELECT make_timestamptz(unnest($moments::BIGINT[])))"
-        return f"{between} AND {some}", {**bounds, "moments": moments}
-    bounds |= {f"at_{n}": moment for n, moment in enumerate(moments)}
-    listed = ", ".join(f"make_timestamptz($at_{n}::BIGINT)" for n in range(len(moments)))
-    return f"{between} AND e.occurred_at IN ({listed})", bounds
 
 
 def _like(log: Log, target: Entity) -> str:

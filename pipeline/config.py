@@ -168,6 +168,11 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     return _config(check(values))
 
 
+def recorded(values: Mapping[str, Any]) -> Config:
+    """The config that a commit keeps: it was checked when it was recorded, by the version that recorded it."""
+    return _config(dict(values))
+
+
 def to_dict(config: Config) -> dict[str, Any]:
     """The same config in canonical form: what was set and nothing else, the order of tables and keys settled."""
     own = config.organization

@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from pipeline.errors import UsageError
 from pipeline.hours import check_holidays, read_hours, suggestion, zone
 
@@ -254,6 +252,8 @@ def _words(error: Any) -> tuple[str, str | None]:
 
 @cache
 def _validator() -> Any:
+    import jsonschema
+
     schema = json.loads((importlib.resources.files("schemas") / "config.schema.json").read_text("utf-8"))
     formats = jsonschema.FormatChecker(formats=())
     for name, checked in FORMATS.items():

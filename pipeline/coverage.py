@@ -94,6 +94,7 @@ _COARSE = frozenset(
     direction trigger person_role is_holiday is_business_hours time_precision event_type_raw parent_entity_type
     """.split()
 )
+_PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
 PLACES = ("source_ip", "user_agent", "api_key_id_masked")
 
 
@@ -185,8 +186,8 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 def _numbered(one: Asked, n: int) -> tuple[str, dict[str, Value]]:
     """A scope whose parameters are told from those of other rules."""
-    names = dialect.parameters(f"SELECT ({one.rule.scope})")
-    text = re.sub(r"\$([a-z][a-z0-9_]*)", rf"$scope_{n}_\1", one.rule.scope)
+    names = set(_PARAMETER.findall(one.rule.scope))
+    text = _PARAMETER.sub(rf"$scope_{n}_\1", one.rule.scope)
     return text, {f"scope_{n}_{name}": one.chosen[name] for name in names}
 
 

@@ -64,13 +64,15 @@ def evaluate(
     """The findings of one detector over the tables of the connection, oldest first."""
     parameters = values(detector, overrides)
     try:
-        table = connection.sql(detector.sql, params=parameters).to_arrow_table()
+        given = connection.execute(detector.sql, parameters)
+        rows, names = given.fetchall(), tuple(column[0] for column in given.description or ())
     except duckdb.Error as error:
         raise AuditbookError(f"{dialect.first_line(error)}.", path=detector.path) from error
-    if tuple(table.column_names) not in (COLUMNS, WITHOUT_CLEARED_BY):
-        message = f"returns the columns {', '.join(table.column_names)}."
+    if names not in (COLUMNS, WITHOUT_CLEARED_BY):
+        message = f"returns the columns {', '.join(names)}."
         raise AuditbookError(message, path=detector.path, hint=f"Expected {', '.join(COLUMNS)}.")
-    found = [_finding(detector, severity or detector.severity, row) for row in table.to_pylist()]
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    found = [_finding(detector, severity or detector.severity, row) for row in told]
     keys = [one.key for one in found]
     if doubled := sorted({key for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()):
         raise AuditbookError(f'returns two findings with the key "{doubled[0]}".', path=detector.path)

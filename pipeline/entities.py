@@ -1,19 +1,23 @@
-"""Which moments name which thing: a small sorted index beside the commits, so that one thing's life is found quickly.
+"""Which event names which thing, and where to look for it: for histories and for whoever asks for one thing.
 
-A cache in `entities/`, made again from the events of the parts when it does not belong to them. It holds no id, only 40
-bits of each name's hash and the time of the event: a hint where to look. What is found there is compared in full.
+Where to look is a small sorted index beside the commits, a cache in `entities/` that is made again from the events of
+the parts when it does not belong to them. It holds no id, only 40 bits of each name's hash, the time of the event and
+the number of its part: a hint. What is found there is compared in full.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from pipeline import engine, memory, scratch
+from pipeline import engine, memory, scratch, views
 from pipeline import store as stores
+from pipeline.columns import EVENT_COLUMNS
 from pipeline.store import Commit
 
 FOLDER = "entities"
@@ -21,17 +25,65 @@ ENDING = ".entities"
 RUNS = "background_job"  # a job that has no entity in the log is asked for by its name or its run
 MEMORY = "512MB"
 # The ids that a decision names are items, whatever the product calls the thing decided on.
-_BULK = "CASE WHEN action IN ('approve', 'reject', 'request_change') THEN '' ELSE entity_type END"
+_BULK = "CASE WHEN {e}action IN ('approve', 'reject', 'request_change') THEN '' ELSE {e}entity_type END"
 # Every name that an event gives to a thing it concerns, `TYPE:ID`, one row for each.
 NAMES = f"""SELECT {{columns}}, entity_type || ':' || entity_id AS name FROM {{events}} WHERE entity_id IS NOT NULL
 UNION ALL SELECT {{columns}}, parent_entity_type || ':' || parent_entity_id FROM {{events}}
   WHERE parent_entity_id IS NOT NULL
-UNION ALL SELECT {{columns}}, {_BULK} || ':' || unnest(entity_ids) FROM {{events}} WHERE len(entity_ids) > 0
+UNION ALL SELECT {{columns}}, {_BULK.format(e="")} || ':' || unnest(entity_ids) FROM {{events}}
+  WHERE len(entity_ids) > 0
 UNION ALL SELECT {{columns}}, unnest(list_transform(related_entities, lambda r: r.type || ':' || r.id)) FROM {{events}}
   WHERE len(related_entities) > 0
 UNION ALL SELECT {{columns}}, '{RUNS}:' || unnest([action_detail, metadata->>'job_run_id']) FROM {{events}}
   WHERE category = '{RUNS}'"""
+# The same as a condition on one event: it names one of these.
+_NAMED = f"""(list_contains({{names}}, {{e}}entity_type || ':' || {{e}}entity_id)
+  OR list_contains({{names}}, {{e}}parent_entity_type || ':' || {{e}}parent_entity_id)
+  OR (len({{e}}entity_ids) > 0 AND list_has_any({{names}}, list_transform({{e}}entity_ids,
+    lambda i: {_BULK} || ':' || i)))
+  OR (len({{e}}related_entities) > 0
+    AND list_has_any({{names}}, list_transform({{e}}related_entities, lambda r: r.type || ':' || r.id)))
+  OR ({{e}}category = '{RUNS}' AND list_has_any({{names}},
+    ['{RUNS}:' || {{e}}action_detail, '{RUNS}:' || ({{e}}metadata->>'job_run_id')])))"""
 _KEY = "hash({}) >> 24"  # of this version of the engine: an index of another one is made again
+_MADE_OF = hashlib.sha256(NAMES.encode()).hexdigest()[:16]
+MOST_LISTED = 500
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the index knows of some names: the parts' files of events, and the moments (microseconds)."""
+
+    files: tuple[str, ...]
+    moments: tuple[int, ...]
+
+    @property
+    def relation(self) -> str:
+        """SQL: the events of those parts."""
+        return f"({views.events_of(views.parquet(self.files, EVENT_COLUMNS))})"
+
+    @property
+    def values(self) -> list[object]:
+        """What the condition is asked with."""
+        return [list(self.moments)] if len(self.moments) > MOST_LISTED else list(self.moments)
+
+    def condition(self, marks: Sequence[str]) -> str:
+        """SQL: that an event happened at one of the moments; `marks` stand for the values."""
+        if not self.moments:
+            return "false"
+        if len(self.moments) > MOST_LISTED:
+            return f"occurred_at IN (SELECT make_timestamptz(unnest({marks[0]}::BIGINT[])))"
+        return f"occurred_at IN ({', '.join(f'make_timestamptz({mark}::BIGINT)' for mark in marks)})"
+
+
+def names_of(kind: str, identity: str) -> tuple[str, str]:
+    """How events may name a thing: by type and id, or by its id alone."""
+    return f"{kind}:{identity}", f":{identity}"
+
+
+def is_named(names: str, event: str = "") -> str:
+    """SQL: that an event names one of a list; `event` is how it is called in the query, with its dot."""
+    return _NAMED.format(names=names, e=event)
 
 
 def publish(store: Path, chain: Sequence[Commit]) -> None:
@@ -52,30 +104,33 @@ def publish(store: Path, chain: Sequence[Commit]) -> None:
         files.append((made, missing))
     while len(files) > 1 and files[-2][0].stat().st_size < 2 * files[-1][0].stat().st_size:
         (before, first), (last, second) = files[-2:]
-        files[-2:] = [(_merged(folder, [before, last], [*first, *second]), [*first, *second])]
+        both = [*first, *second]
+        files[-2:] = [(_merged(folder, [before, last], both, len(first)), both)]
         for old in {before, last} - {files[-1][0]}:
             old.unlink()
 
 
-def moments(
+def found(
     connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit], names: Sequence[str]
-) -> list[int] | None:
-    """The times (microseconds) of all events that may name one of these; None when the index is not of this store."""
+) -> Found | None:
+    """Where events are that may name one of these; None when the index is not of this store."""
     folder = store / FOLDER
     paths = sorted(folder.glob(f"*{ENDING}")) if folder.is_dir() else []
-    covered = [name for path in paths for name in _covers(path) or []]
+    covered = [_covers(path) or [] for path in paths]
     wanted = _wanted(chain)
-    if set(covered) != wanted.keys() or len(covered) != len(wanted):
+    if sorted(name for named in covered for name in named) != sorted(wanted):
         return None
     if not wanted:
-        return []
+        return Found((), ())
     keys = connection.execute(f"SELECT {_KEY.format('unnest(?::VARCHAR[])')}", [list(names)]).fetchall()
     marks = ", ".join("?" * len(keys))
     rows = connection.execute(
-        f"SELECT DISTINCT epoch_us(occurred_at) FROM read_parquet(?) WHERE key IN ({marks}) ORDER BY 1",
+        f"SELECT DISTINCT epoch_us(occurred_at), file_index, part FROM read_parquet(?) WHERE key IN ({marks})",
         [[str(path) for path in paths], *(key for (key,) in keys)],
     ).fetchall()
-    return [moment for (moment,) in rows]
+    parts = {covered[file][part] for _, file, part in rows}
+    files = tuple(str(path.resolve()) for name, path in reversed(wanted.items()) if name in parts)
+    return Found(files, tuple(sorted({moment for moment, _, _ in rows})))
 
 
 def _wanted(chain: Sequence[Commit]) -> dict[str, Path]:
@@ -94,32 +149,39 @@ def _covers(path: Path) -> list[str] | None:
     except (OSError, pa.ArrowInvalid):
         return None
     told_by = json.loads(told) if told else {}
-    return list(told_by["parts"]) if told_by.get("engine") == duckdb.__version__ else None
+    made = (told_by.get("engine"), told_by.get("made_of"))
+    return list(told_by["parts"]) if made == (duckdb.__version__, _MADE_OF) else None
 
 
 def _made(folder: Path, events: Sequence[Path], names: Sequence[str]) -> Path:
     """An index of the events of some parts."""
     listed = ", ".join("'" + str(path.resolve()).replace("'", "''") + "'" for path in events)
-    named = NAMES.format(columns="occurred_at", events=f"read_parquet([{listed}])")
-    return _written(folder, f"SELECT {_KEY.format('name')} AS key, occurred_at FROM ({named})", names)
+    named = NAMES.format(
+        columns="occurred_at, file_index::INTEGER AS part", events=f"read_parquet([{listed}])"
+    )
+    return _written(folder, f"SELECT {_KEY.format('name')} AS key, occurred_at, part FROM ({named})", names)
 
 
-def _merged(folder: Path, paths: Sequence[Path], names: Sequence[str]) -> Path:
+def _merged(folder: Path, paths: Sequence[Path], names: Sequence[str], first: int) -> Path:
+    """Two indexes as one; the parts of the second, which follow the `first` ones, count on."""
     listed = ", ".join("'" + str(path.resolve()).replace("'", "''") + "'" for path in paths)
-    return _written(folder, f"SELECT key, occurred_at FROM read_parquet([{listed}])", names)
+    part = f"(part + CASE WHEN file_index = 0 THEN 0 ELSE {first} END)::INTEGER AS part"
+    return _written(folder, f"SELECT key, occurred_at, {part} FROM read_parquet([{listed}])", names)
 
 
 def _written(folder: Path, query: str, names: Sequence[str]) -> Path:
     """Sorted, so that the reader sees by the bounds of each stretch where a name can be."""
     temporary = folder / ".new"
     quoted = str(temporary.resolve()).replace("'", "''")
-    told = json.dumps({"parts": list(names), "engine": duckdb.__version__}).replace("'", "''")
+    told = json.dumps({"parts": list(names), "engine": duckdb.__version__, "made_of": _MADE_OF}).replace(
+        "'", "''"
+    )
     with engine.connect(memory_limit=MEMORY) as connection:
         spill = str(scratch.spill(folder.parent.resolve())).replace("'", "''")
         connection.execute(f"SET temp_directory = '{spill}'")
         memory.hold(connection)
         connection.execute(
-            f"COPY ({query} WHERE key IS NOT NULL ORDER BY key, occurred_at) TO '{quoted}' (FORMAT parquet, "
+            f"COPY ({query} WHERE key IS NOT NULL ORDER BY key, occurred_at, part) TO '{quoted}' (FORMAT parquet, "
             f"COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 20480, KV_METADATA {{index: '{told}'}})"
         )
     temporary.chmod(0o600)

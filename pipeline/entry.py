@@ -73,8 +73,11 @@ def _whole(log: Log, wanted: Mapping[str, Part | None]) -> list[dict[str, Any]]:
     files = [str(part.events.resolve()) for part in dict.fromkeys(wanted.values()) if part and part.events]
     kept = views.events_of(views.parquet(files, EVENT_COLUMNS))
     marks = ", ".join("?" * len(wanted))
-    inner = f"(SELECT * FROM ({kept}) WHERE event_uid IN ({marks}))"
-    return _rows(log, audience.over(log.shown, "events", inner), *wanted)
+    log.con.execute(
+        f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM ({kept}) WHERE event_uid IN ({marks})",
+        [*wanted],
+    )
+    return _rows(log, audience.of_few(log.con, log.shown, "picked"))
 
 
 def _line(log: Log, part: Part) -> str:
@@ -112,5 +115,6 @@ def found(log: Log, typed: str) -> tuple[str, Part]:
 
 
 def _rows(log: Log, query: str, *values: object) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = log.sql(query, list(values)).arrow().to_pylist()
-    return found
+    asked = log.con.execute(query, list(values) or None)
+    names = [column[0] for column in asked.description or []]
+    return [dict(zip(names, row, strict=True)) for row in asked.fetchall()]

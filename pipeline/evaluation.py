@@ -82,9 +82,8 @@ def run(
         stretch.lay(connection, source, chunk, chosen)
         _count(connection, chosen, chunk, outcome)
         found = _evaluated(connection, chosen, outcome, progress)
-        for task, window in chosen:
-            inside = [one for one in found.get(task.rule.id, ()) if window[0] <= one.window_end < window[1]]
-            kept.setdefault(task.rule.id, []).extend(_behind(connection, inside))
+        for one, behind in _behind(connection, [one for each in found.values() for one in each]):
+            kept.setdefault(one.detector, []).append((one, behind))
         outcome.people = {**outcome.people, **coverage.people(connection)}
     for task in tasks:
         if task.rule.id not in outcome.failed:
@@ -159,8 +158,9 @@ def _count(
 ) -> None:
     """How much each rule sees; a scope that cannot be evaluated is the rule's failure alone."""
     since, until = (stretch.moment(time) for time in chunk)
-    inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until})"
     tasks = [task for task, _ in chosen]
+    which = "true" if any(task.again for task in tasks) else "is_new"
+    inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until} AND {which})"
     asked = [Asked(task.rule, task.chosen, "true" if task.again else "is_new") for task in tasks]
     try:
         sights = coverage.counted(connection, inside, asked) if asked else []
@@ -193,14 +193,15 @@ def _evaluated(
                 return error
 
     found: dict[str, list[Finding]] = {}
-    tasks = [task for task, _ in chosen if task.rule.id not in outcome.failed]
+    asked = [(task, window) for task, window in chosen if task.rule.id not in outcome.failed]
+    tasks = [task for task, _ in asked]
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        for task, result in zip(tasks, pool.map(evaluate, tasks), strict=True):
+        for (task, (start, end)), result in zip(asked, pool.map(evaluate, tasks), strict=True):
             progress(f"evaluated {task.rule.id}")
             if isinstance(result, AuditbookError):
                 outcome.failed[task.rule.id] = str(result)
             else:
-                found[task.rule.id] = result
+                found[task.rule.id] = [one for one in result if start <= one.window_end < end]
     return found
 
 
@@ -227,9 +228,9 @@ def _behind(
 
 # The actor of a finding is who has most of its events; what nobody is named for stands as ''.
 _BEHIND = """WITH backed AS (
-    SELECT p.n, e.source, e.actor_key, e.schedule, count(*) AS events FROM pairs p JOIN (
-      SELECT event_uid, source, actor_key, schedule FROM near
-      UNION SELECT event_uid, source, actor_key, schedule FROM far) e USING (event_uid) GROUP BY ALL),
+    SELECT n, source, actor_key, schedule, count(*) AS events FROM (
+      SELECT n, event_uid, source, actor_key, schedule FROM pairs JOIN near USING (event_uid)
+      UNION SELECT n, event_uid, source, actor_key, schedule FROM pairs JOIN far USING (event_uid)) GROUP BY ALL),
   mostly AS (
     SELECT n, actor_key, any_value(schedule) AS schedule, sum(events) AS events FROM backed
     WHERE actor_key IS NOT NULL GROUP BY n, actor_key),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from pipeline import moments, vocabulary
+from pipeline import entities, moments, vocabulary
 from pipeline.columns import VOCABULARIES
 from pipeline.errors import UsageError
 from pipeline.places import sort_key
@@ -41,20 +41,20 @@ SEARCHED = (
     "actor_email",
 )  # fmt: skip
 MESSAGES = "array_to_string(list_transform(communications, lambda m: concat_ws(' ', m.subject, m.body)), ' ')"
-ENTITY_ID = """(entity_type = ? AND (entity_id = ? OR list_contains(entity_ids, ?))
-  OR parent_entity_type = ? AND parent_entity_id = ?
-  OR len(list_filter(related_entities, lambda r: r.type = ? AND r.id = ?)) > 0)"""
 ANY_TYPE = """(entity_id = ? OR list_contains(entity_ids, ?) OR parent_entity_id = ?
   OR len(list_filter(related_entities, lambda r: r.id = ?)) > 0)"""
 
 
 @dataclass(frozen=True)
 class Store:
-    """What conditions are made against: the store, the organization's zone, and the clock of relative times."""
+    """What conditions are made against: the store, the organization's zone, and the clock of relative times; `events`
+    is the view that knows what there is, and `index` says where events are that may have one of some names."""
 
     con: duckdb.DuckDBPyConnection
     zone: str
     now: datetime
+    events: str = "events"
+    index: Callable[[tuple[str, ...]], entities.Found | None] = lambda _names: None
 
 
 def conditions(store: Store, filters: Mapping[str, object]) -> list[Clause]:
@@ -114,7 +114,7 @@ def _each(sql: str, chosen: Sequence[object]) -> Clause:
 
 
 def _actor(store: Store, chosen: list[object]) -> Clause:
-    vocabulary.actors(store.con, chosen, ACTOR)
+    vocabulary.actors(store.con, chosen, ACTOR, store.events)
     return _each(ACTOR, chosen)
 
 
@@ -153,14 +153,33 @@ def _entity(store: Store, chosen: list[object]) -> Clause:
     return _either([_of_entity(store, str(one)) for one in chosen])
 
 
-def _of_entity(store: Store, entity: str) -> Clause:
-    kind, _, name = entity.partition(":")
-    folded = vocabulary.entity_type(store.con, kind)
+def _of_entity(store: Store, typed: str) -> Clause:
+    kind, name = thing(store, typed)
     if not name:
-        return "entity_type = ?", [folded]
-    if folded is None:
+        return "entity_type = ?", [kind]
+    if kind is None:
         return ANY_TYPE, [name] * 4
-    return ENTITY_ID, [folded, name, name, folded, name, folded, name]
+    condition = entities.is_named("?")
+    return condition, [list(entities.names_of(kind, name))] * condition.count("?")
+
+
+def thing(store: Store, typed: str) -> tuple[str | None, str]:
+    """`PrintJobs:abc` as the store's own word for the type, and the id; a type that the index knows need not be looked
+    for."""
+    word, _, name = typed.partition(":")
+    kind = fold_entity(word.strip())
+    known_of = store.index(entities.names_of(kind, name)) if kind and name else None
+    if known_of is None or not known_of.moments:
+        kind = vocabulary.entity_type(store.con, word, store.events)
+    return kind, name
+
+
+def nearby(store: Store, chosen: Sequence[object]) -> entities.Found | None:
+    """Where all events are that may name one of these things; None when they are not all things, or nobody knows."""
+    things = [thing(store, str(one)) for one in chosen]
+    if not things or not all(kind and name for kind, name in things):
+        return None
+    return store.index(tuple(one for kind, name in things for one in entities.names_of(str(kind), name)))
 
 
 def _ip(_store: Store, chosen: list[object]) -> Clause:
@@ -208,11 +227,14 @@ FILTERS: dict[str, Callable[[Store, list[object]], Clause]] = {
         "source", vocabulary.of_list("source", chosen, vocabulary.sources(store.con))
     ),
     "instance": lambda store, chosen: _among(
-        "instance", vocabulary.of_list("instance", chosen, vocabulary.distinct(store.con, "instance"))
+        "instance",
+        vocabulary.of_list("instance", chosen, vocabulary.distinct(store.con, "instance", store.events)),
     ),
     "actor": _actor,
     "actor_type": _actor_type,
-    "type": lambda store, chosen: _among("event_type_raw", vocabulary.event_types(store.con, chosen)),
+    "type": lambda store, chosen: _among(
+        "event_type_raw", vocabulary.event_types(store.con, chosen, store.events)
+    ),
     "action": _action,
     "detail": lambda _store, chosen: _each("lower(action_detail) GLOB lower(?)", chosen),
     "entity": _entity,

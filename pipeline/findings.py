@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import engine, views
 from pipeline.columns import SEVERITIES
@@ -154,16 +152,15 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, object]]) -> int:
     """A small Parquet file of a commit, rows in the given order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    given = pa.table({name: [row[name] for row in rows] for name in columns})
+    typed = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in columns.items())
     with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        names = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-        connection.execute(f"CREATE TABLE rows ({names})")
-        if rows:
-            marks = ", ".join("?" * len(columns))
-            connection.executemany(
-                f"INSERT INTO rows VALUES ({marks})", [[row[name] for name in columns] for row in rows]
-            )
-        table: pa.Table = connection.sql("SELECT * FROM rows").to_arrow_table()
+        connection.register("given", given)
+        table = connection.sql(f"SELECT {typed} FROM given").to_arrow_table()
     pq.write_table(table, path, compression="zstd")
     return int(table.num_rows)
 

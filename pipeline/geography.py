@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COLUMNS: dict[str, str] = {
     "source_ip": "VARCHAR",
@@ -68,6 +70,8 @@ def table(
     declared = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
     connection.execute(f"CREATE OR REPLACE TABLE geography ({declared})")
     if rows:
+        import pyarrow as pa
+
         connection.register("looked_up", pa.Table.from_pylist(rows, schema=_schema(connection)))
         connection.execute("INSERT INTO geography SELECT * FROM looked_up")
         connection.unregister("looked_up")

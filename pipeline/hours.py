@@ -11,8 +11,6 @@ from datetime import date
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays as almanac
-
 from pipeline.errors import UsageError
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -127,6 +125,8 @@ def check_holidays(item: str) -> str:
             return date.fromisoformat(item).isoformat()
         except ValueError as error:
             raise UsageError(f'"{item}" is no day of the calendar.') from error
+    import holidays as almanac
+
     country, _, region = item.partition("-")
     known: Mapping[str, list[str]] = almanac.list_supported_countries(include_aliases=False)
     if country not in known:
@@ -141,6 +141,8 @@ def check_holidays(item: str) -> str:
 
 def holidays_between(items: Iterable[str], first: date, last: date) -> dict[date, str]:
     """The names of the holidays in a span; dates of one's own are called `company holiday`."""
+    import holidays as almanac
+
     found: dict[date, str] = {}
     for item in items:
         if item[:4].isdigit():

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import duckdb
-import jsonschema
 
 from pipeline import engine
 from pipeline.columns import EVENT_COLUMNS, VOCABULARIES
@@ -31,11 +30,13 @@ OWN_VALUE = frozenset({"list", "list_where", "each"})  # in these `value` and `w
 
 def check(rules: Dictionary[str, Any], where: str) -> None:
     """Raise the first thing that is wrong with a mapping's rules."""
+    from jsonschema.exceptions import best_match
+
     errors = sorted(
         _validator().iter_errors(rules), key=lambda error: [str(part) for part in error.absolute_path]
     )
     if errors:
-        worst = jsonschema.exceptions.best_match(errors)
+        worst = best_match(errors)
         raise AuditbookError(f"{_place(worst.absolute_path)}: {_words(worst)}", path=where)
     for column, expression in rules["columns"].items():
         _check_column(column, expression, where)
@@ -173,6 +174,8 @@ def _check_patterns(rules: Dictionary[str, Any], where: str) -> None:
 
 
 def _check_schema(rules: Dictionary[str, Any], where: str) -> None:
+    import jsonschema
+
     try:
         jsonschema.Draft202012Validator.check_schema(rules.get("record", {}).get("schema", {}))
     except jsonschema.SchemaError as error:
@@ -193,6 +196,8 @@ def _check_pattern(connection: duckdb.DuckDBPyConnection, pattern: str, where: s
 
 @cache
 def _validator() -> Any:
+    import jsonschema
+
     schema = json.loads((importlib.resources.files("schemas") / "mapping.schema.json").read_text("utf-8"))
     return jsonschema.Draft202012Validator(schema)
 

@@ -97,7 +97,7 @@ def _report(
     if not log.events().count():
         return [], "no report was written: the store holds no event yet."
     progress("writing the review")
-    review = reports.review(log, as_of=as_of)
+    review = reports.review(log, as_of=as_of, progress=progress)
     return review.write(out), review.without_pdf
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-SCHEMA = pa.schema([("text", pa.string()), ("address", pa.string()), ("key", pa.binary())])
 _PORT = re.compile(r"^(\d+\.\d+\.\d+\.\d+):\d{1,5}$|^\[([0-9a-fA-F:.]+)\](?::\d{1,5})?$")
 
 
 def read_addresses(texts: Iterable[str]) -> pa.Table:
     """Each distinct text with its address (null when it is none) and 16 bytes in which a network is a range."""
+    import pyarrow as pa
+
     rows = []
     for text in texts:
         address = parse(text)
@@ -24,7 +27,8 @@ def read_addresses(texts: Iterable[str]) -> pa.Table:
                 "key": address and sort_key(address),
             }
         )
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    schema = pa.schema([("text", pa.string()), ("address", pa.string()), ("key", pa.binary())])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

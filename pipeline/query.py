@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from pipeline import audience as audience_of
-from pipeline import catalog, identity, sifted
+from pipeline import catalog, entities, identity, sifted, views
 from pipeline import store as stores
 from pipeline.audience import Shown, translated
 from pipeline.config import Config, Privacy
 from pipeline.filters import Store, clock
 from pipeline.question import KEYWORDS, question, understood
-from pipeline.rows import Rows
+from pipeline.rows import Laid, Rows
 from pipeline.vocabulary import names as known
 
 if TYPE_CHECKING:
@@ -121,14 +121,22 @@ class Log:
             filters = translated(self.con, filters)
         asked = question(
             self.con, self.config.organization.timezone, self.presets, self.config.mappings, filters,
-            self.shown,
+            self.shown, self._index,
         )  # fmt: skip
-        quick = f"(SELECT * FROM {audience_of.verbatim(self.shown, 'events')} WHERE {asked.quick})"
+        kept = asked.nearby.relation if asked.nearby else audience_of.verbatim(self.shown, "events")
+        quick = f"(SELECT * FROM {kept} WHERE {asked.quick})"
+        query = f"SELECT * FROM ({audience_of.over(self.shown, 'events', quick)}) WHERE {asked.where}"
+        as_stored = asked.where == "true" and self.shown.audience != "external"
         return Rows(
-            self.con, f"SELECT * FROM ({audience_of.over(self.shown, 'events', quick)}) WHERE {asked.where}",
-            [*asked.quick_values, *asked.values], order=asked.order, asked=asked.asked, question=asked,
-            first=(quick, self.shown) if asked.where == "true" and self.shown.audience != "external" else None,
+            self.con, query, [*asked.quick_values, *asked.values], order=asked.order, asked=asked.asked, question=asked,
+            over=Laid(query, _LIKE_EVENTS, quick if as_stored else None, self.shown),
         ).limit(asked.limit)  # fmt: skip
+
+    def _index(self, names: tuple[str, ...]) -> entities.Found | None:
+        """Where events are that may have one of some names; to others things have other names."""
+        if self.shown.audience == "external":
+            return None
+        return entities.found(self.con, self.store, self.chain, names)
 
     def values(self, column: str, like: str | None = None, **filters: object) -> Rows:
         """The values of a column among the events that match, most frequent first, with how many have each."""
@@ -235,6 +243,7 @@ class Event(dict[str, Any]):
         return shown.event(self)
 
 
+_LIKE_EVENTS = views.stored([], [])["events"]
 _COVERAGE = """SELECT detector, source,
     CASE WHEN status = 'failed' THEN 'failed' WHEN status = 'not_evaluable' THEN 'cannot'
       WHEN missing IS NULL AND why IS NULL THEN 'works' ELSE 'partly' END AS sight,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 
 from pipeline import moments, presets, profiles, vocabulary
-from pipeline.audience import Shown, seen
+from pipeline.audience import Shown, seen, verbatim
+from pipeline.entities import Found
 from pipeline.errors import UsageError
-from pipeline.filters import FILTERS, Clause, Store, bound, clock, conditions, together
+from pipeline.filters import FILTERS, Clause, Store, bound, clock, conditions, nearby, together
 from pipeline.profiles import View
 from pipeline.redact import REDACTED
 from pipeline.vocabulary import several
@@ -51,26 +52,31 @@ class Question:
     now: datetime | None = None
     relative: bool = False
     said: tuple[str, ...] = field(default=())
+    nearby: Found | None = None  # where alone the events are that can match, if the index says so
 
 
 def question(
     con: duckdb.DuckDBPyConnection, zone: str, own: Mapping[str, Mapping[str, Any]], mappings: Path | None,
-    given: Mapping[str, object], shown: Shown,
+    given: Mapping[str, object], shown: Shown, index: Callable[[tuple[str, ...]], Found | None] = lambda _names: None,
 ) -> Question:  # fmt: skip
     """Everything that the keywords of `events` mean; a word or value that is not known is an error that lists them."""
     vocabulary.names(given, set(KEYWORDS), "filter")
     asked = understood(given, own)
-    store = Store(con, zone, clock(asked.get("as_of"), zone))
+    kept = "events" if shown.audience == "external" else verbatim(shown, "events")
+    store = Store(con, zone, clock(asked.get("as_of"), zone), kept, index)
     view = profiles.of(asked, mappings) if asked.get("profile") else profiles.NONE
     defaults = _defaults(store, view, asked)
     laid = [clause for _, clause in defaults]
     quick, where = _conditions(store, asked, laid, shown)
+    near = nearby(store, several(asked.get("entity")))
+    if near:
+        quick.append((near.condition(["?"] * len(near.values)), near.values))
     return Question(
         *together(quick), *together(where), order(asked.get("sort") or view.sort), asked.get("limit"),
         _told(store, asked),
         view, _hidden(conditions(store, asked) if defaults else [], defaults), store.now,
         any(moments.relative(asked.get(name)) for name in ("since", "until")) or "as_of" in asked or bool(view.since),
-        _said(store, asked),
+        _said(store, asked), near,
     )  # fmt: skip
 
 

@@ -56,6 +56,14 @@ def macros(names: Sequence[str] = ()) -> list[str]:
     ]
 
 
+# The same words, to which everything is a secret.
+PLACEHOLDERS = tuple(
+    f"CREATE OR REPLACE TEMP MACRO {one}"
+    for one in ("may_have_secret(t) AS true", "has_secret(t) AS true", f"redacted(t) AS '{REDACTED}'",
+                f"""redacted_json(j) AS '"{REDACTED}"'::JSON""", "secret_name(t) AS true")
+)  # fmt: skip
+
+
 def _quoted(pattern: str) -> str:
     return "'" + pattern.replace("'", "''") + "'"
 

@@ -15,12 +15,24 @@ from pipeline.audience import Shown
 from pipeline.question import Question
 from pipeline.vocabulary import names as known
 
+FEW = 1000  # rows that are looked at before they are made ready to be shown
+
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
 
     from reports.notebook import Plot
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What a query of events is laid over, and the same columns over no file: to know them costs nothing."""
+
+    query: str  # it holds for this query alone
+    like: str
+    kept: str | None = None  # the events as they are stored; None where others see them under other names
+    shown: Shown = field(default_factory=Shown)
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,7 @@ class Rows:
     order: tuple[tuple[str, str], ...] = ()
     asked: Mapping[str, object] = field(default_factory=dict)  # the filters, as they were given
     question: Question | None = None  # the filters, as they were understood
-    # What `query` is laid over: where only some rows are wanted, they are picked before secrets are taken out.
-    first: tuple[str, Shown] | None = None
+    over: Laid | None = None  # where only some rows are wanted, they are picked before secrets are taken out
 
     def limit(self, most: object) -> Rows:
         """At most so many rows; None or 0 means all."""
@@ -50,23 +61,32 @@ class Rows:
     @property
     def sql(self) -> str:
         """The SQL as it will be run."""
-        terms = ", ".join(f'"{column}" {direction}' for column, direction in self.order)
-        if (
-            self.first
-            and self.most
-            and terms
-            and not {name for name, _ in self.order} & set(audience_of.TEXTS)
-        ):
-            picked = f"(SELECT * FROM {self.first[0]} ORDER BY {terms} LIMIT {self.most})"
-            return f"{audience_of.over(self.first[1], 'events', picked)} ORDER BY {terms}"
+        terms, laid = self._terms, self._laid
+        if laid and laid.kept and self.most and self._settled:
+            picked = f"(SELECT * FROM {laid.kept} ORDER BY {terms} LIMIT {self.most})"
+            return f"{audience_of.over(laid.shown, 'events', picked)} ORDER BY {terms}"
         query = f"{self.query} ORDER BY {terms}" if terms else self.query
         if self.most is None:
             return query
         query = f"SELECT * FROM ({query.rstrip().rstrip(';')}\n)" if self.whole else query
         return f"{query} LIMIT {self.most}"
 
+    @property
+    def _laid(self) -> Laid | None:
+        return self.over if self.over and self.over.query == self.query else None
+
+    @property
+    def _settled(self) -> bool:
+        """Whether the order of the rows is that of the stored ones, whatever is taken out of their texts."""
+        return bool(self.order) and not {name for name, _ in self.order} & set(audience_of.TEXTS)
+
+    @property
+    def _terms(self) -> str:
+        return ", ".join(f'"{column}" {direction}' for column, direction in self.order)
+
     def _relation(self) -> duckdb.DuckDBPyRelation:
-        return self.con.sql(self.sql, params=self.values or None)
+        rows = self.picked()
+        return rows.con.sql(rows.sql, params=rows.values or None)
 
     def arrow(self) -> pyarrow.Table:
         """As an Arrow table."""
@@ -86,7 +106,10 @@ class Rows:
 
     def count(self) -> int:
         """How many rows."""
-        [(counted,)] = self.con.execute(f"SELECT count(*) FROM ({self.sql})", self.values or None).fetchall()
+        asked = self.sql
+        if self._laid and self._laid.kept:  # what an audience sees of a row does not change their number
+            asked = f"SELECT 1 FROM {self._laid.kept}{f' LIMIT {self.most}' if self.most else ''}"
+        [(counted,)] = self.con.execute(f"SELECT count(*) FROM ({asked})", self.values or None).fetchall()
         return int(counted)
 
     def by(self, *columns: str) -> Rows:
@@ -107,8 +130,9 @@ class Rows:
 
     def shape(self) -> tuple[list[str], list[Any]]:
         """The names of the columns and their DuckDB types; no row is read."""
-        nothing = f"SELECT * FROM ({self.sql.rstrip().rstrip(';')}\n) LIMIT 0"
-        relation = self.con.sql(nothing, params=self.values or None)
+        like = self._laid.like if self._laid else self.sql.rstrip().rstrip(";")
+        values = None if self._laid else self.values or None
+        relation = self.con.sql(f"SELECT * FROM ({like}\n) LIMIT 0", params=values)
         return list(relation.columns), list(relation.types)
 
     def unsorted(self) -> tuple[str, list[str], list[Any], tuple[tuple[str, str], ...]]:
@@ -142,7 +166,24 @@ class Rows:
         for column in columns:
             known({column: None}, set(self.columns), "column")
         names = ", ".join(f'"{column}"' for column in columns)
-        return replace(self, query=f"SELECT {names} FROM ({self.sql})", order=(), most=None, first=None)
+        query = f"SELECT {names} FROM ({self.sql})"
+        over = Laid(query, f"SELECT {names} FROM ({self._laid.like})") if self._laid else None
+        return replace(self, query=query, order=(), most=None, over=over)
+
+    def picked(self) -> Rows:
+        """The same rows, of a table of their own where they are few: what none of them can tell is not looked for."""
+        laid = self._laid
+        if not laid or not laid.kept or laid.shown.audience == "full":
+            return self
+        few = self._settled and self.most is not None and self.most <= FEW
+        some = f"ORDER BY {self._terms} LIMIT {self.most}" if few else f"LIMIT {FEW + 1}"
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM {laid.kept} {some}", self.values or None
+        )
+        if not few and self.con.execute("SELECT count(*) FROM picked").fetchall() == [(FEW + 1,)]:
+            return self
+        query = audience_of.of_few(self.con, laid.shown, "picked")
+        return replace(self, query=query, values=(), over=Laid(query, laid.like))
 
     def write(self, path: Path | str) -> Path:
         """Write the rows to a file by its ending, with a manifest beside it.

@@ -14,6 +14,7 @@ from datetime import datetime
 import duckdb
 
 from pipeline import activity, views
+from pipeline.activity import ACTIVITY_COLUMNS
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.rulefile import Detector, Value
 from pipeline.store import Part
@@ -29,8 +30,10 @@ _DERIVED_FROM = {
     "correlation_groups": {"correlation_id", "file", "line"},
     "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
 }  # fmt: skip
-_KEPT = ("event_changes", "event_entities")  # unfolded once for all rules
+_UNFOLDED = {"event_changes": views.changes_of, "event_entities": views.entities_of}  # once for all rules
+_LATE = {"sentence"}  # made when a rule reads it, of the few events that it picks
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
+_KNOWN = {*_ALWAYS, "actor_key", "schedule"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Source:
         names = ", ".join(f'"{name}"' for name in sorted(columns))
         sides = [
             f"""SELECT {names}, actor_key, {fresh} AS is_new FROM {events_of(parts)}
-            WHERE occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"""
+            WHERE {_during((since, until))}"""
             for fresh, parts in (("false", [p for p in within if p.name not in new]),
                                  ("true", [p for p in within if p.name in new]))
             if parts or fresh == "true"
@@ -88,25 +91,24 @@ def lay(
     connection: duckdb.DuckDBPyConnection, source: Source, chunk: Span, tasks: Sequence[tuple[Task, Span]]
 ) -> None:
     """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
-    used = _used([task.rule for task, _ in tasks])
-    whole = _hull([chunk, *(task.reach.read(window) for task, window in tasks if task.is_short)])
-    far = [(task, task.reach.read(window)) for task, window in tasks if not task.is_short]
-    _lay(connection, "near", source, whole, used, "true")
-    if not far or source.within(_hull([span for _, span in far]), whole):
-        connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
-        tables = dict.fromkeys((task.rule.id for task, _ in tasks), "near")
+    used, seen = _used([task.rule for task, _ in tasks]), _seen([task.rule for task, _ in tasks])
+    short = [(task, window) for task, window in tasks if task.is_short]
+    far = [(task, window) for task, window in tasks if not task.is_short]
+    whole = _hull([chunk, *(task.reach.read(window) for task, window in short)])
+    spans = [task.reach.read(window) for task, window in far]
+    if not far or source.within(_hull(spans), whole):
+        short, far = [*tasks], []
+    _lay(connection, "near", source, whole, used, _of(seen, short), "true")
+    if far:
+        wanted = {f"{seen[task.rule.reads]} AND {_during(task.reach.read(window))}" for task, window in far}
+        _lay(connection, "far", source, _hull(spans), used, _of(seen, far), " OR ".join(sorted(wanted)))
     else:
-        wanted = " OR ".join(sorted({f"({task.rule.reads})" for task, _ in far}))
-        _lay(connection, "far", source, _hull([span for _, span in far]), used, wanted)
-        tables = {task.rule.id: "near" if task.is_short else "far" for task, _ in tasks}
+        connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
     _lay_past(connection, source.past, tasks)
-    for name in _DERIVED_FROM.keys() & set().union(*(_words(task.rule) for task, _ in tasks)):
-        sql = re.sub(r"\bFROM events\b", "FROM near", views.DERIVED[name])
-        kind = "TABLE" if name in _KEPT else "VIEW"
-        connection.execute(f"DROP {kind} IF EXISTS near_{name}")
-        connection.execute(f"CREATE {kind} near_{name} AS {sql}")
-    for task, window in tasks:
-        _own_schema(connection, task, window, used, tables[task.rule.id])
+    for table, readers in {"near": short, "far": far}.items():
+        marks = _unfold(connection, table, seen, [task.rule for task, _ in readers])
+        for task, window in readers:
+            _own_schema(connection, task, window, table, seen[task.rule.reads], marks)
 
 
 def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
@@ -124,14 +126,39 @@ def enter(cursor: duckdb.DuckDBPyConnection, task: Task) -> None:
 
 
 def _lay(
-    connection: duckdb.DuckDBPyConnection, table: str, source: Source, span: Span, used: set[str], wanted: str
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    source: Source,
+    span: Span,
+    used: set[str],
+    seen: Mapping[str, str],
+    wanted: str,
 ) -> None:
-    computed = [name for name in activity.COMPUTED if name in used]
+    computed = [name for name in activity.COMPUTED if name in used and name not in _LATE]
     columns = (_ALWAYS | (used & set(EVENT_COLUMNS))).union(
         *(activity.COMPUTED[name][1] for name in computed)
     )
     laid = activity.activity_of(source.relation(*span, columns), computed)
-    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM ({laid}) WHERE {wanted}")
+    kept = ", ".join(f'"{name}"' for name in ACTIVITY_COLUMNS if name in (used | _KNOWN) - _LATE)
+    marks = "".join(f", coalesce({reads}, false) AS {mark}" for reads, mark in seen.items() if mark != "true")
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE {table} AS SELECT * FROM (SELECT {kept}, is_new{marks} FROM ({laid}))
+        WHERE {wanted}"""
+    )
+
+
+def _unfold(
+    connection: duckdb.DuckDBPyConnection, table: str, seen: Mapping[str, str], rules: Sequence[Detector]
+) -> dict[str, list[str]]:
+    """What events say in lists, a row each, once for all rules; and which marks of theirs stand beside it."""
+    marks = {}
+    for name, made in _UNFOLDED.items():
+        asked = sorted({seen[rule.reads] for rule in rules if name in _words(rule)})
+        marks[name] = [mark for mark in asked if mark != "true"]
+        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked) or 'false'})"
+        more = "".join(f", {mark}" for mark in marks[name])
+        connection.execute(f"CREATE OR REPLACE TABLE {table}_{name} AS {made(wanted, more)}")
+    return marks
 
 
 def _lay_past(
@@ -153,32 +180,54 @@ def _lay_past(
 
 
 def _own_schema(
-    connection: duckdb.DuckDBPyConnection, task: Task, window: Span, used: set[str], table: str
+    connection: duckdb.DuckDBPyConnection,
+    task: Task,
+    window: Span,
+    table: str,
+    seen: str,
+    marks: Mapping[str, Sequence[str]],
 ) -> None:
-    own, (since, until) = task.schema, task.reach.read(window)
-    begin, end = task.reach.remembered(window)
-    time = f"occurred_at >= {moment(since)} AND occurred_at < {moment(until)}"
-    columns = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in used | _ALWAYS)
+    own, words, past = task.schema, _words(task.rule), task.reach.remembered(window)
+    mine = words.union(_KNOWN, *(_DERIVED_FROM[name] for name in _DERIVED_FROM.keys() & words))
+    columns = ", ".join(
+        f"{activity.COMPUTED[name][0]} AS {name}" if name in _LATE else f'"{name}"'
+        for name in ACTIVITY_COLUMNS
+        if name in mine
+    )
+    told = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in mine)
+    sees = f"{_during(task.reach.read(window))} AND {seen}"
     made = {
-        "activity": f"SELECT * EXCLUDE (is_new) FROM main.{table} WHERE {time} AND ({task.rule.reads})",
-        "events": f"SELECT {columns}, actor_key FROM {own}.activity",
-        "habits": f"SELECT * FROM main.habits WHERE slot >= {moment(begin)} AND slot < {moment(end)}",
+        "activity": f"SELECT {columns} FROM main.{table} WHERE {sees}",
+        "events": f"SELECT {told}, actor_key FROM {own}.activity",
+        "habits": f"SELECT * FROM main.habits WHERE {_during(past, 'slot')}",
         "places": f"""SELECT * FROM main.places
-          WHERE "day" >= {moment(begin)}::DATE AND "day" <= {moment(end)}::DATE""",
+          WHERE "day" >= {moment(past[0])}::DATE AND "day" <= {moment(past[1])}::DATE""",
     }
-    for name in _DERIVED_FROM.keys() & _words(task.rule):
-        shared = name in _KEPT and table == "near" and task.rule.reads == "true"
-        own_sql = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
-        made[name] = f"SELECT * FROM main.near_{name} WHERE {time}" if shared else own_sql
-    connection.execute(f"DROP SCHEMA IF EXISTS {own} CASCADE")
-    connection.execute(f"CREATE SCHEMA {own}")
-    for name, sql in made.items():
-        connection.execute(f"CREATE VIEW {own}.{name} AS {sql}")
+    for name in _DERIVED_FROM.keys() & words:
+        if name in _UNFOLDED:
+            rows = f"* EXCLUDE ({', '.join(marks[name])})" if marks[name] else "*"
+            made[name] = f"SELECT {rows} FROM main.{table}_{name} WHERE {sees}"
+        else:
+            made[name] = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
+    needed = {name: sql for name, sql in made.items() if name in words | {"activity", "events"}}
+    connection.execute(
+        "; ".join([
+            f"DROP SCHEMA IF EXISTS {own} CASCADE", f"CREATE SCHEMA {own}",
+            *(f"CREATE VIEW {own}.{name} AS {sql}" for name, sql in needed.items()),
+        ])
+    )  # fmt: skip
+
+
+def _seen(rules: Sequence[Detector]) -> dict[str, str]:
+    """What rules read of the events -> the column that says of each whether it is of that."""
+    reads = sorted({rule.reads for rule in rules})
+    return {one: "true" if one == "true" else f"sees_{n}" for n, one in enumerate(reads)}
 
 
 def _used(rules: Sequence[Detector]) -> set[str]:
     """The columns that some rule mentions; to read one too many costs little, one too few would be an error."""
     words = {word for rule in rules for word in _words(rule)}
+    words = words.union(*(activity.COMPUTED[name][1] for name in _LATE & words))
     return words | {name for table in _DERIVED_FROM.keys() & words for name in _DERIVED_FROM[table]}
 
 
@@ -192,6 +241,15 @@ def _words(rule: Detector) -> set[str]:
 def _hull(spans: Sequence[Span]) -> Span:
     never = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (never, never)
+
+
+def _of(seen: Mapping[str, str], tasks: Sequence[tuple[Task, Span]]) -> dict[str, str]:
+    """What these rules read, of what all do."""
+    return {task.rule.reads: seen[task.rule.reads] for task, _ in tasks}
+
+
+def _during(span: Span, column: str = "occurred_at") -> str:
+    return f"{column} >= {moment(span[0])} AND {column} < {moment(span[1])}"
 
 
 def moment(time: datetime) -> str:

@@ -5,7 +5,9 @@ One text for the database in the store, for private copies of it and for the det
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import duckdb
 
 from pipeline.columns import ACTOR_KEY_SQL, EVENT_COLUMNS
 
@@ -47,8 +49,29 @@ def events_of(relation: str) -> str:
     return f"SELECT {columns}, {ACTOR_KEY_SQL} AS actor_key FROM {relation}"
 
 
+def make(connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str], *, temporary: bool = False) -> None:
+    """Views by name, in this order."""
+    for name, query in sql.items():
+        connection.execute(f"CREATE {'TEMP ' if temporary else ''}VIEW {name} AS {query}")
+
+
+def derive(
+    connection: duckdb.DuckDBPyConnection, more: Mapping[str, str], *, temporary: bool = False
+) -> None:
+    """The views over those that read Parquet files, before these are made: empty tables stand in for them meanwhile.
+
+    Making a view binds it, and binding one that reads Parquet files takes a look into each of them.
+    """
+    kind, place = ("TEMP ", "temp.") if temporary else ("", "")
+    for name, query in stored([], []).items():
+        connection.execute(f"CREATE {kind}TABLE {name} AS {query}")
+    make(connection, {**DERIVED, **more}, temporary=temporary)
+    for name in stored([], []):
+        connection.execute(f"DROP TABLE {place}{name}")
+
+
 def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
-    """The views that read Parquet files, by name."""
+    """The views that read Parquet files, by name, and what joins them."""
     kept = parquet(lines, LINE_COLUMNS)
     return {
         "events": events_of(parquet(events, EVENT_COLUMNS)),
@@ -63,7 +86,28 @@ def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
           FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
             ON first.commit_no = l.same_commit AND first.file_sha256 = l.same_file_sha256
             AND first.line = l.same_line""",
+        "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
+            sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
+          FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
     }
+
+
+def changes_of(events: str, more: str = "") -> str:
+    """Each change of each event of a relation, with more of the event's columns."""
+    return f"""SELECT event_uid, source, occurred_at{more}, c.field, c.old::JSON AS old, c.new::JSON AS new,
+          c.old_present, c.new_present, c.redacted
+        FROM (SELECT event_uid, source, occurred_at{more}, unnest(changes) AS c FROM {events})"""
+
+
+def entities_of(events: str, more: str = "") -> str:
+    """Each thing that each event of a relation names, with more of the event's columns."""
+    known = f"event_uid, source, occurred_at{more}"
+    return f"""SELECT {known}, entity_type, entity_id, 'entity' AS relation FROM {events} WHERE entity_id IS NOT NULL
+        UNION ALL SELECT {known}, entity_type, unnest(entity_ids), 'bulk' FROM {events}
+        UNION ALL SELECT {known}, parent_entity_type, parent_entity_id, 'parent' FROM {events}
+          WHERE parent_entity_id IS NOT NULL
+        UNION ALL SELECT {known}, r.type, r.id, coalesce(r.relation, 'related')
+          FROM (SELECT {known}, unnest(related_entities) AS r FROM {events}) WHERE r.id IS NOT NULL"""
 
 
 RESOLVED_LINES = """CREATE TABLE resolved_lines (
@@ -73,20 +117,8 @@ DERIVED: dict[str, str] = {
           coalesce(l.raw, l.raw_bytes::VARCHAR) AS text, l.file_sha256, l.commit_no, r.by_commit AS resolved_by
         FROM (SELECT * FROM stored_lines WHERE fate = 'reject') AS l
         LEFT JOIN resolved_lines r USING (commit_no, file, file_sha256, line)""",
-    "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
-          sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
-        FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
-    "event_changes": """SELECT event_uid, source, occurred_at, c.field, c.old::JSON AS old, c.new::JSON AS new,
-          c.old_present, c.new_present, c.redacted
-        FROM (SELECT event_uid, source, occurred_at, unnest(changes) AS c FROM events)""",
-    "event_entities": """SELECT event_uid, source, occurred_at, entity_type, entity_id, 'entity' AS relation
-          FROM events WHERE entity_id IS NOT NULL
-        UNION ALL SELECT event_uid, source, occurred_at, entity_type, unnest(entity_ids), 'bulk' FROM events
-        UNION ALL SELECT event_uid, source, occurred_at, parent_entity_type, parent_entity_id, 'parent'
-          FROM events WHERE parent_entity_id IS NOT NULL
-        UNION ALL SELECT event_uid, source, occurred_at, r.type, r.id, coalesce(r.relation, 'related')
-          FROM (SELECT event_uid, source, occurred_at, unnest(related_entities) AS r FROM events)
-          WHERE r.id IS NOT NULL""",
+    "event_changes": changes_of("events"),
+    "event_entities": entities_of("events"),
     "event_messages": """SELECT event_uid, source, occurred_at, m.*
         FROM (SELECT event_uid, source, occurred_at, unnest(communications) AS m FROM events)""",
     "correlation_groups": """SELECT correlation_id, source,

@@ -62,9 +62,9 @@ def several(value: object) -> list[object]:
     return found
 
 
-def distinct(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+def distinct(con: duckdb.DuckDBPyConnection, name: str, events: str = "events") -> list[str]:
     """Every value of a column that has few."""
-    rows = con.execute(f'SELECT DISTINCT "{name}" FROM events WHERE "{name}" IS NOT NULL ORDER BY 1')
+    rows = con.execute(f'SELECT DISTINCT "{name}" FROM {events} WHERE "{name}" IS NOT NULL ORDER BY 1')
     return [row[0] for row in rows.fetchall()]
 
 
@@ -95,14 +95,18 @@ def categories(chosen: Sequence[object]) -> list[object]:
     )
 
 
-def actors(con: duckdb.DuckDBPyConnection, chosen: Sequence[object], sql: str) -> None:
+def actors(
+    con: duckdb.DuckDBPyConnection, chosen: Sequence[object], sql: str, events: str = "events"
+) -> None:
     """A person whom no event names is a slip of the pen more often than a question."""
     people = """SELECT 1 FROM actors WHERE lower($1) IN
       (lower(person), lower(display_name), lower(email), lower(actor_key), lower(split_part(actor_key, ':', 2)))"""
     for value in chosen:
         if con.execute(people, [str(value)]).fetchall():
             continue
-        if con.execute(f"SELECT 1 FROM events WHERE {sql} LIMIT 1", [str(value)] * sql.count("?")).fetchall():
+        if con.execute(
+            f"SELECT 1 FROM {events} WHERE {sql} LIMIT 1", [str(value)] * sql.count("?")
+        ).fetchall():
             continue
         rows = con.execute("SELECT DISTINCT unnest([person, display_name, email]) FROM actors").fetchall()
         spellings = sorted(row[0] for row in rows if row[0])
@@ -123,10 +127,13 @@ def fold_entity(kind: str) -> str | None:
     return word if re.search(r"(ss|us|is)$", word) else word.removesuffix("s")
 
 
-def entity_type(con: duckdb.DuckDBPyConnection, word: str) -> str | None:
+def entity_type(con: duckdb.DuckDBPyConnection, word: str, events: str = "events") -> str | None:
     """A type as the store spells it; the quick look first, for the list takes a reading of everything."""
     kind = fold_entity(word.strip())
-    if kind is None or con.execute("SELECT 1 FROM events WHERE entity_type = ? LIMIT 1", [kind]).fetchall():
+    if (
+        kind is None
+        or con.execute(f"SELECT 1 FROM {events} WHERE entity_type = ? LIMIT 1", [kind]).fetchall()
+    ):
         return kind
     found = types(con)
     alike = [one for one in found if one.replace("_", "") == kind.replace("_", "")]
@@ -146,9 +153,11 @@ def types(con: duckdb.DuckDBPyConnection) -> list[str]:
     return sorted(row[0] for row in rows if row[0])
 
 
-def event_types(con: duckdb.DuckDBPyConnection, chosen: Sequence[object]) -> list[object]:
+def event_types(
+    con: duckdb.DuckDBPyConnection, chosen: Sequence[object], events: str = "events"
+) -> list[object]:
     """A source's own event families, in every spelling that the store has of the word."""
-    known = distinct(con, "event_type_raw")
+    known = distinct(con, "event_type_raw", events)
     found = [[one for one in known if fold(one) == fold(str(value))] for value in chosen]
     for value, spellings in zip(chosen, found, strict=True):
         if not spellings:

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from pipeline.config import config_sha256
 from pipeline.errors import AuditbookError
+from pipeline.progress import Progress, silent
 from reports import onrecord
 
 if TYPE_CHECKING:
     from reports.document import Document
     from reports.model import Report
+    from reports.pdf import Attached
     from reports.period import Moment
     from reports.rows import Log
 
@@ -29,13 +31,18 @@ __all__ = [
 ]  # fmt: skip
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True)
 class Paper:
     """A document of one kind, with its two forms."""
 
     model: Document
     store: Path
+    attached: Callable[[], list[Attached]]
     asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
+    progress: Progress = silent
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -74,17 +81,16 @@ class Paper:
     def _html(self) -> bytes:
         from reports.html import document
 
-        return document(self.model)
+        return document(self.model, self.progress)
 
     @cached_property
     def _pdf(self) -> bytes:
-        from reports.document import attachments
         from reports.html import document_for_paper
         from reports.pdf import press
 
         return press(
-            document_for_paper(self.model), as_of=self.model.as_of.at, identifier=self.model.report_id,
-            logo=self.model.looks.logo, attached=attachments(self.model),
+            document_for_paper(self.model, self.progress), as_of=self.model.as_of.at, identifier=self.model.report_id,
+            logo=self.model.looks.logo, attached=self.attached(), progress=self.progress,
         )  # fmt: skip
 
 
@@ -132,6 +138,7 @@ class Review:
     store: Path
     log: Page
     asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
+    progress: Progress = silent
 
     def html(self) -> bytes:
         """One self-contained HTML file."""
@@ -171,7 +178,7 @@ class Review:
     def _html(self) -> bytes:
         from reports.html import render
 
-        return render(self.model)
+        return render(self.model, self.progress)
 
     @cached_property
     def _pdf(self) -> bytes:
@@ -179,9 +186,10 @@ class Review:
         from reports.html import for_paper
         from reports.pdf import press
 
+        cover = self.model.cover
         return press(
-            for_paper(self.model), as_of=self.model.cover.as_of.at, identifier=self.model.cover.report_id,
-            logo=self.model.cover.looks.logo, attached=of_review(self.model),
+            for_paper(self.model, self.progress), as_of=cover.as_of.at, identifier=cover.report_id,
+            logo=cover.looks.logo, attached=of_review(self.model), progress=self.progress,
         )  # fmt: skip
 
 
@@ -198,6 +206,7 @@ def review(
     as_of: datetime | None = None,
     prepared_by: str | None = None,
     reviewed_by: str | None = None,
+    progress: Progress = silent,
 ) -> Review:
     """The review of a period (default: everything in the store) as of a moment (default: now)."""
     from reports.model import Request, build
@@ -210,23 +219,28 @@ def review(
         "since": str(since) if since is not None else None, "until": str(until) if until is not None else None,
         "prepared_by": prepared_by, "reviewed_by": reviewed_by, **_seen_as(log, clock),
     }  # fmt: skip
-    return Review(model, log.store, page, asked)
+    return Review(model, log.store, page, asked, progress)
 
 
 def paper(
-    log: Log, kind: str, target: str | None = None, as_of: datetime | None = None, **filters: object
-) -> Paper:
+    log: Log, kind: str, target: str | None = None, as_of: datetime | None = None, progress: Progress = silent,
+    **filters: object,
+) -> Paper:  # fmt: skip
     """A document of a kind: about a target where the kind needs one, else of a period; filters as for `log.events`."""
-    from reports.document import document
+    from reports.document import attachments, document
 
     clock, given = _clock(as_of), onrecord.settled(filters)
+    model = document(log, kind, target, clock, given, progress)
     asked = {"target": target, "filters": onrecord.recorded(given), **_seen_as(log, clock)}
-    return Paper(document(log, kind, target, clock, given), log.store, asked)
+    attached = _while_open(
+        log, lambda one: attachments(model if one is log else document(one, kind, target, clock, given))
+    )
+    return Paper(model, log.store, attached, asked, progress)
 
 
 def _of(kind: str) -> Callable[..., Paper]:
     def made(log: Log, target: str | None = None, as_of: datetime | None = None, **filters: object) -> Paper:
-        return paper(log, kind, target, as_of, **filters)
+        return paper(log, kind, target, as_of, **filters)  # type: ignore[arg-type]
 
     made.__name__ = kind
     made.__doc__ = f"The {kind} document; a target where it needs one, and filters as for `log.events`."
@@ -255,21 +269,27 @@ def _logpage(log: Log, clock: datetime, filters: dict[str, object]) -> Page:
 def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:
     from reports.logpage import render
 
-    head, asked = log.head, {"as_of": clock, **filters}
+    asked = {"as_of": clock, **filters}
+    return _while_open(log, lambda one: render(one.events(**asked), clock))
 
-    def make() -> bytes:
+
+def _while_open(log: Log, make: Callable[[Log], Made]) -> Callable[[], Made]:
+    """What is made of a log when it is asked for; of the same store opened again when the log was closed meanwhile."""
+    head = log.head
+
+    def made() -> Made:
         try:
-            return render(log.events(**asked), clock)
-        except duckdb.ConnectionException:  # the log was closed before the document was written
+            return make(log)
+        except duckdb.ConnectionException:
             with log.again() as again:
                 if again.head != head:
                     raise AuditbookError(
                         "the store has changed since the log was closed.", path=log.store,
                         hint="Write the document while the log is open.",
                     ) from None  # fmt: skip
-                return render(again.events(**asked), clock)
+                return make(again)
 
-    return make
+    return made
 
 
 def _clock(as_of: datetime | None) -> datetime:

@@ -39,7 +39,7 @@ def of_records(name: str, title: str, records: Iterable[dict[str, Any]]) -> list
 
 
 def of_review(report: Report) -> list[Attached]:
-    """The findings, every line behind them, the ledger and the rejects of a review."""
+    """The rules, the findings, every line behind them and the ledger of a review."""
     found = report.findings
     findings = [
         {
@@ -57,7 +57,23 @@ def of_review(report: Report) -> list[Attached]:
         }
         for one in report.completeness.files
     ]  # fmt: skip
+    rules = [
+        {
+            "name": rule.name, "rule": rule.id, "title": rule.title, "severity": rule.severity, "version": rule.version,
+            "sql_sha256": rule.sql_sha256, "status": rule.status, "source": looked.source if looked else "",
+            "looked": looked.status if looked else "", "in_scope": looked.in_scope if looked else 0,
+            "baseline_days": looked.baseline_days if looked else None, "why_not": looked.why if looked else "",
+            "parameters": {one.name: one.value for one in rule.parameters}, "findings": rule.findings, "why": rule.why,
+            "false_positives": rule.false_positives, "next_steps": "; ".join(rule.next_steps),
+            "controls": {frame: list(ids) for frame, ids in rule.controls},
+        }
+        for rule in report.rules
+        for looked in rule.looked or (None,)
+    ]  # fmt: skip
+    texts = "\n\n".join(f"-- {rule.name} {rule.id}\n{rule.sql.strip()}" for rule in report.rules if rule.sql)
     made = [
+        *of_records("rules", "The rules, and what each looked at", rules),
+        Attached("rules.sql", "The rules, statement by statement", texts + "\n"),
         *of_records("findings", "Findings", findings),
         *of_records("evidence", "The lines behind the findings", report.behind),
         *of_records("ledger", "The ledger, file by file", files),

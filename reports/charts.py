@@ -68,6 +68,7 @@ class Lane:
     base: float
     bars: tuple[Box, ...]
     silent: tuple[Box, ...]
+    found: tuple[Box, ...]
 
 
 def by_day(data: ByDay, what: str = "Events", lane: str = "source", one: str = "event") -> Markup:
@@ -76,11 +77,13 @@ def by_day(data: ByDay, what: str = "Events", lane: str = "source", one: str = "
     lanes = tuple(_lane(data, n, slot, one) for n in range(len(data.series)))
     height = ROW * len(lanes)
     silent = sum(len(series.silent) for series in data.series)
+    found = sum(1 for n in range(len(data.buckets)) if data.found(n))
     return drawn(
         "by_day.svg.j2",
         title=f"{what} by {data.unit} and {lane}",
         description="; ".join(f"{visible(s.source)}: {count(s.total, one)}" for s in data.series)
-        + f". {count(silent, 'silent working day')} marked. The numbers are in the table below the chart.",
+        + f". {count(silent, 'silent working day')} and {count(found, data.unit)} with findings marked. "
+        "The numbers are in the table below the chart.",
         lanes=lanes,
         height=height,
         rests=[
@@ -111,7 +114,17 @@ def _lane(data: ByDay, n: int, slot: float, one: str) -> Lane:
         )
         for place in series.silent
     )
-    return Lane(visible(series.source), number(series.total), number(most), base, tuple(bars), silent)
+    found = tuple(
+        Box(
+            LEFT + place * slot + slot / 2,
+            base - BAR_ROOM - 2,
+            0,
+            0,
+            f"{visible(series.source)}, {data.buckets[place].label}: {', '.join(names)}",
+        )
+        for place, names in sorted(series.found.items())
+    )
+    return Lane(visible(series.source), number(series.total), number(most), base, tuple(bars), silent, found)
 
 
 def _ticks(data: ByDay) -> list[int]:

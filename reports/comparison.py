@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from reports.period import Instant
 from reports.rows import Reader
 
-EVENTS = {
-    "Events": "count(*)",
-    "People and programs": "count(DISTINCT actor_key)",
-    "Events that failed": "count(*) FILTER (outcome = 'failure')",
-    "Deletions": "count(*) FILTER (action = 'delete')",
-}
-FINDINGS = {
-    "Findings": "count(*)",
-    "Critical and high findings": "count(*) FILTER (severity IN ('critical', 'high'))",
-}
+EVENTS = ("Events", "People and programs", "Events that failed", "Deletions")
+_NOW = """SELECT coalesce(sum(n), 0)::BIGINT, (SELECT count(DISTINCT actor_key) FROM period_actors),
+    coalesce(sum(failed), 0)::BIGINT, coalesce(sum(deleted), 0)::BIGINT FROM period_slots"""
+_BEFORE = """SELECT count(*), count(DISTINCT actor_key), count(*) FILTER (outcome = 'failure'),
+    count(*) FILTER (action = 'delete') FROM events WHERE occurred_at >= $before AND occurred_at < $since"""
+FINDINGS = ("Findings", "Critical and high findings")
+_FOUND = """SELECT count(*) FILTER (window_start < $since), count(*) FILTER (window_start < $since AND grave),
+    count(*) FILTER (window_start >= $since), count(*) FILTER (window_start >= $since AND grave)
+    FROM (SELECT window_start, severity IN ('critical', 'high') AS grave FROM findings
+      WHERE state <> 'withdrawn' AND window_start >= $before AND window_start < $until)"""
 
 
 @dataclass(frozen=True)
@@ -30,33 +30,20 @@ class Comparison:
 
 
 def comparison(reader: Reader) -> Comparison:
-    """Counted over the same columns, whatever the rules were then."""
+    """Counted over the same columns, whatever the rules were then; the tables of slots.py say what is now."""
     begin, end = reader.period.since.at, reader.period.until.at
     before = begin - (end - begin)
     where = reader.period.since.zone
-    events = _counted(reader, "events", "occurred_at", EVENTS, before)
-    found = _counted(reader, "findings", "window_start", FINDINGS, before, "state <> 'withdrawn' AND")
+    events = tuple(zip(EVENTS, _numbers(reader, _BEFORE, before=before), _numbers(reader, _NOW), strict=True))
+    found = _numbers(reader, _FOUND, before=before)
     known = events[0][1] > 0
     return Comparison(
         Instant(before, where),
         Instant(begin - timedelta(seconds=1), where),
-        (*events, *found) if known else (),
+        (*events, *zip(FINDINGS, found[:2], found[2:], strict=True)) if known else (),
     )
 
 
-def _counted(
-    reader: Reader, table: str, time: str, measures: dict[str, str], before: datetime, only: str = ""
-) -> tuple[tuple[str, int, int], ...]:
-    """Each measure before and now, in one look at the table."""
-    listed = ", ".join(f"{sql} AS m{n}" for n, sql in enumerate(measures.values()))
-    rows = reader.rows(
-        f"SELECT {time} >= $since AS now, {listed} FROM {table} "
-        f"WHERE {only} {time} >= $before AND {time} < $until GROUP BY ALL",
-        before=before,
-    )
-    before_and_now = {row["now"]: row for row in rows}
-
-    def told(now: bool, n: int) -> int:
-        return int(before_and_now[now][f"m{n}"]) if now in before_and_now else 0
-
-    return tuple((name, told(False, n), told(True, n)) for n, name in enumerate(measures))
+def _numbers(reader: Reader, sql: str, **values: datetime) -> list[int]:
+    """The only row of a query."""
+    return [int(n) for n in reader.one(sql, **values).values()]

@@ -82,9 +82,8 @@ def completeness(reader: Reader, unseen: Unseen, late: Late | None) -> Completen
     _check(reader, files)
     silence = _silence(reader)
     counts = reader.one(
-        "SELECT count(*) FILTER (conflicts_with IS NOT NULL) AS conflicts, "
-        "count(*) FILTER (unmapped IS NOT NULL AND unmapped <> '{}') AS unmapped "
-        "FROM events WHERE occurred_at >= $since AND occurred_at < $until"
+        "SELECT coalesce(sum(conflicts), 0)::BIGINT AS conflicts, coalesce(sum(unmapped), 0)::BIGINT AS unmapped "
+        "FROM period_slots"
     )
     failures = ([unseen.reason] if unseen.short else []) + _failures(files, ledger)
     exceptions = _not_loaded(reader, files) + _exceptions(
@@ -185,9 +184,7 @@ def _silence(reader: Reader) -> tuple[Silence, ...]:
     days = [day for day in reader.period.days if day in began]
     active: dict[str, set[date]] = {}
     for row in reader.rows(
-        "SELECT DISTINCT e.source, c.local_date FROM events e JOIN calendar c "
-        "ON c.slot = time_bucket(INTERVAL 15 MINUTES, e.occurred_at) AND c.schedule = 'organization' "
-        "WHERE e.occurred_at >= $since AND e.occurred_at < $until ORDER BY ALL"
+        "SELECT DISTINCT source, local_date FROM period_slots WHERE local_date IS NOT NULL ORDER BY ALL"
     ):
         active.setdefault(row["source"], set()).add(row["local_date"])
     where = reader.period.since.zone
@@ -207,8 +204,9 @@ _WORKING = """SELECT local_date, min(slot) < $since AS before FROM calendar
     WHERE schedule = 'organization' AND is_business_hours
       AND slot >= $since - INTERVAL 2 DAY AND slot < $until GROUP BY local_date"""
 # A source that was heard of before the period is expected in it from its first day.
-_KNOWN = """SELECT source, epoch_us(max(occurred_at) FILTER (occurred_at < $since)) AS before_us FROM events
-    WHERE occurred_at < $until GROUP BY source ORDER BY source"""
+_KNOWN = """SELECT source, before_us FROM (SELECT DISTINCT source FROM period_slots) FULL JOIN (
+      SELECT source, epoch_us(max(occurred_at)) AS before_us FROM events WHERE occurred_at < $since GROUP BY source)
+    USING (source) ORDER BY source"""
 
 
 def _silent(source: str, days: list[date], active: set[date], before: Instant | None) -> Silence:

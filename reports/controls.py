@@ -18,13 +18,36 @@ FRAMEWORKS = {
 }
 
 
+NOBODY_SAYS = "no source says what the rules need"
+
+
 @dataclass(frozen=True)
 class Control:
     id: str
     status: str
     why: str
-    rules: tuple[str, ...]
+    rules: tuple[Rule, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def evaluated(self) -> tuple[Rule, ...]:
+        """The rules that looked at some source."""
+        return tuple(rule for rule in self.rules if rule.count("evaluated"))
+
+    @property
+    def widest(self) -> Rule | None:
+        """The rule that looked at most events: what one rule saw another saw too, so they are not added up."""
+        return max(self.evaluated, key=lambda rule: rule.in_scope, default=None)
+
+    @property
+    def remark(self) -> str:
+        """What the status, the numbers and the note below the table do not say already."""
+        plain = self.status in ("evidence present", "needs review") or self.why == NOBODY_SAYS
+        return "" if plain else self.why
+
+    @property
+    def undecided(self) -> int:
+        return sum(finding.undecided for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -55,10 +78,10 @@ def controls(rules: tuple[Rule, ...], found: Findings, unseen: Unseen, entries: 
 
 
 def _control(control: str, rules: list[Rule], found: Findings, blind: str) -> Control:
-    names = tuple(rule.id for rule in rules)
+    names = {rule.id for rule in rules}
     raised = tuple(f for f in (*found.full, *found.brief) if f.rule in names and f.state != "withdrawn")
     status, why = _status(rules, raised, blind)
-    return Control(control, status, why, names, raised)
+    return Control(control, status, why, tuple(rules), raised)
 
 
 def _status(rules: list[Rule], raised: tuple[Finding, ...], blind: str) -> tuple[str, str]:
@@ -79,7 +102,7 @@ def _status(rules: list[Rule], raised: tuple[Finding, ...], blind: str) -> tuple
         status = "needs review"
     elif blind or not evaluated:
         status = "not evaluated"
-        told += [blind or ("" if any(told) else "no source says what the rules need")]
+        told += [blind or ("" if any(told) else NOBODY_SAYS)]
     else:
         status = "evidence present"
         told = [_looked(rules), *told]

@@ -6,7 +6,7 @@ import importlib.resources
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,23 +15,27 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.config import Looks
+from pipeline.detector import shipped
 from pipeline.errors import UsageError
 from pipeline.hours import zone
+from pipeline.progress import Progress, silent
 from reports import annex, plots
 from reports.evidence import Entry
-from reports.findings import Finding
+from reports.findings import Finding, named
+from reports.method import rules
 from reports.model import UNNAMED, Report, Request, build, identity, period, versions
 from reports.pdf import Attached
 from reports.period import Instant, Period, instant
-from reports.rows import Log
+from reports.rows import Log, Reader
 from reports.selection import read
-from reports.tabled import Table, tabled
+from reports.tabled import ROWS, Table, tabled
+from reports.text import count, words
 
 ENTRIES = 150
 ATTACHED = 100_000
 MESSAGES = 40
-FOUND = ("severity", "title", "subject", "window_start", "window_end", "observed", "expected", "reason", "state",
-         "detector")  # fmt: skip
+FINDINGS = 20
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Section:
     chart: Markup | None = None
     chart_said: str = ""
     table: Table | None = None
+    chosen: str = ""  # which rows of an answer are shown, in words
     entries: tuple[Entry, ...] = ()
     messages: tuple[Message, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -90,6 +95,7 @@ class Document:
     organization: str
     looks: Looks
     target: str
+    about: str
     report_id: str
     period: Period
     as_of: Instant
@@ -104,7 +110,8 @@ class Document:
 
     @property
     def sight(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(told for one in (*self.sections, *self.nothing) for told in one.sight))
+        told = dict.fromkeys(told for one in (*self.sections, *self.nothing) for told in one.sight)
+        return tuple(MOMENT.sub(r"\1 \2 UTC", one) for one in told)
 
 
 def attachments(doc: Document) -> list[Attached]:
@@ -142,8 +149,9 @@ def _kind(name: str, text: str) -> Kind:
 
 
 def document(
-    log: Log, name: str, target: str | None, clock: datetime, filters: Mapping[str, object]
-) -> Document:
+    log: Log, name: str, target: str | None, clock: datetime, filters: Mapping[str, object],
+    progress: Progress = silent,
+) -> Document:  # fmt: skip
     """One document of a kind; `clock` is the time that it is as of."""
     kind = kinds()[name]
     where = zone(log.config.organization.timezone)
@@ -152,12 +160,15 @@ def document(
     asking = Asking(log, kind, target, clock, {**filters, **said}, rows)
     span = _span(rows, period(log, request))
     report = build(log, request) if any("review" in one for one in kind.sections) else None
-    made = [_section(n, one, asking, span) for n, one in enumerate(kind.sections, 1)]
+    made = []
+    for n, one in enumerate(kind.sections, 1):
+        progress(f"asking for the {name}: {one.get('title') or one.get('recipe') or one.get('review')}")
+        made.append(_section(n, one, asking, span))
     as_of = Instant(clock.astimezone(UTC).replace(microsecond=0), where)
     told = tuple((key.replace("_", " "), str(value)) for key, value in filters.items())
     return Document(
         kind=kind, organization=log.config.organization.name or UNNAMED, looks=log.config.report,
-        target=target or "",
+        target=target or "", about=_about(kind, target, rows, made),
         report_id=identity([name, target, log.head, as_of.iso, span.since.iso, span.until.iso, told]),
         period=span, as_of=as_of, head=log.head, filters=told, versions=versions(), events=rows.count(),
         sections=tuple(one for one in made if not one.empty), nothing=tuple(one for one in made if one.empty),
@@ -250,17 +261,31 @@ def _section(n: int, one: Mapping[str, Any], asking: Asking, span: Period) -> Se
     if "recipe" in one:
         return _answered(made, one, asking)
     if "sql" in one:
-        rows = asking.sql(one["sql"])
-        table = tabled(rows, one.get("columns"))
-        return replace(made, table=table, total=table.total, rows=rows)
+        return _tabled(made, one, asking.sql(one["sql"]))
     if one.get("messages"):
         return _messages(made, asking, span)
     if one.get("finding"):
-        return _found(made, asking)
+        return _found(made, asking, span)
     rows = asking.sql(f"SELECT * FROM asked WHERE {one.get('only', 'true')} ORDER BY occurred_at, file, line")
     return replace(
-        made, id="events", entries=read(rows, span.since.zone, ENTRIES), total=rows.count(), rows=rows
+        made,
+        id="events",
+        entries=read(rows, span.since.zone, one.get("most", ENTRIES)),
+        total=rows.count(),
+        rows=rows,
     )
+
+
+def _tabled(made: Section, one: Mapping[str, Any], rows: Any) -> Section:
+    """All rows for the attachment, and on the page those that the kind chooses."""
+    only = (
+        replace(rows, query=f"SELECT * FROM ({rows.sql}\n) WHERE {one['only']}", order=())
+        if "only" in one
+        else rows
+    )
+    table = tabled(only, one.get("columns"), one.get("most", ROWS), one.get("json", ()))
+    total = rows.count() if "only" in one else table.total
+    return replace(made, table=table, total=total, rows=rows, chosen=one.get("chosen", ""))
 
 
 def _charted(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
@@ -279,11 +304,10 @@ def _answered(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
     target = asking.target if asking.kind.target in ("entity", "person") else None
     given = _narrowing(asking.filters, "source", "instance", "since", "until")
     answer = asking.log.recipe(one["recipe"], target, as_of=asking.clock, **given)
-    table = tabled(answer.rows, one.get("columns"))
     recipe = answer.recipe
     return replace(
-        made, id=recipe.name, title=made.title or recipe.title, lead=recipe.answers, reading=recipe.reading,
-        next_steps=recipe.next_steps, sight=answer.sight, table=table, total=table.total, rows=answer.rows,
+        _tabled(made, one, answer.rows), id=recipe.name, title=made.title or recipe.title, lead=recipe.answers,
+        reading=recipe.reading, next_steps=recipe.next_steps, sight=answer.sight,
     )  # fmt: skip
 
 
@@ -315,14 +339,41 @@ def _message(row: Mapping[str, Any], span: Period) -> Message:
     )  # fmt: skip
 
 
-def _found(made: Section, asking: Asking) -> Section:
-    """The finding that an incident is about, with its rule's words and its evidence."""
-    rows = asking.sql(
-        "SELECT DISTINCT f.* EXCLUDE (events) FROM findings f JOIN finding_events USING (finding_id) "
-        "JOIN asked USING (event_uid) WHERE state <> 'withdrawn' ORDER BY window_start, finding_id"
+def _found(made: Section, asking: Asking, span: Period) -> Section:
+    """The finding that an incident is about, and the others about the same events, with their rules' words."""
+    found = asking.sql(
+        "SELECT DISTINCT finding_id FROM finding_events JOIN asked USING (event_uid) "
+        "JOIN findings USING (finding_id) WHERE state <> 'withdrawn'"
     )
-    table = tabled(rows, FOUND)
-    return replace(made, table=table, total=table.total)
+    ids = [row["finding_id"] for row in found.arrow().to_pylist()]
+    reader = Reader(asking.log.con, span)
+    told = named(reader, rules(reader, shipped()), ids, asking.target or "")
+    return replace(made, findings=told[:FINDINGS], total=len(told))
+
+
+def _about(kind: Kind, target: str | None, rows: Any, sections: Sequence[Section]) -> str:
+    """What the document is about, in words that a reader knows: a person's name, a finding's title."""
+    told = [finding for section in sections for finding in section.findings]
+    if kind.target == "finding" and told:
+        more = f", and {count(len(told) - 1, 'related finding')}" if len(told) > 1 else ""
+        return f"{told[0].title}: {told[0].subject}{more}"
+    if kind.target == "person" and target:
+        asked = (
+            replace(rows, query=_NAMED.format(rows=rows.sql), order=(), most=None, whole=True)
+            .arrow()
+            .to_pylist()
+        )
+        name = asked[0]["display_name"] if asked else None
+        return f"{name} ({target})" if name and name.casefold() != target.casefold() else target
+    if kind.target == "entity" and target and ":" in target:
+        what, _, which = target.partition(":")
+        return f"{words(what)} {which}"
+    return target or ""
+
+
+_NAMED = """SELECT display_name FROM ({rows}
+  ) JOIN actors USING (actor_key) WHERE display_name IS NOT NULL
+  GROUP BY ALL ORDER BY count(*) DESC, display_name LIMIT 1"""
 
 
 def _command(kind: Kind, target: str | None, as_of: Instant, filters: Mapping[str, object]) -> str:

@@ -99,6 +99,11 @@ class Findings:
         told = (*self.full, *self.brief)
         return tuple(f for f in told if one.case and f.case == one.case and f is not one)
 
+    def first(self, rule: str) -> str:
+        """Where what a rule found begins to be told; empty when it is not."""
+        told = sorted((*self.full, *self.brief), key=lambda f: f.number)
+        return next((f.name for f in told if f.rule == rule and f.listed), "")
+
     def of(self, severity: str) -> int:
         """How many of this severity still need a decision."""
         return sum(f.undecided and f.severity == severity for f in (*self.full, *self.brief))
@@ -135,9 +140,20 @@ def findings(reader: Reader, rules: tuple[Rule, ...]) -> Findings:
     )
 
 
-_FOUND = f"""SELECT f.* EXCLUDE (events), epoch_us(window_start) AS start_us, epoch_us(window_end) AS end_us,
+def named(reader: Reader, rules: tuple[Rule, ...], ids: list[str], first: str) -> tuple[Finding, ...]:
+    """Findings by their ids, without their lines: the one that is asked for, then the gravest."""
+    by_rule = {rule.id: rule for rule in rules}
+    found = sorted(
+        reader.rows(f"{_ALL} WHERE list_contains($ids, finding_id)", ids=ids),
+        key=lambda row: (not (first and row["finding_id"].startswith(first)), _gravity(row)),
+    )
+    return tuple(_finding(n, row, by_rule, reader) for n, row in enumerate(found, 1))
+
+
+_ALL = """SELECT f.* EXCLUDE (events), epoch_us(window_start) AS start_us, epoch_us(window_end) AS end_us,
       (SELECT count(*) FROM finding_events e WHERE e.finding_id = f.finding_id) AS entries
-    FROM findings f WHERE {IN_REVIEW}"""
+    FROM findings f"""
+_FOUND = f"{_ALL} WHERE {IN_REVIEW}"
 
 
 def _gravity(row: Row) -> tuple[Any, ...]:

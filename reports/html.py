@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.config import Looks
+from pipeline.progress import Progress, silent
 from reports import charts, text
 from reports.completeness import FATES
 from reports.controls import FRAMEWORKS
@@ -42,14 +44,14 @@ SECTIONS = (
 PAGE = "log.html"
 
 
-def render(report: Report) -> bytes:
+def render(report: Report, progress: Progress = silent) -> bytes:
     """The report for screens, and for printing from a browser."""
-    return _document(report, PAGE, _screen())
+    return _document(report, PAGE, _screen(), progress)
 
 
-def for_paper(report: Report) -> bytes:
+def for_paper(report: Report, progress: Progress = silent) -> bytes:
     """The same document with the style of paper alone; fonts come from pdf.py."""
-    return _document(report, "", _paper())
+    return _document(report, "", _paper(), progress)
 
 
 @cache
@@ -57,14 +59,14 @@ def css(name: str) -> str:
     return (importlib.resources.files("reports") / "assets" / name).read_text("utf-8")
 
 
-def document(doc: Document) -> bytes:
+def document(doc: Document, progress: Progress = silent) -> bytes:
     """A document of another kind for screens."""
-    return _other(doc, _screen() + css("document.css"))
+    return _other(doc, _screen() + css("document.css"), progress)
 
 
-def document_for_paper(doc: Document) -> bytes:
+def document_for_paper(doc: Document, progress: Progress = silent) -> bytes:
     """The same for paper."""
-    return _other(doc, _paper() + css("document.css"))
+    return _other(doc, _paper() + css("document.css"), progress)
 
 
 def _screen() -> str:
@@ -75,23 +77,38 @@ def _paper() -> str:
     return css("base.css") + css("print.css") + css("paper.css")
 
 
-def _other(doc: Document, style: str) -> bytes:
-    return _filled("document.html.j2", doc.looks, style, doc=doc, **(_of(doc.report) if doc.report else {}))
+def _other(doc: Document, style: str, progress: Progress) -> bytes:
+    parts = _of(doc.report) if doc.report else {}
+    return _filled(
+        "document.html.j2", doc.looks, style, say=_sayer(doc.kind.name, progress), doc=doc, **parts
+    )
 
 
-def _document(report: Report, page: str, style: str) -> bytes:
+def _document(report: Report, page: str, style: str, progress: Progress) -> bytes:
     """`page` is the log page that stands beside; paper has none."""
-    return _filled("review.html.j2", report.cover.looks, style, page, **_of(report))
+    parts = _of(report, linked=True)
+    return _filled("review.html.j2", report.cover.looks, style, page, say=_sayer("review", progress), **parts)
 
 
-def _of(report: Report) -> dict[str, Any]:
-    """What the sections of a review need besides its numbers."""
+def _sayer(kind: str, progress: Progress) -> Callable[[str], str]:
+    """What a template calls where a section begins: it says so, and places nothing."""
+
+    def say(title: str) -> str:
+        progress(f"writing the {kind}: {title}")
+        return ""
+
+    return say
+
+
+def _of(report: Report, linked: bool = False) -> dict[str, Any]:
+    """What the sections of a review need besides its numbers; `linked` are the findings that the document tells."""
+    told = (one.name for one in (*report.findings.full, *report.findings.brief) if one.listed)
     return {
         "report": report, "cover": report.cover, "by_day": charts.by_day(report.activity.by_day),
         "by_hour": charts.by_hour(report.activity.by_hour), "by_severity": charts.by_severity(report),
         "calendar": charts.calendar(report.activity.by_day), "states": STATES, "fates": FATES,
         "sections": SECTIONS, "numbers": {name: n for n, (name, _) in enumerate(SECTIONS, 1)},
-        "titles": dict(SECTIONS),
+        "titles": dict(SECTIONS), "linked": frozenset(told) if linked else frozenset(),
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.rows import IN_REVIEW, Reader, said
+from reports.rows import IN_REVIEW, Reader, Row, said
 from reports.text import listed, words
 
 
@@ -47,7 +47,14 @@ class Rule:
     parameters: tuple[Parameter, ...]
     looked: tuple[Looked, ...]
     findings: int
+    number: int = 0
     idle: str = ""
+    sql: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the control matrix calls it."""
+        return f"R-{self.number:02d}"
 
     @property
     def in_scope(self) -> int:
@@ -62,10 +69,11 @@ class Rule:
         said: dict[tuple[str, str], list[Looked]] = {}
         for one in self.looked:
             baseline = f"baseline {one.baseline_days or 0} of {one.baseline_needed} days"
-            why = "; ".join(part for part in (baseline if one.baseline_needed else "", one.why) if part)
+            reason = _NONE_IN_SCOPE.sub("none of its events is in scope", one.why)
+            why = "; ".join(part for part in (baseline if one.baseline_needed else "", reason) if part)
             said.setdefault((one.status, why), []).append(one)
         return tuple(
-            (status, listed([one.source for one in ones]), sum(one.in_scope for one in ones), why)
+            (status, listed([one.source for one in ones]), sum(one.in_scope for one in ones), why.rstrip("."))
             for (status, why), ones in said.items()
         )
 
@@ -100,8 +108,8 @@ def rules(reader: Reader, detectors: Mapping[str, Any]) -> tuple[Rule, ...]:
     for row in found:
         by_rule[row["detector"]].append(row)
     return tuple(
-        _rule(name, rows, detectors.get(name), raised.get(name, 0), "" if rows else _idle(name, content))
-        for name, rows in by_rule.items()
+        _rule(n, name, rows, detectors.get(name), raised.get(name, 0), "" if rows else _idle(name, content))
+        for n, (name, rows) in enumerate(by_rule.items(), 1)
     )
 
 
@@ -117,15 +125,17 @@ RAISED = f"""SELECT detector, count(*) AS n FROM findings
     WHERE state <> 'withdrawn' AND {IN_REVIEW} GROUP BY detector"""
 
 
-def _rule(name: str, rows: list[dict[str, Any]], detector: Any, findings: int, idle: str) -> Rule:
+def _rule(number: int, name: str, rows: list[Row], detector: Any, findings: int, idle: str) -> Rule:
     controls = getattr(detector, "controls", None) or {}
     ran = rows[0] if rows else {}
+    sha256 = str(ran.get("sql_sha256") or getattr(detector, "sha256", ""))
     return Rule(
+        number=number,
         id=name,
         title=getattr(detector, "title", words(name).capitalize()),
         severity=getattr(detector, "severity", "info"),
         version=str(ran.get("version") or getattr(detector, "version", "not known")),
-        sql_sha256=str(ran.get("sql_sha256") or getattr(detector, "sha256", "")),
+        sql_sha256=sha256,
         why=_text(getattr(detector, "why", "")),
         false_positives=_text(getattr(detector, "false_positives", "")),
         next_steps=_steps(getattr(detector, "next_steps", "")),
@@ -134,6 +144,7 @@ def _rule(name: str, rows: list[dict[str, Any]], detector: Any, findings: int, i
         looked=tuple(_looked(row) for row in rows),
         findings=findings,
         idle=idle,
+        sql=str(getattr(detector, "sql", "")) if getattr(detector, "sha256", "") == sha256 else "",
     )
 
 
@@ -179,6 +190,7 @@ def _steps(text: Any) -> tuple[str, ...]:
     return (_text(text),) if lines else ()
 
 
+_NONE_IN_SCOPE = re.compile(r"None of its [\d,]+ events? is in scope")
 _MARKED = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
 
 

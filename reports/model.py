@@ -28,6 +28,7 @@ from reports import (
     record,
     scope,
     sight,
+    slots,
 )  # fmt: skip
 from reports.period import EPOCH, Instant, Moment, Period
 from reports.rows import Log, Reader, rows
@@ -90,6 +91,16 @@ class Report:
         )
 
     @property
+    def raised(self) -> tuple[method.Rule, ...]:
+        """Rules that a reader must know in full: they found something, or failed."""
+        return tuple(rule for rule in self.rules if rule.findings or rule.status == "failed")
+
+    @property
+    def quiet(self) -> tuple[method.Rule, ...]:
+        """All others."""
+        return tuple(rule for rule in self.rules if rule not in self.raised)
+
+    @property
     def rules_not_evaluable(self) -> int:
         return sum(rule.status == "not evaluable" for rule in self.rules)
 
@@ -134,10 +145,11 @@ def build(
     # Dispositions and suppressions hold until a day; which day it is comes from the report, not from the machine.
     log.con.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
     try:
-        return Report(
-            cover=_cover(log, reader, request, as_of, signed),
-            **_parts(log, reader, day, signed, _detectors(detectors), _mappings(mappings)),
-        )
+        with slots.counted(reader):
+            return Report(
+                cover=_cover(log, reader, request, as_of, signed),
+                **_parts(log, reader, day, signed, _detectors(detectors), _mappings(mappings)),
+            )
     finally:
         log.con.execute("RESET VARIABLE as_of")
 
@@ -165,9 +177,10 @@ def _parts(
     found = findings.findings(reader, rules)
     silent = {row.source: row.silent for row in complete.silence if row.steady}
     totals = reader.one(
-        "SELECT count(*) AS entries, count(DISTINCT person) AS actors FROM events LEFT JOIN actors USING (actor_key) "
-        "WHERE occurred_at >= $since AND occurred_at < $until"
+        "SELECT (SELECT coalesce(sum(n), 0)::BIGINT FROM period_slots) AS entries, count(DISTINCT person) AS actors "
+        "FROM period_actors JOIN actors USING (actor_key)"
     )
+    names = {one.id: one.name for one in (*found.full, *found.brief) if one.state != "withdrawn"}
     files = {(file.name, file.sha256, file.commit_no) for file in complete.files}
     return {
         "completeness": complete,
@@ -175,7 +188,7 @@ def _parts(
         "times": scope.times(reader, log.config),
         "rules": rules,
         "findings": found,
-        "activity": happened.activity(reader, silent),
+        "activity": happened.activity(reader, silent, names),
         "controls": controls.controls(rules, found, unseen, totals["entries"]),
         "record": record.record(reader, files, day),
         "privacy": privacy.privacy(reader, log.shown.audience),

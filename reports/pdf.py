@@ -9,8 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +19,11 @@ from xml.sax.saxutils import escape
 
 from pipeline import scratch
 from pipeline.errors import AuditbookError
+from pipeline.progress import Progress, silent
 from reports.text import by_number
 
 SECONDS = 300
+PAGE = "page "  # how a line of the child begins that names the page it is at
 MEMORY_BYTES = 3 * 1024**3
 PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 # What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
@@ -67,6 +70,7 @@ def press(
     attached: Sequence[Attached] = (),
     seconds: float = SECONDS,
     memory: int = MEMORY_BYTES,
+    progress: Progress = silent,
 ) -> bytes:
     """The PDF of one document; the same bytes for the same input, wherever and by whomever it is made."""
     with ExitStack() as held, scratch.folder("pdf") as folder:
@@ -81,7 +85,7 @@ def press(
         }  # fmt: skip
         (folder / "report.html").write_text(_printable(html.decode(), faces), "utf-8")
         (folder / "fonts.conf").write_text(_fonts_conf(folder, faces), "utf-8")
-        _run(order, folder, _surroundings(folder, as_of))
+        _run(order, folder, _surroundings(folder, as_of), progress)
         return (folder / "report.pdf").read_bytes()
 
 
@@ -95,22 +99,49 @@ def _files(folder: Path, attached: Sequence[Attached]) -> list[dict[str, str]]:
     return listed
 
 
-def _run(order: dict[str, object], folder: Path, environment: dict[str, str]) -> None:
+def _run(order: dict[str, object], folder: Path, environment: dict[str, str], progress: Progress) -> None:
     # -P and a path instead of -m: a folder called reports or pipeline where the command is run is not imported.
     worker = importlib.resources.files("reports") / "press.py"
+    seconds = float(str(order["seconds"]))
     with importlib.resources.as_file(worker) as script:
+        child = subprocess.Popen(
+            [sys.executable, "-P", str(script)],
+            cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        expired = threading.Event()
+
+        def end() -> None:
+            expired.set()
+            child.kill()
+
+        late = threading.Timer(seconds, end)
+        late.start()
         try:
-            done = subprocess.run(
-                [sys.executable, "-P", str(script)],
-                input=json.dumps(order), cwd=folder, env=environment, capture_output=True, text=True,
-                encoding="utf-8", errors="replace", timeout=float(str(order["seconds"])), check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise AuditbookError(
-                f"The PDF was not done after {order['seconds']} seconds and was given up; the HTML is complete."
-            ) from error
-    if done.returncode != 0:
-        raise AuditbookError(_reason(done.returncode, done.stdout, done.stderr))
+            with child:
+                said, told = _heard(child, json.dumps(order), progress)
+        finally:
+            late.cancel()
+    if expired.is_set():
+        raise AuditbookError(
+            f"The PDF was not done after {order['seconds']} seconds and was given up; the HTML is complete."
+        )
+    if child.returncode != 0:
+        raise AuditbookError(_reason(child.returncode, told, said))
+
+
+def _heard(child: subprocess.Popen[str], order: str, progress: Progress) -> tuple[str, str]:
+    """What the child says of its errors, and its reason; the pages that it names are passed on as they come."""
+    assert child.stdin and child.stdout and child.stderr
+    with suppress(BrokenPipeError), child.stdin as stream:
+        stream.write(order)
+    said = []
+    for line in child.stderr:
+        if line.startswith(PAGE):
+            progress(f"printing {line.strip()}")
+        else:
+            said.append(line)
+    return "".join(said), child.stdout.read()
 
 
 def _reason(code: int, told: str, stderr: str) -> str:

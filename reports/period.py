@@ -59,6 +59,12 @@ class Period:
         return Instant(self.until.at - timedelta(seconds=1), self.until.zone)
 
     @property
+    def said(self) -> str:
+        """1 October 2026 – 31 October 2026; one day is said once."""
+        first, last = self.since.day, self.last.day
+        return first if first == last else f"{first} – {last}"
+
+    @property
     def days(self) -> list[date]:
         """Every local day that the period touches."""
         first = self.since.at.astimezone(self.since.zone).date()

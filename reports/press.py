@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import resource
 import sys
 from contextlib import redirect_stdout
@@ -25,6 +26,15 @@ class Warned(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.said.append(record.getMessage())
+
+
+class Pages(logging.Handler):
+    """Says every tenth page that is laid out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        page = re.search(r"Page (\d+)$", record.getMessage())
+        if page and int(page.group(1)) % 10 == 0:
+            print(f"page {page.group(1)}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -66,6 +76,9 @@ def _press(order: dict[str, Any]) -> list[str]:
 
     warned = Warned()
     logging.getLogger("weasyprint").addHandler(warned)
+    stages = logging.getLogger("weasyprint.progress")
+    stages.setLevel(logging.INFO)
+    stages.addHandler(Pages())
     faces = {Path(face["path"]).as_uri(): Path(face["path"]) for face in order["faces"]}
 
     class OwnFontsOnly(weasyprint.URLFetcher):  # type: ignore[misc]

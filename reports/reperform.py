@@ -71,7 +71,7 @@ def _again(log: query.Log, kind: str, asked: dict[str, Any]) -> reports.Review |
         )  # fmt: skip
     filters = settled(dict(asked["filters"]))
     return reports.log(log, as_of, **filters) if kind == "log" else reports.paper(
-        log, kind, asked["target"], as_of, **filters
+        log, kind, asked["target"], as_of, **filters  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -78,10 +78,11 @@ class Times:
 def sources(reader: Reader, config: Any, mappings: Mapping[str, Any]) -> tuple[Source, ...]:
     """Every source with an entry in the period."""
     found = reader.rows(
-        "SELECT source, count(*) AS events, count(DISTINCT actor_key) AS actors, "
-        "epoch_us(min(occurred_at)) AS first_us, epoch_us(max(occurred_at)) AS last_us, "
+        "SELECT source, sum(n)::BIGINT AS events, "
+        "epoch_us(min(first_at)) AS first_us, epoch_us(max(last_at)) AS last_us, "
+        "(SELECT count(*) FROM period_actors a WHERE a.source = s.source) AS actors, "
         "list_sort(list(DISTINCT instance) FILTER (instance IS NOT NULL)) AS instances "
-        "FROM events WHERE occurred_at >= $since AND occurred_at < $until GROUP BY source ORDER BY source"
+        "FROM period_slots s GROUP BY source ORDER BY source"
     )
     return tuple(
         _source(row, config.sources.get(row["source"]), mappings.get(row["source"]), reader) for row in found
@@ -125,13 +126,9 @@ def times(reader: Reader, config: Any) -> Times:
     """Zones, precision and changes of the clock: what stands between a text in a file and an instant."""
     organization = config.organization
     facts = reader.rows(
-        "SELECT source, tz_source, time_precision, count(*) AS n FROM events "
-        "WHERE occurred_at >= $since AND occurred_at < $until GROUP BY ALL ORDER BY ALL"
+        "SELECT source, tz_source, time_precision, sum(n)::BIGINT AS n FROM period_slots GROUP BY ALL ORDER BY ALL"
     )
-    warnings = reader.rows(
-        "SELECT warning, count(*) AS n FROM (SELECT unnest(parse_warnings) AS warning FROM events "
-        "WHERE occurred_at >= $since AND occurred_at < $until) GROUP BY ALL ORDER BY ALL"
-    )
+    warned = reader.one("SELECT coalesce(sum(warnings), 0) AS n FROM period_slots")["n"]
     return Times(
         zone=organization.timezone,
         zone_configured=organization.timezone_configured,
@@ -149,9 +146,13 @@ def times(reader: Reader, config: Any) -> Times:
             )
             for row in facts
         ),
-        warnings=tuple((row["warning"], row["n"]) for row in warnings),
+        warnings=tuple((row["warning"], row["n"]) for row in (reader.rows(_WARNINGS) if warned else ())),
         clock_changes=_clock_changes(reader),
     )
+
+
+_WARNINGS = """SELECT warning, count(*) AS n FROM (SELECT unnest(parse_warnings) AS warning FROM events
+    WHERE occurred_at >= $since AND occurred_at < $until) GROUP BY ALL ORDER BY ALL"""
 
 
 def _holidays(holidays: Any) -> str:

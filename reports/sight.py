@@ -59,7 +59,11 @@ def unseen(reader: Reader) -> Unseen:
     events = reader.one(
         "SELECT coalesce(sum(events), 0)::BIGINT AS n FROM files WHERE commit_no > $ran::BIGINT", ran=ran or 0
     )["n"]
-    inside = _loaded(reader, "occurred_at >= $since AND occurred_at < $until", ran or 0) if events else 0
+    if ran is None:
+        return Unseen(
+            None, events, reader.one("SELECT coalesce(sum(n), 0)::BIGINT AS n FROM period_slots")["n"]
+        )
+    inside = _loaded(reader, "occurred_at >= $since AND occurred_at < $until", ran) if events else 0
     return Unseen(ran, events, inside)
 
 

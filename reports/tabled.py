@@ -1,9 +1,10 @@
-"""Rows of an answer -> a table of texts, its columns named in words. Part of document."""
+"""Rows of an answer -> a table of texts, its columns named in words and as wide as they need. Part of document."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,6 +13,13 @@ from reports.text import number, words
 
 ROWS = 200  # of a table; beyond, the attached file has them
 NUMBERS = ("int", "float", "Decimal")
+NOT_SHOWN = ("event", "events", "line_sha256")  # the attached file has them
+# Columns whose values are words of this project, not of a product.
+OURS = ("kind", "actor_type", "class", "critical", "outcome", "verdict", "did_to", "as", "state")
+# So many characters stand side by side on a page, in letters of the usual size and in small ones.
+USUAL, SMALL = 100, 126
+GAP = 3
+LONGEST_WORD, LONGEST_CELL = 26, 44
 
 
 @dataclass(frozen=True)
@@ -24,28 +32,62 @@ class Table:
 
     @property
     def wide(self) -> bool:
-        return len(self.columns) > 10
+        """Too wide for a page: each row is told fact by fact."""
+        return sum(self._least) + GAP * len(self.columns) > SMALL
+
+    @property
+    def dense(self) -> bool:
+        return sum(self._least) + GAP * len(self.columns) > USUAL * 0.8
+
+    @property
+    def _least(self) -> list[int]:
+        """What each column needs so that no word is broken."""
+        return [
+            max(_longest_word(name), *(_longest_word(row[place]) for row in self.shown), 4)
+            for place, (name, _) in enumerate(self.columns)
+        ]
 
     @property
     def widths(self) -> list[int]:
-        """Per cent of each column: what most of its cells need, a long one no more than its share."""
-        needs = []
-        for place, (name, _) in enumerate(self.columns):
-            lengths = sorted(len(row[place]) for row in self.shown) or [0]
-            needs.append(min(34, max(len(name), 6, lengths[int(len(lengths) * 0.9)])))
-        return [max(3, round(100 * need / sum(needs))) for need in needs]
+        """Per cent of each column: its longest word at least, and of the rest what its texts would like."""
+        least = self._least
+        wanted = [
+            _usual([row[place] for row in self.shown], least[place]) for place in range(len(self.columns))
+        ]
+        room = (SMALL if self.dense else USUAL) - GAP * len(self.columns) - sum(least)
+        more = sum(want - need for want, need in zip(wanted, least, strict=True))
+        share = min(1.0, max(0, room) / more) if more else 0.0
+        given = [need + (want - need) * share + GAP for want, need in zip(wanted, least, strict=True)]
+        return [max(3, round(100 * one / sum(given))) for one in given]
 
 
-def tabled(rows: Any, columns: Iterable[str] | None = None) -> Table:
-    """The first rows of an answer, without columns in which nothing stands."""
-    names = [name for name in (columns or rows.columns) if name not in ("event", "events", "line_sha256")]
-    found = replace(rows.limit(None), most=ROWS, whole=True).arrow().to_pylist()
+def _longest_word(text: str) -> int:
+    return min(LONGEST_WORD, max(map(len, re.split(r"[\s/-]+", text)), default=0))
+
+
+def _usual(texts: Sequence[str], least: int) -> int:
+    lengths = sorted(map(len, texts)) or [0]
+    return max(least, min(LONGEST_CELL, lengths[int(len(lengths) * 0.95)]))
+
+
+def tabled(
+    rows: Any, columns: Iterable[str] | None = None, most: int = ROWS, as_json: Collection[str] = ()
+) -> Table:
+    """The first rows of an answer, without columns in which nothing stands; `as_json` are columns of JSON text."""
+    names = [name for name in (columns or rows.columns) if name not in NOT_SHOWN]
+    found = replace(rows.limit(None), most=most, whole=True).arrow().to_pylist()
     numeric = {name for name in names if any(type(row[name]).__name__ in NUMBERS for row in found)}
     kept = [name for name in names if any(row[name] not in (None, "", []) for row in found)] or names
+
+    def said(name: str, value: Any) -> str:
+        if name in as_json and isinstance(value, str):
+            value = json.loads(value)
+        return words(told(value)) if name in OURS else told(value)
+
     return Table(
         columns=tuple((words(name), name in numeric) for name in kept),
-        shown=tuple(tuple(told(row[name]) for name in kept) for row in found),
-        total=rows.count() if len(found) == ROWS else len(found),
+        shown=tuple(tuple(said(name, row[name]) for name in kept) for row in found),
+        total=rows.count() if len(found) == most else len(found),
     )
 
 
@@ -70,5 +112,5 @@ def told(value: Any) -> str:
             f" and {len(value) - 12:,} more" if len(value) > 12 else ""
         )
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return "; ".join(f"{name}: {told(one)}" for name, one in value.items())
     return str(value)

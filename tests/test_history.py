@@ -263,24 +263,28 @@ def test_a_life_is_found_through_the_index(tmp_path: Path, invoke: Invoke) -> No
     store = tmp_path / "own"
     with made(tmp_path, invoke, "hoops", later) as log:
         assert [row["source_event_id"] for row in log.history("job:J-3").pl().to_dicts()] == ["3", "90"]
-        assert entities.moments(log.con, store, log.chain, ["job:J-3"]) == [
-            1775466003000000,
-            1775552400000000,
+        both = entities.found(log.con, store, log.chain, ["job:J-3"])
+        assert both is not None and both.moments == (1775466003000000, 1775552400000000)
+        assert [Path(file).parent.name for file in both.files] == ["000002", "000001"]
+        assert entities.found(log.con, store, log.chain, ["job:J-8"]) == entities.Found(
+            both.files[1:], (1775466008000000,)
+        )
+        assert entities.found(log.con, store, log.chain, ["job:J-33"]) == entities.Found((), ())
+        assert [row["source_event_id"] for row in log.events(entity="Jobs:J-3").pl().to_dicts()] == [
+            "90",
+            "3",
         ]
-        assert entities.moments(log.con, store, log.chain, ["job:J-33"]) == []
+        assert log.events(entity=["job:J-3", "job:J-4"]).count() == 3
     [index] = (store / "entities").iterdir()
     assert index.stat().st_mode & 0o777 == 0o600
     for damage in (lambda: index.write_bytes(b"PAR1"), index.unlink):
         damage()
         with pipeline.open(store) as log:
-            assert entities.moments(log.con, store, log.chain, ["job:J-3"]) is None
-            assert len(log.history("job:J-3")) == 2
+            assert entities.found(log.con, store, log.chain, ["job:J-3"]) is None
+            assert len(log.history("job:J-3")) == log.events(entity="job:J-3").count() == 2
     assert invoke("rebuild", "--store", store).exit_code == 0
     with pipeline.open(store) as log:
-        assert entities.moments(log.con, store, log.chain, ["job:J-3"]) == [
-            1775466003000000,
-            1775552400000000,
-        ]
+        assert entities.found(log.con, store, log.chain, ["job:J-3"]) == both
 
 
 def test_a_life_of_many_moments_is_whole(tmp_path: Path, invoke: Invoke) -> None:

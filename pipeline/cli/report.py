@@ -60,16 +60,17 @@ def report(
     """
     import reports
 
-    options.progress(quiet, verbose)(f"writing the {kind}")
+    progress = options.progress(quiet, verbose)
+    progress(f"writing the {kind}")
     as_of, asked = filters.pop("as_of"), filtering.given(filters)
     with options.open_log(store, config, from_commits=True) as log:
         clock = options.read_clock(as_of, log.config)
         if kind == "log":
             written, lacking = reports.log(log, clock, **asked).write(out), None
         elif kind == "review":
-            written, lacking = _review(log, asked, (clock, prepared_by, reviewed_by), out)
+            written, lacking = _review(log, asked, (clock, prepared_by, reviewed_by, progress), out)
         else:
-            made = reports.paper(log, kind, _target(kind, target, asked), clock, **asked)
+            made = reports.paper(log, kind, _target(kind, target, asked), clock, progress, **asked)
             written, lacking = made.write(out), made.without_pdf
         head = log.head
     tell(

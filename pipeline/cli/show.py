@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli import filters, options, output
+from pipeline.cli import filters, options, output, told
 from pipeline.cli.events import actor, entity
+from pipeline.cli.sides import diff
+from pipeline.cli.told import Row
 
 if TYPE_CHECKING:
     from pipeline.config import Config
 
-Row = Mapping[str, Any]
-REDACTED = "[REDACTED]"
 LONG_LIST = 8  # ids beyond this stand in lines of their own
 
 
@@ -51,19 +50,19 @@ def show(event: str, shape: str, store: Path, config: Path | None, as_of: str | 
 
 
 def _in_full(row: Row, config: Config, now: datetime | None) -> None:
-    output.record([("event_uid", row["event_uid"]), ("", ""), *_when(row, config, now)])
+    output.record([("event_uid", row["event_uid"]), ("", ""), *told.when(row, config, now)])
     for name, part in (
-        ("who", _who(row)),
-        ("what", _what(row)),
-        ("from where", _where(row)),
-        ("how it ended", _end(row)),
+        ("who", told.who(row)),
+        ("what", told.what(row)),
+        ("from where", told.where(row)),
+        ("how it ended", told.end(row)),
     ):
         _part(name, part)
     ids = row["entity_ids"]
     if ids:
         output.heading(output.count(len(ids), f"{row['entity_type'] or 'entity'} id"))
         _ids(ids)
-    _diff(row)
+    diff(row)
     for item in row["related_entities"]:
         _part(
             f"related: {item['relation'] or 'related'}",
@@ -82,74 +81,8 @@ def _in_full(row: Row, config: Config, now: datetime | None) -> None:
         _verbatim(row["error_stack"])
     _correlated(row)
     _findings(row)
-    _provenance(row)
-
-
-def _when(row: Row, config: Config, now: datetime | None) -> list[tuple[str, object]]:
-    from pipeline.hours import zone
-    from pipeline.moments import ago, instant
-
-    at = datetime.fromisoformat(row["occurred_at"])
-    where = zone(config.organization.timezone)
-    local = at.astimezone(where)
-    told: list[tuple[str, object]] = [
-        ("occurred", output.Exact(f"{row['occurred_at'].replace('T', ' ')[:-1]} UTC"))
-    ]
-    if config.organization.timezone != "UTC":
-        told.append(
-            ("local time", f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()} ({config.organization.timezone})")
-        )
-    if now is not None:
-        told.append(("relative", f"{ago(at, now)}, as of {instant(now)}"))
-    precision = f"to the {row['time_precision']}, zone {row['tz_source'] or 'unknown'}"
-    return [*told, ("as exported", f"{row['occurred_at_raw']} ({precision})")]
-
-
-def _who(row: Row) -> list[tuple[str, object]]:
-    return [
-        ("actor", actor(row)), ("name", row["actor_name"]), ("e-mail", row["actor_email"]), ("id", row["actor_id"]),
-        ("type", _both(row["actor_type"], row["actor_type_raw"])),
-        ("role", row["actor_role"]),
-        ("API key", row["api_key_id_masked"]),
-        ("impersonator", _joined(row, "impersonator_name", "impersonator_email", "impersonator_id")),
-    ]  # fmt: skip
-
-
-def _what(row: Row) -> list[tuple[str, object]]:
-    return [
-        ("source", _joined(row, "source", "instance")), ("type", row["event_type_raw"]),
-        ("action", _both(row["action"], row["action_raw"]) + (" (many at once)" if row["is_bulk"] else "")),
-        ("detail", row["action_detail"]), ("entity", entity(row)), ("entity name", row["entity_name"]),
-        ("entity as exported", row["entity_type_raw"]),
-        ("parent", _joined(row, "parent_entity_type", "parent_entity_id")),
-        ("address", row["entity_url"]), ("category", row["category"]), ("classes", row["classes"]),
-        ("reason", row["reason"]), ("message", row["message"]), ("correlation", row["correlation_id"]),
-    ]  # fmt: skip
-
-
-def _where(row: Row) -> list[tuple[str, object]]:
-    return [
-        ("address", row["source_ip"]), ("user agent", row["user_agent"]), ("channel", row["channel"]),
-        ("direction", row["direction"]), ("trigger", row["trigger"]),
-    ]  # fmt: skip
-
-
-def _end(row: Row) -> list[tuple[str, object]]:
-    again = {True: "yes", False: "no"}.get(row["retryable"])
-    return [
-        ("outcome", _both(row["outcome"], row["status_raw"])),
-        ("error", row["error_message"]),
-        ("can be retried", again),
-    ]
-
-
-def _joined(row: Row, *names: str) -> str:
-    return ", ".join(row[name] for name in names if row[name])
-
-
-def _both(ours: str, theirs: str | None) -> str:
-    """Our word, and the source's where it is another."""
-    return ours if theirs is None or theirs.lower() == ours else f"{ours} ({theirs})"
+    _part("where it comes from", told.source(row))
+    _raw(row)
 
 
 def _part(title: str, pairs: Iterable[tuple[str, object]]) -> None:
@@ -165,36 +98,6 @@ def _ids(ids: Sequence[str]) -> None:
         return
     for one in ids:
         print(output.inert(one))
-
-
-def _diff(row: Row, title: str = "what changed") -> None:
-    """Old and new side by side; a creation has only new values, a deletion only what was removed."""
-    changes = row["changes"]
-    if not changes:
-        return
-    empty = {"create": "old", "delete": "new"}.get(row["action"])
-    sides = [side for side in ("old", "new") if side != empty or any(_given(one, side) for one in changes)]
-    output.heading(title)
-    made = output.folding("field", *({"old": "− old", "new": "+ new"}[side] for side in sides))
-    for one in changes:
-        made.add_row(output.inert(one["field"]), *(_side(one, side) for side in sides))
-    output.show(made)
-
-
-def _given(change: Row, side: str) -> bool:
-    return not change["redacted"] and change.get(side) is not None
-
-
-def _side(change: Row, side: str) -> Any:
-    from rich.text import Text
-
-    if change["redacted"]:
-        return Text(REDACTED, "dim")
-    if side not in change:
-        return Text("(not given)", "dim")
-    value = change[side]
-    exact = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-    return Text(output.inert(exact), {"old": "red", "new": "green"}[side])
 
 
 def _message(message: Row, title: str) -> None:
@@ -221,7 +124,7 @@ def _correlated(row: Row) -> None:
     output.heading(f"{words} with the same correlation id; the first of all is {first['event_uid'][:12]}")
     for one in others:
         bulk = f" (+{len(one['entity_ids'])})" if one["entity_ids"] else ""
-        told = (
+        parts = (
             output.cell(one["occurred_at"]),
             actor(one),
             one["action_detail"] or one["action"],
@@ -229,8 +132,8 @@ def _correlated(row: Row) -> None:
             one["outcome"],
             one["error_message"],
         )
-        print("  ".join(output.inert(part) for part in (one["event_uid"][:12], *filter(None, told))))
-        _diff(one, f"  changed by {one['event_uid'][:12]}")
+        print("  ".join(output.inert(part) for part in (one["event_uid"][:12], *filter(None, parts))))
+        diff(one, f"  changed by {one['event_uid'][:12]}")
 
 
 def _findings(row: Row) -> None:
@@ -245,15 +148,7 @@ def _findings(row: Row) -> None:
         _ids(others)
 
 
-def _provenance(row: Row) -> None:
-    loaded = row["loaded"]
-    _part("where it comes from", [
-        ("file", row["file"]), ("file sha256", row["file_sha256"]), ("source's own id", row["source_event_id"]),
-        ("loaded", f"commit {loaded['commit_no']}, {loaded.get('committed')}, by {loaded.get('loaded_by')}"),
-        ("chain head then", loaded.get("head")), ("mapping", row["mapping_version"]),
-        ("warnings", row["parse_warnings"]),
-        ("repeated in", [f"{one['file']}:{one['line']}:{one['byte_offset']}" for one in row["duplicates"]]),
-    ])  # fmt: skip
+def _raw(row: Row) -> None:
     output.heading(f"raw line {row['file']}:{row['line']}:{row['byte_offset']}")
     if row["raw"] is None:
         print("its text is no longer kept")

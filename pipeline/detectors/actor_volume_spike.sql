@@ -1,11 +1,11 @@
 /*
 title = "Far more of an action than usual"
 severity = "medium"
-version = 1
+version = 2
 why = """Scripts, stolen sessions and people who are about to leave do much of one thing. What is much is the person's own
 measure: the same action at the same time of day on earlier days."""
 false_positives = """Deadlines, campaigns, a colleague's work taken over. A person with few or very different days is not
-judged, and small numbers are left alone."""
+judged, small numbers are left alone, and so is what comes around: a price list every second week is usual from its third time on."""
 next_steps = """Ask what the occasion was. Look at what the events have in common: the things, the address, the browser,
 the speed."""
 scope = "actor_type IN ('user', 'api_key') AND NOT actor_anonymous"
@@ -55,6 +55,13 @@ minimum = 1
 maximum = 1000000
 unit = "events"
 meaning = "Fewer events are left alone"
+
+[parameters.usual_days]
+default = 2
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Who did at least half as much of it in that block on so many earlier days is left alone"
 */
 WITH counted AS (
   SELECT person, local_date, CAST(floor(hour / $block_hours) AS BIGINT) AS block, coalesce(action, 'other') AS action, sum(n) AS n
@@ -69,20 +76,21 @@ asked AS (
   SELECT * FROM counted WHERE n >= $min_events
 ),
 samples AS (
-  SELECT a.person, a.local_date, a.block, a.action, coalesce(c.n, 0) AS n
+  SELECT a.person, a.local_date, a.block, a.action, a.n AS asked, coalesce(c.n, 0) AS n
   FROM asked a
   JOIN present p ON p.person = a.person AND p.block = a.block
     AND p.local_date < a.local_date AND p.local_date >= a.local_date - $baseline_days
   LEFT JOIN counted c ON c.person = a.person AND c.block = a.block AND c.action = a.action AND c.local_date = p.local_date
 ),
 usual AS (
-  SELECT person, local_date, block, action, count(*) AS samples, median(n) AS middle, mad(n) AS spread
+  SELECT person, local_date, block, action, count(*) AS samples, median(n) AS middle, mad(n) AS spread,
+    count(CASE WHEN n * 2 >= asked THEN 1 END) AS such_days
   FROM samples GROUP BY person, local_date, block, action
 ),
 -- Days that are all alike have no spread: the root of the median is what chance alone would give.
 limits AS (
   SELECT *, middle + $deviations * greatest(1.4826 * spread, sqrt(greatest(middle, 1))) AS most FROM usual
-  WHERE samples >= $min_samples
+  WHERE samples >= $min_samples AND such_days < $usual_days
 ),
 spikes AS (
   SELECT a.person, a.local_date, a.block, a.action, a.n, l.samples, l.middle, l.most

@@ -1,7 +1,7 @@
 /*
 title = "Many records deleted in a short time"
 severity = "high"
-version = 3
+version = 4
 why = """Mass deletion destroys work and evidence. People who leave in anger do it, and so do intruders and slips of the
 hand; the sooner it is seen, the more can still be restored."""
 false_positives = """Planned clean-ups and migrations. Scheduled jobs, automations and integrations are left out unless
@@ -43,14 +43,14 @@ unit = "local hour"
 meaning = "What happens before this hour belongs to the day before: a night is not cut in two"
 
 [parameters.baseline_days]
-default = 45
+default = 60
 minimum = 1
 maximum = 365
 unit = "days"
 meaning = "How far back usual days are looked for"
 
 [parameters.usual_days]
-default = 3
+default = 2
 minimum = 1
 maximum = 365
 unit = "days"

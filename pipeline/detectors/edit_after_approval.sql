@@ -38,16 +38,19 @@ unit = "days"
 meaning = "Within so many days the change may still be approved"
 */
 WITH statuses AS (
-  SELECT event_uid,
-    bool_or(regexp_matches(lower(new->>'$'), '^(approved|accepted|confirmed)$')
-      AND NOT coalesce(regexp_matches(lower(old->>'$'), '^(approved|accepted|confirmed)$'), false)) AS approves,
-    bool_or(regexp_matches(lower(new->>'$'), '^(draft|rejected|declined|needs revision|pending|cancelled|canceled)$')) AS reopens
-  FROM event_changes WHERE lower(field) = 'status' GROUP BY event_uid
+  SELECT event_uid, regexp_matches(lower(new->>'$'), '^(approved|accepted|confirmed)$')
+      AND NOT coalesce(regexp_matches(lower(old->>'$'), '^(approved|accepted|confirmed)$'), false) AS approves,
+    regexp_matches(lower(new->>'$'), '^(draft|rejected|declined|needs revision|pending|cancelled|canceled)$') AS reopens
+  FROM event_changes WHERE lower(field) = 'status'
 ),
 decisions AS (
-  SELECT e.event_uid, CASE WHEN e.action = 'approve' OR s.approves THEN 'approved' ELSE 'reopened' END AS kind
-  FROM activity e LEFT JOIN statuses s ON s.event_uid = e.event_uid
-  WHERE e.outcome <> 'failure' AND (e.action IN ('approve', 'reject', 'request_change') OR s.approves OR s.reopens)
+  SELECT event_uid, CASE WHEN bool_or(approves) THEN 'approved' ELSE 'reopened' END AS kind
+  FROM (
+    SELECT event_uid, approves FROM statuses WHERE approves OR reopens
+    UNION ALL
+    SELECT event_uid, action = 'approve' FROM activity
+    WHERE outcome <> 'failure' AND action IN ('approve', 'reject', 'request_change'))
+  GROUP BY event_uid
 ),
 -- The ids that an approval names are items, whatever the product calls the thing; so an id alone is compared with them.
 approved AS (

@@ -1,7 +1,7 @@
 /*
 title = "Many exports in a short time"
 severity = "high"
-version = 1
+version = 2
 why = """Data leaves by export. One is work; many within the hour are somebody who takes along what there is."""
 false_positives = """Month's end, audits, a migration. Not reported: people who export so much on several days, for whom
 it is their work."""
@@ -34,14 +34,14 @@ unit = "minutes"
 meaning = "The length of the sliding window; both ends belong to it"
 
 [parameters.baseline_days]
-default = 30
+default = 60
 minimum = 1
 maximum = 365
 unit = "days"
 meaning = "How far back usual days are looked for"
 
 [parameters.usual_days]
-default = 3
+default = 2
 minimum = 1
 maximum = 365
 unit = "days"

@@ -1,11 +1,11 @@
 /*
 title = "First bulk action of a person"
 severity = "medium"
-version = 1
+version = 2
 why = """Bulk actions change or take away much at once. Somebody who never used them and suddenly does has a new task, or
 is somebody else."""
 false_positives = """New tasks, new features of the product, a colleague's holiday. Not reported: people whose colleagues
-of the same role use bulk actions."""
+of the same role use bulk actions, each on several days: that it happened once to two of them is no practice."""
 next_steps = """Ask the person what the task was. Look at the list of ids in the evidence, and at where and with what the
 person was signed in."""
 scope = "is_bulk AND actor_type IN ('user', 'api_key') AND NOT actor_anonymous"
@@ -47,7 +47,14 @@ default = 2
 minimum = 1
 maximum = 10000
 unit = "people"
-meaning = "Where so many others of the same role used bulk actions, it is part of the job"
+meaning = "Where so many others of the same role use bulk actions, it is part of the job"
+
+[parameters.practice_days]
+default = 3
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Somebody who did so on so many earlier days uses bulk actions"
 */
 WITH bulk AS (
   SELECT person, who, person_role, local_date, event_uid, occurred_at, source, records, coalesce(action, 'other') AS action,
@@ -68,11 +75,15 @@ pasts AS (
     AND h.local_date < d.local_date AND h.local_date >= d.local_date - $baseline_days
   GROUP BY d.person, d.local_date
 ),
-peers AS (
-  SELECT d.person, d.local_date, count(DISTINCT h.person) AS people
+practised AS (
+  SELECT d.person, d.local_date, h.person AS peer
   FROM days d JOIN habits h ON h.person_role = d.role AND h.person <> d.person AND h.is_bulk
     AND h.local_date < d.local_date AND h.local_date >= d.local_date - $baseline_days
-  GROUP BY d.person, d.local_date
+  GROUP BY d.person, d.local_date, h.person
+  HAVING count(DISTINCT h.local_date) >= $practice_days
+),
+peers AS (
+  SELECT person, local_date, count(*) AS people FROM practised GROUP BY person, local_date
 )
 SELECT
   d.person || '|' || d.local_date AS key,

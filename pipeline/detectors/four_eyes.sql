@@ -30,27 +30,27 @@ maximum = 400
 unit = "days"
 meaning = "So long before the approval it is remembered who made what"
 */
-WITH things AS (
-  SELECT event_uid, source, entity_type, entity_id, relation FROM event_entities WHERE entity_id IS NOT NULL
-),
-made AS (
-  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.person, t.entity_type, t.entity_id
-  FROM activity e JOIN things t ON t.event_uid = e.event_uid AND t.relation IN ('entity', 'bulk')
-  WHERE e.action IN ('create', 'upload', 'generate', 'import') AND e.outcome <> 'failure' AND e.is_named
-    AND e.actor_type IN ('user', 'api_key', 'unknown')
-),
-statuses AS (
-  SELECT event_uid, bool_or(lower(field) = 'status' AND lower(new->>'$') = 'approved') AS approves
-  FROM event_changes GROUP BY event_uid
+WITH approving AS (
+  SELECT event_uid FROM event_changes WHERE lower(field) = 'status' AND lower(new->>'$') = 'approved'
+  UNION
+  SELECT event_uid FROM activity WHERE action = 'approve'
 ),
 -- Whoever sets the status may only write down what another has approved; whoever approves does so themselves.
 approvals AS (
   SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.person, e.who, e.is_named, e.actor_type,
     e.action = 'approve' AS is_verb, t.entity_type, t.entity_id, t.relation
   FROM activity e
-  JOIN things t ON t.event_uid = e.event_uid AND t.relation IN ('entity', 'bulk', 'item', 'parent')
-  LEFT JOIN statuses s ON s.event_uid = e.event_uid
-  WHERE e.outcome <> 'failure' AND (e.action = 'approve' OR coalesce(s.approves, false))
+  JOIN approving g ON g.event_uid = e.event_uid
+  JOIN event_entities t ON t.event_uid = e.event_uid AND t.relation IN ('entity', 'bulk', 'item', 'parent')
+  WHERE e.outcome <> 'failure' AND t.entity_id IS NOT NULL
+),
+made AS (
+  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.person, t.entity_type, t.entity_id
+  FROM event_entities t
+  JOIN (SELECT DISTINCT entity_id FROM approvals) a ON a.entity_id = t.entity_id
+  JOIN activity e ON e.event_uid = t.event_uid
+  WHERE t.relation IN ('entity', 'bulk') AND e.action IN ('create', 'upload', 'generate', 'import')
+    AND e.outcome <> 'failure' AND e.is_named AND e.actor_type IN ('user', 'api_key', 'unknown')
 ),
 by_others AS (
   SELECT own.event_uid

@@ -1,12 +1,13 @@
 /*
 title = "Too far apart in too little time"
 severity = "high"
-version = 1
+version = 2
 why = """Nobody is in Lisbon at nine and in Osaka at ten. One of the two was somebody else, or a machine that hides where its
 user is."""
-false_positives = """A way out of the company's network in another country, and telephones whose provider does the same. Left alone are
-journeys between addresses that the person used on earlier days, or that several colleagues use, and what the
-database says only roughly."""
+false_positives = """A way out of a network in another country that few use, and the first day of a journey by somebody who leaves a
+machine running at home. Left alone are journeys between places that the person came from on earlier days (whatever
+the address: a telephone's changes all the time, its city does not), addresses that several colleagues use, and what
+the database says only roughly."""
 next_steps = """Ask the person where they were. End the sessions of the place where they were not, and read what was done from
 there."""
 scope = "actor_type IN ('user', 'api_key') AND NOT actor_anonymous"
@@ -35,7 +36,7 @@ default = 500
 minimum = 1
 maximum = 20000
 unit = "km"
-meaning = "Shorter journeys are left alone: places of addresses are not exact"
+meaning = "Shorter journeys are left alone, and so near to an earlier place is that place: places of addresses are not exact"
 
 [parameters.max_hours]
 default = 24
@@ -51,33 +52,45 @@ maximum = 10000
 unit = "people"
 meaning = "An address that so many other people use is an office or a way out of a network, and not strange"
 
+[parameters.known_days]
+default = 2
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "A place where the person was on so many earlier days is theirs: one day may have been the first trace of somebody else"
+
 [parameters.baseline_days]
 default = 30
 minimum = 1
 maximum = 365
 unit = "days"
-meaning = "How far back the use of an address by the person and by others counts"
+meaning = "How far back the places of the person and the use of an address by others count"
 */
-WITH located AS (
-  SELECT e.event_uid, e.person, e.who, e.local_date, e.occurred_at, e.source_ip, g.latitude, g.longitude,
-    coalesce(g.accuracy_km, 0) AS accuracy_km, coalesce(g.city || ', ' || g.country, g.country, 'somewhere') AS place
-  FROM activity e JOIN geography g ON g.source_ip = e.source_ip
-  WHERE e.actor_type IN ('user', 'api_key') AND NOT e.actor_anonymous AND g.latitude IS NOT NULL AND g.longitude IS NOT NULL
+WITH
+-- Places as points of a ball: between two of them lies a straight line, and from its length follows the way around.
+points AS (
+  SELECT source_ip, coalesce(accuracy_km, 0) AS accuracy_km, coalesce(city || ', ' || country, country, 'somewhere') AS place,
+    cos(radians(latitude)) * cos(radians(longitude)) AS x, cos(radians(latitude)) * sin(radians(longitude)) AS y, sin(radians(latitude)) AS z
+  FROM geography WHERE latitude IS NOT NULL AND longitude IS NOT NULL
+),
+located AS (
+  SELECT e.event_uid, e.person, e.who, e.local_date, e.occurred_at, e.source_ip, g.accuracy_km, g.place, g.x, g.y, g.z
+  FROM activity e JOIN points g ON g.source_ip = e.source_ip
+  WHERE e.actor_type IN ('user', 'api_key') AND NOT e.actor_anonymous
 ),
 moves AS (
   SELECT * FROM (
     SELECT *, lag(event_uid) OVER w AS from_uid, lag(occurred_at) OVER w AS from_at, lag(source_ip) OVER w AS from_ip,
-      lag(place) OVER w AS from_place, lag(latitude) OVER w AS from_latitude, lag(longitude) OVER w AS from_longitude,
+      lag(place) OVER w AS from_place, lag(x) OVER w AS from_x, lag(y) OVER w AS from_y, lag(z) OVER w AS from_z,
       lag(accuracy_km) OVER w AS from_accuracy_km
     FROM located WINDOW w AS (PARTITION BY person ORDER BY occurred_at, event_uid))
   WHERE from_ip <> source_ip AND occurred_at <= from_at + $max_hours * INTERVAL 1 HOUR
 ),
 measured AS (
   SELECT *, epoch(occurred_at) - epoch(from_at) AS seconds,
-    12742 * asin(least(1, sqrt(
-      sin(radians(latitude - from_latitude) / 2) * sin(radians(latitude - from_latitude) / 2)
-      + cos(radians(from_latitude)) * cos(radians(latitude))
-        * sin(radians(longitude - from_longitude) / 2) * sin(radians(longitude - from_longitude) / 2))))
+    12742 * asin(least(
+      1, -- either way: it is more by rounding only
+      sqrt((x - from_x) * (x - from_x) + (y - from_y) * (y - from_y) + (z - from_z) * (z - from_z)) / 2))
       - accuracy_km - from_accuracy_km AS km
   FROM moves
 ),
@@ -90,15 +103,28 @@ ends AS (
   SELECT DISTINCT person, local_date, from_ip FROM fast
 ),
 used AS (
-  SELECT f.person, f.local_date, f.source_ip, count(DISTINCT CASE WHEN p.person <> f.person THEN p.person END) AS others,
-    count(CASE WHEN p.person = f.person AND p.day < f.local_date THEN 1 END) AS own_days
+  SELECT f.person, f.local_date, f.source_ip, count(DISTINCT CASE WHEN p.person <> f.person THEN p.person END) AS others
   FROM ends f JOIN places p ON p.source_ip = f.source_ip AND p.is_named
     AND p.day >= f.local_date - $baseline_days AND p.day <= f.local_date + 1
   GROUP BY f.person, f.local_date, f.source_ip
 ),
+-- Ends that lie where the person was on earlier days.
+near AS (
+  SELECT f.person, f.local_date, f.source_ip
+  FROM ends f
+  JOIN points g ON g.source_ip = f.source_ip
+  JOIN (SELECT DISTINCT person, day, source_ip FROM places WHERE is_named) p ON p.person = f.person
+    AND p.day < f.local_date AND p.day >= f.local_date - $baseline_days
+  JOIN points k ON k.source_ip = p.source_ip
+  WHERE (g.x - k.x) * (g.x - k.x) + (g.y - k.y) * (g.y - k.y) + (g.z - k.z) * (g.z - k.z)
+    < 4 * sin($min_km / 12742) * sin($min_km / 12742)
+  GROUP BY f.person, f.local_date, f.source_ip HAVING count(DISTINCT p.day) >= $known_days
+),
 -- One end at least must be somewhere that neither the person nor several colleagues come from.
 strange AS (
-  SELECT person, local_date, source_ip FROM used WHERE own_days = 0 AND others < $known_to_others
+  SELECT u.person, u.local_date, u.source_ip
+  FROM used u LEFT JOIN near n ON n.person = u.person AND n.local_date = u.local_date AND n.source_ip = u.source_ip
+  WHERE n.source_ip IS NULL AND u.others < $known_to_others
 ),
 kept AS (
   SELECT f.*, row_number() OVER (PARTITION BY f.person, f.local_date ORDER BY f.occurred_at, f.event_uid) AS nth,

@@ -1,7 +1,7 @@
 /*
 title = "The same change to many records"
 severity = "medium"
-version = 1
+version = 2
 why = """One value written over many records in a short time is a script, an import or a slip of a selection. It is hard to
 take back, for the old values differ."""
 false_positives = """Clean-ups and migrations that were planned. Not reported: people who change so many of that kind
@@ -21,7 +21,7 @@ hipaa = ["164.308(a)(1)(ii)(D)", "164.312(b)"]
 nist = ["AU-6", "SI-4"]
 
 [parameters.threshold]
-default = 40
+default = 30
 minimum = 2
 maximum = 1000000
 unit = "records"
@@ -35,44 +35,50 @@ unit = "minutes"
 meaning = "The length of the sliding window; both ends belong to it"
 
 [parameters.baseline_days]
-default = 30
+default = 60
 minimum = 1
 maximum = 365
 unit = "days"
 meaning = "How far back usual days are looked for"
 
 [parameters.usual_days]
-default = 3
+default = 2
 minimum = 1
 maximum = 365
 unit = "days"
-meaning = "Who changed so many of that kind on so many earlier days is left alone"
+meaning = "Who changed as many of that kind, in whatever way, on so many earlier days is left alone"
 */
 WITH changed AS (
-  SELECT a.person, a.who, a.local_date, a.event_uid, a.occurred_at, a.records, coalesce(a.entity_type, 'record') AS kind,
-    c.field, CAST(c.new AS VARCHAR) AS value
-  FROM activity a JOIN event_changes c ON c.event_uid = a.event_uid
-  WHERE a.action = 'update' AND a.actor_type IN ('user', 'api_key', 'unknown') AND NOT a.actor_anonymous
-    AND a.outcome <> 'failure' AND c.new_present AND NOT c.redacted
+  SELECT person, who, local_date, event_uid, occurred_at, records, kind, bucket, c.field AS field, c.new AS value
+  FROM (
+    SELECT person, who, local_date, event_uid, occurred_at, records, coalesce(entity_type, 'record') AS kind,
+      time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at) AS bucket, unnest(changes) AS c
+    FROM activity
+    WHERE action = 'update' AND actor_type IN ('user', 'api_key', 'unknown') AND NOT actor_anonymous AND outcome <> 'failure')
+  WHERE c.new_present AND NOT c.redacted
 ),
 -- A window lies in two buckets of its length: where these hold too few there is nothing to slide over.
 buckets AS (
-  SELECT person, kind, field, value, time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at) AS bucket,
-    sum(records) AS records
-  FROM changed GROUP BY person, kind, field, value, time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at)
+  SELECT person, kind, field, value, bucket, sum(records) AS records
+  FROM changed GROUP BY person, kind, field, value, bucket
 ),
-full_enough AS (
-  SELECT DISTINCT a.person, a.kind, a.field, a.value
+pairs AS (
+  SELECT a.person, a.kind, a.field, a.value, a.bucket
   FROM buckets a LEFT JOIN buckets b ON b.person = a.person AND b.kind = a.kind AND b.field = a.field
     AND b.value IS NOT DISTINCT FROM a.value AND b.bucket = a.bucket + $window_minutes * INTERVAL 1 MINUTE
   WHERE a.records + coalesce(b.records, 0) >= $threshold
+),
+full_enough AS (
+  SELECT person, kind, field, value, bucket FROM pairs
+  UNION
+  SELECT person, kind, field, value, bucket + $window_minutes * INTERVAL 1 MINUTE FROM pairs
 ),
 summed AS (
   SELECT c.*, sum(c.records) OVER (
     PARTITION BY c.person, c.kind, c.field, c.value ORDER BY c.occurred_at
     RANGE BETWEEN $window_minutes * INTERVAL 1 MINUTE PRECEDING AND CURRENT ROW) AS in_window
   FROM changed c JOIN full_enough f ON f.person = c.person AND f.kind = c.kind AND f.field = c.field
-    AND f.value IS NOT DISTINCT FROM c.value
+    AND f.value IS NOT DISTINCT FROM c.value AND f.bucket = c.bucket
 ),
 covered AS (
   SELECT *, max(in_window) OVER (
@@ -93,7 +99,7 @@ earlier AS (
 ),
 usual AS (
   SELECT d.person, d.local_date, d.kind, d.field, d.value, count(*) AS days
-  FROM days d JOIN earlier e ON e.person = d.person AND e.kind = d.kind AND e.records >= $threshold
+  FROM days d JOIN earlier e ON e.person = d.person AND e.kind = d.kind AND e.records >= d.records
     AND e.local_date < d.local_date AND e.local_date >= d.local_date - $baseline_days
   GROUP BY d.person, d.local_date, d.kind, d.field, d.value
 )

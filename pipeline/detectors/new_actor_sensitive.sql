@@ -1,7 +1,7 @@
 /*
 title = "A new account does something sensitive"
 severity = "medium"
-version = 1
+version = 2
 why = """An account that was made to be misused is used at once. New people begin with small things; rights, keys, exports and
 settings come later."""
 false_positives = """A new administrator, and a program that was set up to do just that. What many people of the product do anyway
@@ -50,7 +50,14 @@ default = 20
 minimum = 1
 maximum = 100
 unit = "percent"
-meaning = "What this share of the product's people did in the history is ordinary there, and not sensitive"
+meaning = "What this share of the product's people do, each on several days, is ordinary there, and not sensitive"
+
+[parameters.practice_days]
+default = 2
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Somebody who did so on so many days does it: what happened once to many is not ordinary"
 
 [parameters.min_people]
 default = 5
@@ -90,10 +97,13 @@ people AS (
 classed AS (
   SELECT source, person, local_date, unnest(classes) AS class FROM habits WHERE actor_type = 'user' AND is_named AND len(classes) > 0
 ),
-doers AS (
-  SELECT a.source, a.first_day, c.class, count(DISTINCT c.person) AS n
+practised AS (
+  SELECT a.source, a.first_day, c.class, c.person
   FROM asked a JOIN classed c ON c.source = a.source AND c.local_date < a.first_day AND c.local_date >= a.first_day - $history_days
-  GROUP BY a.source, a.first_day, c.class
+  GROUP BY a.source, a.first_day, c.class, c.person HAVING count(DISTINCT c.local_date) >= $practice_days
+),
+doers AS (
+  SELECT source, first_day, class, count(*) AS n FROM practised GROUP BY source, first_day, class
 ),
 rare AS (
   SELECT s.* FROM sensitive s

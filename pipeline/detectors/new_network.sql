@@ -1,11 +1,12 @@
 /*
 title = "A country or network never used before"
 severity = "medium"
-version = 1
+version = 2
 why = """An address changes often, a network, a provider or a country does not. For people whose address changes all the time
 this is the only question that place can answer; for the others it says that the new address is nowhere near."""
-false_positives = """Another SIM card, a way out of the network in another country. Left alone are networks that two colleagues used before,
-and days on which somebody is only there and nowhere they usually are (travel, a new provider)."""
+false_positives = """Another SIM card, a way out of the network in another country. Left alone are networks that two colleagues use, each on several days,
+days on which somebody is only there and nowhere they usually are (travel, a new provider), and networks whose owner
+nobody knows but whose place is one that the person came from before (a telephone, a line that is dialled anew)."""
 next_steps = """Ask the person whether they travelled or changed their provider. If not, end the sessions and read what was done
 from there."""
 scope = "actor_type = 'user' AND NOT actor_anonymous"
@@ -49,7 +50,21 @@ default = 2
 minimum = 1
 maximum = 10000
 unit = "people"
-meaning = "A country or network that so many other people used before is left alone"
+meaning = "A country or network that so many other people use is left alone"
+
+[parameters.known_days]
+default = 2
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Somebody who came from it on so many days before uses it; and a place where the person was on so many is theirs"
+
+[parameters.near_km]
+default = 100
+minimum = 0
+maximum = 20000
+unit = "km"
+meaning = "A network of unknown owner so near to where the person was on known_days earlier days is not judged by itself. 0: it is"
 
 [parameters.first_hours]
 default = 24
@@ -72,7 +87,14 @@ maximum = 100000
 unit = "events"
 meaning = "Fewer events from there are left alone, unless one of them is sensitive by its class"
 */
-WITH located AS (
+WITH
+-- Places as points of a ball: between two of them lies a straight line, and from its length follows the way around.
+points AS (
+  SELECT source_ip, cos(radians(latitude)) * cos(radians(longitude)) AS x, cos(radians(latitude)) * sin(radians(longitude)) AS y,
+    sin(radians(latitude)) AS z
+  FROM geography WHERE latitude IS NOT NULL AND longitude IS NOT NULL AND asn IS NULL
+),
+located AS (
   SELECT p.person, p.source_ip, p.day, g.country,
     coalesce('AS' || g.asn, CASE WHEN left(p.network, 24) = '00000000000000000000FFFF' THEN '/24 of ' ELSE '/48 of ' END) AS told,
     coalesce('AS' || g.asn, p.network) AS network, min(p.first_at) AS first_at, max(p.last_at) AS last_at
@@ -105,11 +127,25 @@ changes AS (
   FROM fresh f JOIN fresh g ON g.person = f.person AND g.kind = f.kind AND g.day < f.day AND g.day >= f.day - $baseline_days
   GROUP BY f.person, f.kind, f.value, f.day
 ),
-others AS (
-  SELECT f.person, f.kind, f.value, f.day, count(DISTINCT o.person) AS people
+users AS (
+  SELECT f.person, f.kind, f.value, f.day, o.person AS other
   FROM fresh f JOIN days o ON o.kind = f.kind AND o.value = f.value AND o.person <> f.person AND o.first_at < f.first_use
     AND o.day >= f.day - $baseline_days
-  GROUP BY f.person, f.kind, f.value, f.day
+  GROUP BY f.person, f.kind, f.value, f.day, o.person
+  HAVING count(*) >= $known_days
+),
+others AS (
+  SELECT person, kind, value, day, count(*) AS people FROM users GROUP BY person, kind, value, day
+),
+near AS (
+  SELECT f.person, f.value, f.day
+  FROM fresh f
+  JOIN points g ON g.source_ip = f.source_ip AND f.kind = 'network'
+  JOIN (SELECT DISTINCT person, day, source_ip FROM located) l ON l.person = f.person AND l.day < f.day AND l.day >= f.day - $baseline_days
+  JOIN points k ON k.source_ip = l.source_ip
+  WHERE (g.x - k.x) * (g.x - k.x) + (g.y - k.y) * (g.y - k.y) + (g.z - k.z) * (g.z - k.z)
+    < 4 * sin($near_km / 12742) * sin($near_km / 12742)
+  GROUP BY f.person, f.value, f.day HAVING count(DISTINCT l.day) >= $known_days
 ),
 beside AS (
   SELECT DISTINCT f.person, f.kind, f.value, f.day
@@ -125,10 +161,11 @@ judged AS (
   LEFT JOIN others o ON o.person = f.person AND o.kind = f.kind AND o.value = f.value AND o.day = f.day
   LEFT JOIN changes c ON c.person = f.person AND c.kind = f.kind AND c.value = f.value AND c.day = f.day
   LEFT JOIN beside b ON b.person = f.person AND b.kind = f.kind AND b.value = f.value AND b.day = f.day
+  LEFT JOIN near n ON f.kind = 'network' AND n.person = f.person AND n.value = f.value AND n.day = f.day
   WHERE p.past_days >= $min_baseline_days AND coalesce(o.people, 0) < $known_to_others
     AND CASE WHEN f.kind = 'country' THEN p.located_days >= $min_baseline_days
         ELSE coalesce(c.new_days, 0) * 100 <= p.past_days * $roaming_percent END
-    AND ($beside_hours = 0 OR b.day IS NOT NULL)
+    AND ($beside_hours = 0 OR b.day IS NOT NULL) AND n.day IS NULL
 ),
 -- A new country is told once, and not again for the network in it.
 found AS (

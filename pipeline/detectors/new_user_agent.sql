@@ -1,11 +1,12 @@
 /*
 title = "A browser or program never seen with this account"
 severity = "low"
-version = 1
+version = 2
 why = """A stolen session is continued in another browser, and a script does not look like the person whose key it has. Versions
 are not compared: an update is no other browser."""
-false_positives = """A new computer or telephone, and a browser that somebody tries out. Browsers that two colleagues use already are
-left alone, and so are people who change them all the time."""
+false_positives = """A new computer or telephone, and a browser that somebody tries out. Browsers that two colleagues use already, each on several
+days, are left alone, and so are people who change them all the time. That somebody took three accounts with one program
+does not make it known for the fourth."""
 next_steps = """Ask the person whether it is theirs. Look at the address beside it, and at what was done from there in the first day."""
 scope = "actor_type = 'user' AND NOT actor_anonymous"
 needs = ["user_agent", "actor_email or actor_id or actor_name"]
@@ -40,7 +41,14 @@ default = 2
 minimum = 1
 maximum = 10000
 unit = "people"
-meaning = "A browser that so many other people used before is left alone"
+meaning = "A browser that so many other people use is left alone"
+
+[parameters.known_days]
+default = 2
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "Somebody who had it on so many days before uses it"
 
 [parameters.max_kinds]
 default = 4
@@ -78,11 +86,15 @@ pasts AS (
   FROM fresh f JOIN days d ON d.person = f.person AND d.day < f.day AND d.day >= f.day - $baseline_days
   GROUP BY f.person, f.kind, f.day
 ),
-others AS (
-  SELECT f.person, f.kind, f.day, count(DISTINCT o.person) AS people
+users AS (
+  SELECT f.person, f.kind, f.day, o.person AS other
   FROM fresh f JOIN days o ON o.kind = f.kind AND o.person <> f.person AND o.first_at < f.first_use
     AND o.day >= f.day - $baseline_days
-  GROUP BY f.person, f.kind, f.day
+  GROUP BY f.person, f.kind, f.day, o.person
+  HAVING count(*) >= $known_days
+),
+others AS (
+  SELECT person, kind, day, count(*) AS people FROM users GROUP BY person, kind, day
 ),
 found AS (
   SELECT f.person, f.kind, f.first_use, p.past_days, p.past_kinds

@@ -1,11 +1,12 @@
 /*
 title = "Activity outside business hours"
 severity = "medium"
-version = 3
+version = 4
 why = """An account that works when its owner never does may be in somebody else's hands, or doing what should not
 be seen. The question is the person's own: hours that they often use are theirs, whatever the office keeps."""
-false_positives = """Releases, stock-taking and travel; a person whose shift has just moved (quiet again once the new
-hours are a habit, which takes habit_span_days). Hours that an intruder keeps for that long become a habit too.
+false_positives = """Releases and stock-taking by a few, and travel; a person whose shift has just moved (quiet again once the
+new hours are a habit, which takes habit_span_days). Where a part of the team works through the same night from addresses that
+are known, it is an occasion: then only what is critical is told, and not where that class is the person's daily work. Hours that an intruder keeps for that long become a habit too.
 People with a short past are not judged at all, and are counted in the detector's coverage."""
 next_steps = """Ask the person what they did that night. Compare the address and the browser with their usual ones,
 read what was changed, and end the sessions if they do not recognise it."""
@@ -56,14 +57,21 @@ default = 40
 minimum = 1
 maximum = 100
 unit = "percent"
-meaning = "An hour used on so many of all such days there were is a habit, however short the span"
+meaning = "An hour used on so many of the days of that kind on which the person was active is a habit, however short the span"
 
 [parameters.company]
-default = 4
+default = 3
 minimum = 2
 maximum = 10000
 unit = "people"
-meaning = "So many of one team at unusual hours in one night are an occasion; only what is critical is told"
+meaning = "So many of one team at unusual hours in one night, from known addresses, are an occasion; only what is critical is told"
+
+[parameters.company_percent]
+default = 10
+minimum = 1
+maximum = 100
+unit = "percent"
+meaning = "They must also be so large a part of the team, which without teams are all who keep the same hours"
 
 [parameters.tolerance_hours]
 default = 1
@@ -84,17 +92,22 @@ default = 5
 minimum = 0
 maximum = 12
 unit = "local hour"
-meaning = "What happens before this hour belongs to the night that began the evening before"
+meaning = "What happens before this hour belongs to the night that began the evening before; for those who worked through it, what happens until noon"
 */
 WITH days AS (
   SELECT schedule, local_date, NOT bool_or(is_business_hours) AS is_free FROM calendar GROUP BY schedule, local_date
 ),
+-- Who was there early and late in the small hours worked through: the end of a night shift is no new day.
+through AS (
+  SELECT person, local_date FROM habits WHERE actor_type = 'user' AND is_named AND hour < $night_ends
+  GROUP BY person, local_date HAVING max(hour) - min(hour) >= 2
+),
 -- What people did outside business hours, on their own clock. A night is named by the evening it began.
 worked AS (
   SELECT e.person, e.who, e.schedule, coalesce(e.team, e.schedule) AS team, e.event_uid, e.occurred_at, e.hour, strftime(e.local_at, '%H:%M') AS clock,
-    CASE WHEN e.hour < $night_ends THEN e.local_date - 1 ELSE e.local_date END AS night,
-    list_has_any(e.classes, ['permission', 'deletion', 'logging', 'secret', 'critical_setting']) AS is_critical
-  FROM activity e
+    CASE WHEN e.hour < $night_ends OR (e.hour < 12 AND t.person IS NOT NULL) THEN e.local_date - 1 ELSE e.local_date END AS night,
+    e.source_ip, e.classes
+  FROM activity e LEFT JOIN through t ON t.person = e.person AND t.local_date = e.local_date
   WHERE NOT e.is_business_hours AND e.actor_type = 'user' AND e.is_named AND NOT e.is_service
     AND e.time_precision IS DISTINCT FROM 'day'
 ),
@@ -103,8 +116,10 @@ outside AS (
   FROM worked w LEFT JOIN days d ON d.schedule = w.schedule AND d.local_date = w.night
 ),
 slots AS (
-  SELECT DISTINCT person, schedule, CASE WHEN hour < $night_ends THEN local_date - 1 ELSE local_date END AS night, hour
-  FROM habits WHERE actor_type = 'user' AND is_named
+  SELECT DISTINCT h.person, h.schedule, coalesce(h.team, h.schedule) AS team, h.hour,
+    CASE WHEN h.hour < $night_ends OR (h.hour < 12 AND t.person IS NOT NULL) THEN h.local_date - 1 ELSE h.local_date END AS night
+  FROM habits h LEFT JOIN through t ON t.person = h.person AND t.local_date = h.local_date
+  WHERE h.actor_type = 'user' AND h.is_named
 ),
 used AS (
   SELECT s.person, s.night, s.hour, coalesce(d.is_free, false) AS is_free
@@ -124,19 +139,20 @@ customs AS (
   GROUP BY o.person, o.night, o.hour
 ),
 pasts AS (
-  SELECT o.person, o.schedule, o.night, o.is_free, count(DISTINCT u.night) AS active_days, min(u.night) AS first_night
+  SELECT o.person, o.schedule, o.night, o.is_free, count(DISTINCT u.night) AS active_days,
+    count(DISTINCT CASE WHEN u.is_free = o.is_free THEN u.night END) AS kind_days, min(u.night) AS first_night
   FROM (SELECT DISTINCT person, schedule, night, is_free FROM asked) o
-  JOIN (SELECT DISTINCT person, night FROM used) u ON u.person = o.person
+  JOIN (SELECT DISTINCT person, night, is_free FROM used) u ON u.person = o.person
     AND u.night < o.night AND u.night >= o.night - $baseline_days
   GROUP BY o.person, o.schedule, o.night, o.is_free
 ),
 -- A person who worked on both Saturdays there have been has the habit, though there were not three yet.
 chances AS (
-  SELECT p.person, p.night, p.active_days, count(*) AS possible_days
+  SELECT p.person, p.night, p.active_days, p.kind_days, count(*) AS possible_days
   FROM pasts p
   JOIN days d ON d.schedule = p.schedule AND d.is_free = p.is_free AND d.local_date < p.night
     AND d.local_date >= p.first_night
-  GROUP BY p.person, p.night, p.active_days
+  GROUP BY p.person, p.night, p.active_days, p.kind_days
 ),
 unusual AS (
   SELECT o.*, h.habit_days, h.span_days, c.active_days
@@ -145,10 +161,49 @@ unusual AS (
   JOIN chances c ON c.person = o.person AND c.night = o.night
   WHERE c.active_days >= $min_baseline_days AND h.habit_days < c.possible_days
     AND (h.habit_days < $habit_days OR h.span_days < $habit_span_days)
-    AND NOT (h.habit_days >= $habit_days AND h.habit_days * 100 >= c.possible_days * $habit_percent)
+    AND NOT (h.habit_days >= $habit_days AND h.habit_days * 100 >= c.kind_days * $habit_percent)
+),
+-- What is critical by its class, and not what this person does on other days too.
+classed AS (
+  SELECT DISTINCT person, night, class FROM (SELECT person, night, unnest(classes) AS class FROM unusual WHERE len(classes) > 0)
+  WHERE class IN ('permission', 'deletion', 'logging', 'secret', 'critical_setting')
+),
+duties AS (
+  SELECT c.person, c.night, c.class
+  FROM classed c
+  JOIN (SELECT DISTINCT person, local_date, unnest(classes) AS class FROM habits WHERE actor_type = 'user' AND is_named AND len(classes) > 0) h
+    ON h.person = c.person AND h.class = c.class AND h.local_date < c.night AND h.local_date >= c.night - $baseline_days
+  GROUP BY c.person, c.night, c.class HAVING count(*) >= $habit_days
+),
+critical AS (
+  SELECT DISTINCT c.person, c.night
+  FROM classed c LEFT JOIN duties d ON d.person = c.person AND d.night = c.night AND d.class = c.class
+  WHERE d.class IS NULL
+),
+-- Who comes from where nobody of them ever was is not in company, however many do.
+known AS (
+  SELECT DISTINCT u.source_ip, u.night
+  FROM (SELECT DISTINCT source_ip, night FROM unusual) u
+  JOIN (SELECT DISTINCT source_ip, day FROM places WHERE actor_type = 'user' AND is_named) p ON p.source_ip = u.source_ip
+    AND p.day < u.night AND p.day >= u.night - $baseline_days
+),
+members AS (
+  SELECT u.person, u.team, u.night, bool_and(u.source_ip IS NULL OR k.source_ip IS NOT NULL) AS is_known
+  FROM unusual u LEFT JOIN known k ON k.source_ip = u.source_ip AND k.night = u.night
+  GROUP BY u.person, u.team, u.night
+),
+crowds AS (
+  SELECT team, night, count(*) AS people FROM members WHERE is_known GROUP BY team, night HAVING count(*) >= $company
 ),
 companies AS (
-  SELECT team, night, count(DISTINCT person) AS people FROM unusual GROUP BY team, night
+  SELECT c.team, c.night
+  FROM crowds c JOIN (SELECT DISTINCT person, team, night FROM slots) s ON s.team = c.team
+    AND s.night <= c.night AND s.night >= c.night - $baseline_days
+  GROUP BY c.team, c.night, c.people HAVING c.people * 100 >= count(DISTINCT s.person) * $company_percent
+),
+alone AS (
+  SELECT m.person, m.night FROM members m LEFT JOIN companies c ON c.team = m.team AND c.night = m.night
+  WHERE c.team IS NULL OR NOT m.is_known
 ),
 nights AS (
   SELECT u.person, u.night, min(who) AS subject, min(schedule) AS schedule,
@@ -156,9 +211,11 @@ nights AS (
     arg_min(clock, (occurred_at, event_uid)) AS first_clock, arg_max(clock, (occurred_at, event_uid)) AS last_clock,
     count(*) AS n, max(habit_days) AS habit_days, bool_and(habit_days < $habit_days) AS is_rare,
     max(active_days) AS active_days, bool_or(is_free) AS is_free, list_sort(list(event_uid)) AS events
-  FROM unusual u JOIN companies c ON c.team = u.team AND c.night = u.night
+  FROM unusual u
+  LEFT JOIN critical c ON c.person = u.person AND c.night = u.night
+  LEFT JOIN alone a ON a.person = u.person AND a.night = u.night
   GROUP BY u.person, u.night
-  HAVING bool_or(is_critical) OR (count(*) >= $min_events AND min(c.people) < $company)
+  HAVING bool_or(c.person IS NOT NULL) OR (count(*) >= $min_events AND bool_or(a.person IS NOT NULL))
 )
 SELECT
   person || '|' || night AS key,

@@ -1,7 +1,7 @@
 /*
 title = "A day unlike others of its kind"
 severity = "low"
-version = 1
+version = 2
 why = """When a source says far more or far less than on such a weekday, something changed for everybody: an integration
 that runs wild, an export that was cut, a log that was turned off for some."""
 false_positives = """Seasons and campaigns, for some days: the level of the last days is taken into account. Holidays are
@@ -43,7 +43,7 @@ unit = "days"
 meaning = "The level of so many last days is taken into account"
 
 [parameters.times]
-default = 3
+default = 2
 minimum = 2
 maximum = 1000
 unit = "times"

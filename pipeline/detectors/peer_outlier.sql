@@ -1,11 +1,13 @@
 /*
 title = "Far more than colleagues of the same role"
 severity = "medium"
-version = 1
+version = 2
 why = """What a role needs, its people do in similar measure. Somebody who does many times what any colleague does in a day
 has other work than the role says, or a script."""
 false_positives = """Team leads, a colleague who covers for others, roles that hold very different work. Not reported:
-people who did half as much on an earlier day, for whom it is their work."""
+people who did half as much on an earlier day, for whom it is their work. A colleague's few odd days do not raise the
+measure: what counts is what nine of ten of them (of fewer, the
+busiest) have at most on three of four days."""
 next_steps = """Ask what the work was; compare role and tasks. Where the role holds two kinds of work, give them two roles."""
 scope = "person_role IS NOT NULL AND actor_type = 'user' AND NOT actor_anonymous"
 needs = ["action", "actor_email or actor_id or actor_name"]
@@ -31,7 +33,14 @@ default = 4
 minimum = 2
 maximum = 10000
 unit = "people"
-meaning = "Colleagues of the same role with activity that are needed"
+meaning = "Colleagues of the same role with a past that are needed"
+
+[parameters.peer_days]
+default = 5
+minimum = 1
+maximum = 365
+unit = "days"
+meaning = "So many days with activity make a colleague's past: whoever is there for the first time is no measure"
 
 [parameters.min_samples]
 default = 30
@@ -45,7 +54,7 @@ default = 3
 minimum = 2
 maximum = 1000
 unit = "times"
-meaning = "So many times what 99 of 100 days of colleagues have at most are a finding"
+meaning = "So many times what nine of ten colleagues (of fewer, the busiest) have at most on three of four days are a finding"
 
 [parameters.min_events]
 default = 40
@@ -80,9 +89,14 @@ samples AS (
     AND p.local_date < a.local_date AND p.local_date >= a.local_date - $baseline_days
   LEFT JOIN counted c ON c.person = p.person AND c.local_date = p.local_date AND c.action = a.action
 ),
+-- Each colleague by their own days, so that a few odd ones of somebody's do not hide the next.
+colleagues AS (
+  SELECT person, local_date, action, peer, count(*) AS samples, quantile_disc(n, 0.75) AS high
+  FROM samples GROUP BY person, local_date, action, peer HAVING count(*) >= $peer_days
+),
 usual AS (
-  SELECT person, local_date, action, count(*) AS samples, count(DISTINCT peer) AS peers, quantile_disc(n, 0.99) AS high
-  FROM samples GROUP BY person, local_date, action
+  SELECT person, local_date, action, CAST(sum(samples) AS BIGINT) AS samples, count(*) AS peers, quantile_disc(high, 0.9) AS high
+  FROM colleagues GROUP BY person, local_date, action
 ),
 own AS (
   SELECT a.person, a.local_date, a.action, max(c.n) AS most
@@ -104,10 +118,10 @@ SELECT
   min(e.occurred_at) AS window_start,
   max(e.occurred_at) AS window_end,
   o.action || ' ' || o.n || ' times' AS observed,
-  'fewer than ' || ($times * greatest(o.high, 1)) || ' times, ' || $times || ' times what 99 of 100 days of '
-    || o.peers || ' colleagues have at most' AS expected,
+  'fewer than ' || ($times * greatest(o.high, 1)) || ' times, ' || $times || ' times what nine of ten of '
+    || o.peers || ' colleagues have at most on three of four days' AS expected,
   min(e.who) || ' (' || o.person_role || ') on ' || o.local_date || ': ' || o.action || ' ' || o.n || ' times; '
-    || o.samples || ' days of ' || o.peers || ' others of that role have ' || o.high || ' at most.' AS reason,
+    || o.samples || ' days of ' || o.peers || ' others of that role; nine of ten have ' || o.high || ' at most on three of four.' AS reason,
   (o.n - greatest($times * greatest(o.high, 1), $min_events) + 1)
     || CASE WHEN o.n = greatest($times * greatest(o.high, 1), $min_events) THEN ' event' ELSE ' events' END || ' fewer' AS cleared_by,
   list_sort(list(e.event_uid)) AS events

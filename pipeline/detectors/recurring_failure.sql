@@ -1,7 +1,7 @@
 /*
 title = "A job fails again and again with the same error"
 severity = "high"
-version = 1
+version = 2
 why = """One failure may pass by itself. The same failure several times over is a control or a connection that no longer works,
 and every night makes what must be put right longer."""
 false_positives = """A job that is tried again every few minutes during one outage of the other side; a test."""
@@ -34,7 +34,7 @@ unit = "days"
 meaning = "The length of the sliding window; both ends belong to it"
 
 [parameters.min_hours]
-default = 2
+default = 1
 minimum = 0
 maximum = 1000
 unit = "hours"

@@ -20,17 +20,22 @@ pci = ["3.5.1", "8.3.2", "10.3.1"]
 hipaa = ["164.312(a)(2)(iv)", "164.312(d)"]
 nist = ["IA-5", "SC-28", "AU-9"]
 */
-WITH fields AS (
-  SELECT event_uid, field,
-    CASE WHEN old->>'$' = '[REDACTED]' THEN NULL ELSE old->>'$' END AS old,
-    CASE WHEN new->>'$' = '[REDACTED]' THEN NULL ELSE new->>'$' END AS new,
-    regexp_matches(field, '(?i)(^|[^a-z])(password|passwd|secret|token|api[_ -]?key|private[_ -]?key|credential|client[_ -]?secret)s?$|(Password|Secret|Token|ApiKey|PrivateKey)$') AS is_named
-  FROM event_changes
+WITH named AS (
+  SELECT field FROM (SELECT DISTINCT field FROM event_changes)
+  WHERE regexp_matches(field, '(?i)(^|[^a-z])(password|passwd|secret|token|api[_ -]?key|private[_ -]?key|credential|client[_ -]?secret)s?$|(Password|Secret|Token|ApiKey|PrivateKey)$')
+),
+-- A secret is long: most values need no look, in a field of that name or in another.
+fields AS (
+  SELECT c.event_uid, c.field, n.field IS NOT NULL AS is_named, c.value->>'$' AS text
+  FROM (
+    SELECT event_uid, field, old AS value FROM event_changes WHERE strlen(CAST(old AS VARCHAR)) >= 8
+    UNION ALL
+    SELECT event_uid, field, new FROM event_changes WHERE strlen(CAST(new AS VARCHAR)) >= 8) c
+  LEFT JOIN named n ON n.field = c.field
+  WHERE n.field IS NOT NULL OR strlen(CAST(c.value AS VARCHAR)) >= 15
 ),
 texts AS (
-  SELECT event_uid, 'the field ' || field AS place, is_named, old AS text FROM fields WHERE old IS NOT NULL
-  UNION ALL
-  SELECT event_uid, 'the field ' || field, is_named, new FROM fields WHERE new IS NOT NULL
+  SELECT event_uid, 'the field ' || field AS place, is_named, text FROM fields WHERE text <> '[REDACTED]'
   UNION ALL
   SELECT event_uid, 'metadata', false, CAST(metadata AS VARCHAR) FROM activity WHERE metadata IS NOT NULL
   UNION ALL

@@ -42,18 +42,24 @@ maximum = 1.0
 unit = "share"
 meaning = "A field whose history breaks more often than that is not judged"
 */
-WITH changed AS (
-  SELECT event_uid, source, coalesce(instance, '') AS instance, occurred_at, local_date, entity_type, changes,
-    unnest(list_distinct(entity_ids || [entity_id])) AS entity_id
-  FROM activity
-  WHERE outcome <> 'failure' AND entity_type IS NOT NULL AND len(changes) > 0
+WITH things AS (
+  SELECT event_uid, entity_id FROM event_entities
+  WHERE relation IN ('entity', 'bulk') AND entity_id IS NOT NULL AND entity_type IS NOT NULL
+),
+-- What changed only once did not change before.
+repeated AS (
+  SELECT entity_id FROM things GROUP BY entity_id HAVING count(*) > 1
 ),
 sides AS (
-  SELECT * EXCLUDE (changes), unnest(changes) AS c FROM changed WHERE entity_id IS NOT NULL
+  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.entity_type, t.entity_id,
+    unnest(e.changes) AS c
+  FROM (SELECT DISTINCT t.event_uid, t.entity_id FROM things t JOIN repeated r ON r.entity_id = t.entity_id) t
+  JOIN activity e ON e.event_uid = t.event_uid
+  WHERE e.outcome <> 'failure' AND len(e.changes) > 0
 ),
 -- The values are compared as they are written; a value of null says nothing.
 followed AS (
-  SELECT event_uid, source, instance, occurred_at, local_date, entity_type, entity_id, c.field AS field,
+  SELECT event_uid, source, instance, occurred_at, entity_type, entity_id, c.field AS field,
     nullif(c.old, 'null') AS old, lag(nullif(c.new, 'null')) OVER history AS set_before,
     lag(occurred_at) OVER history AS set_at, lag(event_uid) OVER history AS set_by
   FROM sides WHERE c.new_present AND NOT c.redacted
@@ -79,7 +85,7 @@ practised AS (
     RANGE BETWEEN $practice_days * INTERVAL 1 DAY PRECEDING AND CURRENT ROW)
 ),
 told AS (
-  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before, e.who
+  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before, e.who, e.local_date
   FROM practised p JOIN activity e ON e.event_uid = p.event_uid
   WHERE p.breaks = 1 AND p.seen - p.broken >= p.needed AND (p.broken = 1 OR p.broken <= p.seen * $max_share)
 )

@@ -36,14 +36,30 @@ maximum = 400
 unit = "days"
 meaning = "So long before the change approvals are remembered"
 */
-WITH changed AS (
-  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.who, e.entity_type, e.entity_id,
+WITH approving AS (
+  SELECT event_uid FROM event_changes
+  WHERE lower(field) = 'status' AND regexp_matches(lower(new->>'$'), '^(approved|accepted|confirmed)$')
+    AND NOT coalesce(regexp_matches(lower(old->>'$'), '^(approved|accepted|confirmed)$'), false)
+  UNION
+  SELECT event_uid FROM activity WHERE action = 'approve'
+),
+approvals AS (
+  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.entity_type, e.entity_id
+  FROM activity e JOIN approving g ON g.event_uid = e.event_uid
+  WHERE e.outcome <> 'failure' AND e.entity_id IS NOT NULL
+),
+-- Only of what was approved can the change be against an approval.
+changed AS (
+  SELECT e.event_uid, e.source, e.instance, e.occurred_at, e.who, e.entity_type, e.entity_id,
     c.field, c.old->>'$' AS was, c.new->>'$' AS became,
     regexp_replace(c.old->>'$', '[^0-9.,-]', '', 'g') AS old, regexp_replace(c.new->>'$', '[^0-9.,-]', '', 'g') AS new
-  FROM event_changes c JOIN activity e ON e.event_uid = c.event_uid
-  WHERE e.entity_type IN ('sales_doc', 'quote', 'estimate', 'order', 'purchase_order', 'job', 'invoice')
-    AND e.entity_id IS NOT NULL AND e.outcome <> 'failure'
-    AND regexp_matches(lower(c.field), '(quantity|qty|total|amount|price|value|sum|pieces|cost)')
+  FROM (
+    SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.who, e.entity_type, e.entity_id
+    FROM activity e JOIN (SELECT DISTINCT entity_id FROM approvals) a ON a.entity_id = e.entity_id
+    WHERE e.entity_type IN ('sales_doc', 'quote', 'estimate', 'order', 'purchase_order', 'job', 'invoice')
+      AND e.outcome <> 'failure') e
+  JOIN event_changes c ON c.event_uid = e.event_uid
+  WHERE regexp_matches(lower(c.field), '(quantity|qty|total|amount|price|value|sum|pieces|cost)')
 ),
 -- 4,500.00 and 4.500,00 and 4500: two or fewer digits after the last sign are what is behind the decimal point.
 plain AS (
@@ -61,16 +77,6 @@ figures AS (
     CASE WHEN regexp_matches(old, '^[0-9]{1,15}([.][0-9]+)?$') THEN CAST(old AS DOUBLE) END AS old,
     CASE WHEN regexp_matches(new, '^[0-9]{1,15}([.][0-9]+)?$') THEN CAST(new AS DOUBLE) END AS new
   FROM plain
-),
-statuses AS (
-  SELECT event_uid, bool_or(lower(field) = 'status' AND regexp_matches(lower(new->>'$'), '^(approved|accepted|confirmed)$')
-    AND NOT coalesce(regexp_matches(lower(old->>'$'), '^(approved|accepted|confirmed)$'), false)) AS approves
-  FROM event_changes GROUP BY event_uid
-),
-approvals AS (
-  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.entity_type, e.entity_id
-  FROM activity e LEFT JOIN statuses s ON s.event_uid = e.event_uid
-  WHERE e.outcome <> 'failure' AND e.entity_id IS NOT NULL AND (e.action = 'approve' OR s.approves)
 ),
 latest AS (
   SELECT f.event_uid, f.field, max(a.occurred_at) AS approved_at,
