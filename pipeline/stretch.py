@@ -155,7 +155,9 @@ def _unfold(
     for name, made in _UNFOLDED.items():
         asked = sorted({seen[rule.reads] for rule in rules if name in _words(rule)})
         marks[name] = [mark for mark in asked if mark != "true"]
-        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked) or 'false'})"
+        if not asked:  # nor need the table have what would be unfolded
+            continue
+        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked)})"
         more = "".join(f", {mark}" for mark in marks[name])
         connection.execute(f"CREATE OR REPLACE TABLE {table}_{name} AS {made(wanted, more)}")
     return marks
