@@ -260,9 +260,9 @@ def test_a_question_waits_for_no_library_that_it_does_not_need(small_store: Path
     """Each takes a tenth of a second and more to be imported, and every command would pay for it."""
     heavy = {"holidays", "jsonschema", "numpy", "pandas", "polars", "pyarrow"}
     asked = (
-        "import sys; from pipeline.cli import cli; "
-        f"cli.main(['events', '--limit', '3', '--store', {str(small_store)!r}], standalone_mode=False); "
-        f"print(sorted(sys.modules.keys() & {heavy!r}))"
+        "import atexit, sys; from pipeline.cli import cli; "
+        f"atexit.register(lambda: print(sorted(sys.modules.keys() & {heavy!r}))); "
+        f"cli.main(['events', '--limit', '3', '--store', {str(small_store)!r}])"
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
