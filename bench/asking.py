@@ -15,44 +15,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
-
 import pipeline
-from bench.exporting import MADE
-from pipeline import catalog, parts
+from bench.made import make
 from pipeline import store as stores
-from pipeline.columns import EVENT_COLUMNS
-from pipeline.config import from_dict, to_dict
 from pipeline.query import Log
 from pipeline.rows import Rows
-from pipeline.store import part_names
-from pipeline.views import LINE_COLUMNS
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
-BLOCK = 50_000  # lines of 640 bytes in the 32 MB that a load judges at once
 TURNS = 3
-WRITTEN = {
-    **MADE,
-    "event_uid": "md5('e' || i)",
-    "source_event_id": "left(md5('s' || i), 24)",
-    "actor_id": "left(md5('a' || hash(i + 1) % 60), 24)",
-    "entity_id": "left(md5('j' || hash(i + 3) % 200000), 24)",
-    "correlation_id": "left(md5('c' || i // 2), 24)",
-    "message": """'Job ' || hash(i + 3) % 200000 || ' moved to slot ' || hash(i) % 8
-      || ' of printer ' || hash(i + 4) % 40""",
-}
-LINE = {
-    "file": "'printago.jsonl'",
-    "file_sha256": "repeat('a', 64)",
-    "line": "i + 1",
-    "byte_offset": "i * 640",
-    "fate": "'event'",
-    "raw": """'{"id":"' || left(md5('s' || i), 24) || '","actorEmail":"person' || hash(i + 1) % 60 || '","userAgent":"'
-      || repeat('x', 400) || '","correlationId":"' || left(md5('c' || i // 2), 24) || '"}'""",
-    "newline": "true",
-    "event_uid": "md5('e' || i)",
-    "commit_no": "1",
-}
 MIDDLE = EVENTS // 2
 UID = f"md5('e' || {MIDDLE})"
 
@@ -69,35 +39,6 @@ def main() -> None:
             print("| question | seconds | CPU seconds | row groups read |\n|---|---|---|---|")
             for what, ask, rows in questions(log):
                 print(_row(log, what, ask, rows), flush=True)
-
-
-def make(store: Path, events: int) -> None:
-    """A store of one commit in parts, its lines and events made in SQL, block by block."""
-    lists = {name: "[]" for name, kind in EVENT_COLUMNS.items() if kind.endswith("[]")}
-    made = _select(EVENT_COLUMNS, {**lists, **WRITTEN})
-    lines = _select(LINE_COLUMNS, LINE)
-
-    def write(folder: Path) -> dict[str, int]:
-        counts = {}
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
-            for number, begin in enumerate(range(0, events, BLOCK), start=1):
-                size = min(BLOCK, events - begin)
-                among = f"FROM range({begin}, {begin + size}) AS t(i)"
-                for name, query in zip(part_names(number), (lines, made), strict=True):
-                    parts.write(folder / name, con.sql(f"{query} {among}").to_arrow_table())
-                    counts[name] = size
-        return counts
-
-    config = from_dict({})
-    stores.create(store)
-    stores.commit(store, "load", {"config": to_dict(config), "inputs": []}, write)
-    catalog.publish(store, config)
-
-
-def _select(columns: dict[str, str], values: dict[str, str]) -> str:
-    cells = (f'({values.get(name, "NULL")})::{kind} AS "{name}"' for name, kind in columns.items())
-    return f"SELECT {', '.join(cells)}"
 
 
 def questions(log: Log) -> list[tuple[str, Callable[[], object], Rows]]:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.judging import Judgement, Run, judge, noticed, read
@@ -73,8 +74,8 @@ def _summary(
         f"| {swaps[0]} of {swaps[1]} | 0.8 |"
     )
     return [
-        f"Seed {seed}, {size.people} people, {size.days} days, {run.events:,} events, every rule with its defaults: "
-        f"{', '.join(seconds)}.",
+        f"Seed {seed}, {size.people} people, {size.days} days, {run.events:,} events, every rule with its defaults; "
+        f"measured on {datetime.now(UTC):%Y-%m-%d}: {', '.join(seconds)}.",
         "",
         "| measure | value | target |",
         "|---|---|---|",

@@ -68,8 +68,7 @@ def problems(text: str) -> list[Problem]:
 @cache
 def parameters(text: str) -> frozenset[str]:
     """The names of all `$parameters` of one statement."""
-    with engine.connect() as connection:
-        return frozenset(connection.extract_statements(text)[0].named_parameters)
+    return frozenset(duckdb.extract_statements(text)[0].named_parameters)
 
 
 def first_line(error: Exception) -> str:

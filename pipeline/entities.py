@@ -92,8 +92,9 @@ def publish(store: Path, chain: Sequence[Commit]) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     wanted = _wanted(chain)
     files: list[tuple[Path, list[str]]] = []
-    for path in sorted(folder.iterdir()):
-        names = _covers(path)
+    with engine.connect() as connection:
+        told = {path: _covers(connection, path) for path in sorted(folder.iterdir())}
+    for path, names in told.items():
         if names and wanted.keys() >= set(names) and not any(set(names) & set(other) for _, other in files):
             files.append((path, names))
         else:
@@ -116,7 +117,7 @@ def found(
     """Where events are that may name one of these; None when the index is not of this store."""
     folder = store / FOLDER
     paths = sorted(folder.glob(f"*{ENDING}")) if folder.is_dir() else []
-    covered = [_covers(path) or [] for path in paths]
+    covered = [_covers(connection, path) or [] for path in paths]
     wanted = _wanted(chain)
     if sorted(name for named in covered for name in named) != sorted(wanted):
         return None
@@ -137,18 +138,17 @@ def _wanted(chain: Sequence[Commit]) -> dict[str, Path]:
     return {part.name: part.events for part in stores.parts(chain) if part.events is not None}
 
 
-def _covers(path: Path) -> list[str] | None:
+def _covers(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str] | None:
     """The parts whose events an index file has; None when it is no whole one."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if path.suffix != ENDING:
         return None
     try:
-        told = (pq.read_metadata(path).metadata or {}).get(b"index")
-    except (OSError, pa.ArrowInvalid):
+        told = connection.execute(
+            "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = 'index'", [str(path)]
+        ).fetchall()
+    except duckdb.Error:
         return None
-    told_by = json.loads(told) if told else {}
+    told_by = json.loads(told[0][0]) if told else {}
     made = (told_by.get("engine"), told_by.get("made_of"))
     return list(told_by["parts"]) if made == (duckdb.__version__, _MADE_OF) else None
 

@@ -197,7 +197,7 @@ def _evaluated(
     tasks = [task for task, _ in asked]
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         for (task, (start, end)), result in zip(asked, pool.map(evaluate, tasks), strict=True):
-            progress(f"evaluated {task.rule.id}")
+            progress(f"evaluating · {task.rule.id} done")
             if isinstance(result, AuditbookError):
                 outcome.failed[task.rule.id] = str(result)
             else:

@@ -21,7 +21,9 @@ from pipeline.store import Part
 from pipeline.summary import Span, Summary, events_of
 from pipeline.touched import DAY, Reach
 
-SHORT = 9 * DAY  # rules that look no further share one table of all events; the others one of what they read
+# Rules that look no further share one table of all events, the others one of what they read: for those that read little
+# it is worth it soon.
+SHORT, SHORTER = 9 * DAY, 3 * DAY
 _DERIVED_FROM = {
     "event_changes": {"changes"},
     "event_entities": {"entity_type", "entity_id", "entity_ids", "parent_entity_type", "parent_entity_id",
@@ -31,6 +33,7 @@ _DERIVED_FROM = {
     "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
 }  # fmt: skip
 _UNFOLDED = {"event_changes": views.changes_of, "event_entities": views.entities_of}  # once for all rules
+_WORD = re.compile(r"[a-z_0-9]+")
 _LATE = {"sentence"}  # made when a rule reads it, of the few events that it picks
 _ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
 _KNOWN = {*_ALWAYS, "actor_key", "schedule"}
@@ -55,7 +58,8 @@ class Task:
     @property
     def is_short(self) -> bool:
         back, ahead = self.reach.back, self.reach.ahead
-        return back is not None and ahead is not None and max(back, ahead) <= SHORT
+        far = SHORT if self.rule.reads == "true" else SHORTER
+        return back is not None and ahead is not None and max(back, ahead) <= far
 
 
 @dataclass(frozen=True)
@@ -91,19 +95,23 @@ def lay(
     connection: duckdb.DuckDBPyConnection, source: Source, chunk: Span, tasks: Sequence[tuple[Task, Span]]
 ) -> None:
     """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
-    used, seen = _used([task.rule for task, _ in tasks]), _seen([task.rule for task, _ in tasks])
     short = [(task, window) for task, window in tasks if task.is_short]
     far = [(task, window) for task, window in tasks if not task.is_short]
-    whole = _hull([chunk, *(task.reach.read(window) for task, window in short)])
+    # What is new lies in the windows of every rule: to count it, the narrowest will do.
+    least = min((window for _, window in tasks), key=lambda span: span[1] - span[0], default=chunk)
+    new = [least, *(window for task, window in tasks if task.again)]
+    whole = _hull([*new, *(task.reach.read(window) for task, window in short)])
     spans = [task.reach.read(window) for task, window in far]
-    if not far or source.within(_hull(spans), whole):
-        short, far = [*tasks], []
+    if source.within(_hull(spans), whole):
+        short, far, spans = [*tasks], [], []
+    seen = _seen([task.rule for task, _ in tasks])
+    used = _used([task.rule for task, _ in short]).union(*(_asked(task.rule) for task, _ in far))
     _lay(connection, "near", source, whole, used, _of(seen, short), "true")
-    if far:
-        wanted = {f"{seen[task.rule.reads]} AND {_during(task.reach.read(window))}" for task, window in far}
-        _lay(connection, "far", source, _hull(spans), used, _of(seen, far), " OR ".join(sorted(wanted)))
-    else:
-        connection.execute("CREATE OR REPLACE TABLE far AS SELECT * FROM near LIMIT 0")
+    wanted = {f"{seen[task.rule.reads]} AND {_during(task.reach.read(window))}" for task, window in far}
+    used = _used([task.rule for task, _ in far])
+    _lay(
+        connection, "far", source, _hull(spans), used, _of(seen, far), " OR ".join(sorted(wanted)) or "false"
+    )
     _lay_past(connection, source.past, tasks)
     for table, readers in {"near": short, "far": far}.items():
         marks = _unfold(connection, table, seen, [task.rule for task, _ in readers])
@@ -155,7 +163,9 @@ def _unfold(
     for name, made in _UNFOLDED.items():
         asked = sorted({seen[rule.reads] for rule in rules if name in _words(rule)})
         marks[name] = [mark for mark in asked if mark != "true"]
-        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked) or 'false'})"
+        if not asked:  # nor need the table have what would be unfolded
+            continue
+        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked)})"
         more = "".join(f", {mark}" for mark in marks[name])
         connection.execute(f"CREATE OR REPLACE TABLE {table}_{name} AS {made(wanted, more)}")
     return marks
@@ -233,9 +243,12 @@ def _used(rules: Sequence[Detector]) -> set[str]:
 
 def _words(rule: Detector) -> set[str]:
     body = rule.sql.partition("*/")[2]
-    return set(
-        re.findall(r"[a-z_0-9]+", " ".join([body, rule.scope, rule.reads, *rule.needs, "actor_email"]))
-    )
+    return _asked(rule) | set(_WORD.findall(f"{body} {rule.reads} actor_email"))
+
+
+def _asked(rule: Detector) -> set[str]:
+    """What is asked to count what a rule sees."""
+    return set(_WORD.findall(" ".join([rule.scope, *rule.needs])))
 
 
 def _hull(spans: Sequence[Span]) -> Span:

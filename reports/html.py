@@ -94,7 +94,7 @@ def _sayer(kind: str, progress: Progress) -> Callable[[str], str]:
     """What a template calls where a section begins: it says so, and places nothing."""
 
     def say(title: str) -> str:
-        progress(f"writing the {kind}: {title}")
+        progress(f"writing the {kind} · {title}")
         return ""
 
     return say

@@ -138,7 +138,7 @@ def _heard(child: subprocess.Popen[str], order: str, progress: Progress) -> tupl
     said = []
     for line in child.stderr:
         if line.startswith(PAGE):
-            progress(f"printing {line.strip()}")
+            progress(f"printing · {line.strip()}")
         else:
             said.append(line)
     return "".join(said), child.stdout.read()

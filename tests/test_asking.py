@@ -8,6 +8,7 @@ import pty
 import re
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
@@ -253,3 +254,15 @@ def test_sql_in_a_glob_is_a_glob(invoke: Invoke, small_store: Path) -> None:
     for value in ("' OR 1=1 --", "*'; DROP TABLE events; --", '"); SELECT 1', "[", "\\", "%"):
         result = invoke("events", "--detail", value, "--store", small_store)
         assert result.exit_code == 0 and "0 of 0 events" in result.stdout
+
+
+def test_a_question_waits_for_no_library_that_it_does_not_need(small_store: Path) -> None:
+    """Each takes a tenth of a second and more to be imported, and every command would pay for it."""
+    heavy = {"holidays", "jsonschema", "numpy", "pandas", "polars", "pyarrow"}
+    asked = (
+        "import atexit, sys; from pipeline.cli import cli; "
+        f"atexit.register(lambda: print(sorted(sys.modules.keys() & {heavy!r}))); "
+        f"cli.main(['events', '--limit', '3', '--store', {str(small_store)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

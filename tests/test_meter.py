@@ -37,6 +37,17 @@ def test_the_bar_comes_after_two_seconds_and_fits_the_line(
     assert told == ["", "loading x", "loading x", "loading x  ━━━━━━━━━━━━────────────  50%"[:39]]
 
 
+def test_a_pipe_gets_each_stage_once_and_its_steps_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    for say in (Meter(), Meter(verbose=True)):
+        for text in ("evaluating · a done", "evaluating · b done", "writing it", "writing it · Scope"):
+            say(text)
+    told = [line.partition("] ")[2] or line for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "evaluating", "writing it",
+        "evaluating · a done", "evaluating · b done", "writing it", "writing it · Scope",
+    ]  # fmt: skip
+
+
 def test_a_pipe_gets_each_text_once(auditbook: Auditbook, tmp_path: Path) -> None:
     put(tmp_path / "x.jsonl", lines(1, 5))
     assert auditbook("load", "x.jsonl").stderr == "loading x.jsonl\n"

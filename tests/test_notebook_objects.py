@@ -271,7 +271,7 @@ def test_a_trial_counts_what_would_be_new(month: Log) -> None:
     assert "looked at 669 events of bswagic" in tried.sight
     assert '<code class="changed">threshold = 2</code>' in tried._repr_html_()
     assert repr(tried).startswith(
-        "bulk_delete(threshold=2, window_minutes=60, day_begins=5, baseline_days=45, usual_days=3, usual_times=3, "
+        "bulk_delete(threshold=2, window_minutes=60, day_begins=5, baseline_days=60, usual_days=2, usual_times=3, "
     )
 
 

@@ -295,3 +295,22 @@ def test_redaction_before_storage_is_marked(store: Path, tmp_path: Path) -> None
     assert stored
     again = load([put(tmp_path / "b.jsonl", planted())], store=store, config=config)
     assert again.counts.events == 0, "what is redacted in the same way is the same"
+
+
+def test_few_rows_tell_as_much_as_many(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows are looked at once before anything is taken out of them; what is seen of them is the same."""
+    from pipeline import rows
+
+    asked: tuple[dict[str, object], ...] = (
+        {}, {"limit": 3}, {"sort": "reason", "limit": 2}, {"action": "delete"}, {"sort": "occurred_at", "limit": 1},
+    )  # fmt: skip
+    with pipeline.open(place / "store") as log:
+        few = [log.events(**one).pl().to_dicts() for one in asked]
+        counted = [log.events(**one).count() for one in asked]
+        monkeypatch.setattr(rows, "FEW", 0)
+        many = [log.events(**one).pl().to_dicts() for one in asked]
+    assert few == many
+    assert [len(one) for one in few] == counted == [23, 3, 2, 22, 1]
+    assert leaks(json.dumps(few, default=str), SECRETS.values()) == []
+    assert "[REDACTED]" in str(few[0]) and "[REDACTED]" in str(few[4])
+    assert "[REDACTED]" not in str(few[3])

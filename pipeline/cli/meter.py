@@ -40,10 +40,16 @@ class Meter:
                 file=sys.stderr,
                 flush=True,
             )
-        elif text != self._text:
+        elif text != self._text and (self.verbose or _stage(text) != _stage(self._text)):
             took = f"[{now - self._started:6.1f} s] " if self.verbose else ""
-            print(f"{took}{inert(redact.text(text))}", file=sys.stderr, flush=True)
+            told = text if self.verbose else _stage(text)
+            print(f"{took}{inert(redact.text(told))}", file=sys.stderr, flush=True)
         self._text = text
+
+
+def _stage(text: str) -> str:
+    """What stands before the dot: a log is told of each stage once, and of each step only when it asks (-v)."""
+    return text.partition(" · ")[0]
 
 
 def amount(done: int, total: int, rate: float) -> str:

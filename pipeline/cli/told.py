@@ -48,12 +48,13 @@ def who(row: Row) -> Pairs:
 
 def what(row: Row) -> Pairs:
     """What was done, and to what."""
+    parent = entity({"entity_type": row["parent_entity_type"], "entity_id": row["parent_entity_id"]})
     return [
         ("source", _joined(row, "source", "instance")), ("type", row["event_type_raw"]),
         ("action", _both(row["action"], row["action_raw"]) + (" (many at once)" if row["is_bulk"] else "")),
         ("detail", row["action_detail"]), ("entity", entity(row)), ("entity name", row["entity_name"]),
         ("entity as exported", row["entity_type_raw"]),
-        ("parent", _joined(row, "parent_entity_type", "parent_entity_id")),
+        ("parent", parent if parent != entity(row) else None),
         ("address", row["entity_url"]), ("category", row["category"]), ("classes", row["classes"]),
         ("reason", row["reason"]), ("message", row["message"]), ("correlation", row["correlation_id"]),
     ]  # fmt: skip

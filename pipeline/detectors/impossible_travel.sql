@@ -95,7 +95,9 @@ measured AS (
   FROM moves
 ),
 fast AS (
-  SELECT * FROM measured WHERE km >= $min_km AND km * 3600 > $max_kmh * seconds
+  SELECT * FROM measured WHERE km * 3600 - $max_kmh * seconds
+      > 0 -- either way: no speed and no distance is exactly so
+    AND km >= $min_km -- either way
 ),
 ends AS (
   SELECT DISTINCT person, local_date, source_ip FROM fast

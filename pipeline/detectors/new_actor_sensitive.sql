@@ -81,7 +81,8 @@ done AS (
     coalesce(e.action_detail, e.action_raw, e.action, 'an entry') AS told
   FROM activity e JOIN starts s ON s.person = e.person AND e.local_date >= s.first_day AND e.local_date < s.first_day + $new_days
   JOIN spans p ON p.source = e.source AND p.first_at <= s.first_at - $min_history_days * INTERVAL 1 DAY
-  WHERE e.actor_type IN ('user', 'api_key', 'unknown') AND NOT e.actor_anonymous AND len(e.classes) > 0
+  WHERE e.actor_type IN ('user', 'api_key', 'unknown') AND NOT e.actor_anonymous
+    AND len(e.classes) > 0 -- either way: none has no class
 ),
 sensitive AS (
   SELECT * FROM done WHERE class IN ('permission', 'admin_grant', 'secret', 'token_created', 'export', 'logging', 'critical_setting',
@@ -95,7 +96,8 @@ people AS (
   GROUP BY a.source, a.first_day
 ),
 classed AS (
-  SELECT source, person, local_date, unnest(classes) AS class FROM habits WHERE actor_type = 'user' AND is_named AND len(classes) > 0
+  SELECT source, person, local_date, unnest(classes) AS class FROM habits WHERE actor_type = 'user' AND is_named
+    AND len(classes) > 0 -- either way: none has no class
 ),
 practised AS (
   SELECT a.source, a.first_day, c.class, c.person

@@ -16,6 +16,7 @@ needs = ["actor_email or actor_id or actor_name"]
 baseline_days = "min_baseline_days"
 habits = "baseline_days + 3 days"
 lookback = "2 days"
+lookahead = "1 day"
 
 [controls]
 soc2 = ["CC6.1", "CC7.2"]
