@@ -35,7 +35,7 @@ ENTRIES = 150
 ATTACHED = 100_000
 MESSAGES = 40
 FINDINGS = 20
-MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 @dataclass(frozen=True)
