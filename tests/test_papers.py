@@ -112,27 +112,6 @@ def test_the_command_writes_both_forms(auditbook: Auditbook, store: Path, tmp_pa
     assert {path.name for path in (tmp_path / "out2").rglob("*.html")} == {"entity-sales_doc-Q-7001.html"}
 
 
-def test_every_kind_is_noted_and_can_be_made_again(
-    auditbook: Auditbook, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the review is: its hash goes into the next record, and it is made again from the commits of its time."""
-    with pipeline.open(store, SETTINGS) as log:
-        monkeypatch.setattr(reports.Paper, "without_pdf", "no PDF in this test")
-        made = reports.failures(log, as_of=AS_OF, source=["oncloudwine"])
-        [path] = made.write(tmp_path / "out")
-    assert path.name == "failures.html"
-    noted = [json.loads(line) for line in (store / "reports.jsonl").read_text().splitlines()]
-    [entry] = [one for one in noted if one["report_id"] == made.model.report_id]
-    assert (entry["kind"], entry["head"]) == ("failures", made.model.head)
-    assert entry["asked"]["filters"] == {"source": ["oncloudwine"]}
-    assert entry["files"] == {"failures.html": hashlib.sha256(path.read_bytes()).hexdigest()}
-    from reports.reperform import reperform
-
-    again, compared = reperform(store, made.model.report_id, SETTINGS)
-    assert again["report_id"] == made.model.report_id
-    assert [(one.name, one.same) for one in compared] == [("failures.html", True)]
-
-
 def test_what_is_attached_is_read_when_the_log_is_closed_too(store: Path) -> None:
     with pipeline.open(store, SETTINGS) as log:
         made = reports.communications(log, as_of=AS_OF, source="hoops")
