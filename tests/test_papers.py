@@ -122,8 +122,8 @@ def test_what_is_attached_is_read_when_the_log_is_closed_too(store: Path) -> Non
 def test_it_is_said_which_section_is_being_made(log: pipeline.Log) -> None:
     said: list[str] = []
     reports.paper(log, "failures", None, AS_OF, lambda text, *_: said.append(text)).html()
-    assert said[0] == "asking for the failures: failed-jobs"
-    assert "writing the failures: Recurring causes" in said
+    assert said[0] == "asking for the failures · failed-jobs"
+    assert "writing the failures · Recurring causes" in said
 
 
 def test_an_incident_is_called_by_what_was_found(log: pipeline.Log) -> None:
