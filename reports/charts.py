@@ -124,9 +124,7 @@ def _lane(data: ByDay, n: int, slot: float, one: str) -> Lane:
         )
         for place, names in sorted(series.found.items())
     )
-    return Lane(
-        brief(series.source, 19), number(series.total), number(most), base, tuple(bars), silent, found
-    )
+    return Lane(brief(series.source), number(series.total), number(most), base, tuple(bars), silent, found)
 
 
 def _ticks(data: ByDay) -> list[int]:
