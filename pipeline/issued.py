@@ -19,8 +19,8 @@ KINDS = {"reports": NOTES, "reads": READS}
 
 
 def note(store: Path, report: dict[str, Any], kind: str = "reports") -> bool:
-    """Remember a report for the next record; False where the store cannot be written, as on a read-only disk."""
-    if report in unrecorded(store, [], kind):
+    """Remember a report, once, or a reading, each, for the next record; False where the store cannot be written."""
+    if kind == "reports" and report in unrecorded(store, [], kind):
         return True
     try:
         descriptor = os.open(store / KINDS[kind], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -234,6 +234,28 @@ def test_a_reading_is_on_record_when_asked(auditbook: Auditbook, tmp_path: Path)
     assert "reads" not in json.loads((tmp_path / "store/commits/000003/record.json").read_bytes())["run"]
 
 
+READING = (
+    ("events",), ("show", "{uid}"), ("history", "print_job:job1"), ("recipe", "critical-actions"), ("values", "actor"),
+    ("export",), ("findings",), ("findings", "cases"), ("rejects",), ("ledger",), ("sql", "FROM events"),
+    ("report", "log"), ("sources", "actors"), ("detectors", "coverage"), ("retain", "hold", "list"), ("originals",),
+    ("originals", "a.jsonl"),
+)  # fmt: skip
+
+
+def test_every_command_that_reads_is_noted(tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", line(1))
+    (tmp_path / "auditbook.toml").write_text("[audit]\nlog_reads = true\n[originals]\nkeep = true\n")
+    said(tmp_path, "load", "a.jsonl", "-q")
+    with pipeline.open(tmp_path / "store") as log:
+        [(uid,)] = log.con.execute("SELECT event_uid FROM events").fetchall()
+
+    for arguments in READING:
+        said(tmp_path, *(word.format(uid=uid) for word in arguments))
+
+    noted = (tmp_path / "store/reads.jsonl").read_text().splitlines()
+    assert len(noted) == len(READING), "each once"
+
+
 def test_files_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
     put(tmp_path / "a.jsonl", line(1) + line(2))
     config = '[signing]\nkey = "key.pem"\n[originals]\nkeep = true\n[audit]\nlog_reads = true\n'

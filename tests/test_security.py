@@ -94,6 +94,14 @@ def test_names_do_not_lead_out(store: Path, tmp_path: Path) -> None:
     assert all(path == store or path.is_relative_to(store) for path in made)
 
 
+def test_no_command_takes_a_key_as_an_argument() -> None:
+    """Arguments stand in the list of processes: only public halves and names of places are typed."""
+    from tests.test_leaks import LEAVES
+
+    typed = {option for one in LEAVES.values() for p in one.params for option in p.opts}
+    assert {one for one in typed if re.search("key|secret|password|token|pseudonym", one)} == {"--public-key"}
+
+
 def test_templates_are_ours_alone() -> None:
     """Every place that makes a template environment or a template, and what it is made from."""
     found = []

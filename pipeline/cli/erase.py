@@ -58,7 +58,10 @@ def erase(
 
 
 def _tell(plan: Plan) -> None:
-    print(f"looked for: {output.inert(', '.join(plan.spellings))}\n{going(plan.due)}")
+    from pipeline import redact
+
+    spelled = redact.text(", ".join(plan.spellings))
+    print(f"looked for: {output.inert(spelled)}\n{going(plan.due)}")
     print(f"{output.count(plan.rows, 'row')} of findings, decisions and holds would have the name replaced")
     if plan.held:
         print(f"{output.count(plan.held, 'event')} on hold stay")

@@ -45,18 +45,18 @@ def verify(
       auditbook verify --head 51c0a7b2e9d4
       auditbook verify out/2026-11-02/review.pdf --public-key auditor.pub
     """
-    from pipeline import chain
+    from pipeline import chain, redact
 
     trusted = public_key or options.read_config(config).signing.public_key
     found = chain.verify(store, head, seal, trusted, documents)
-    facts = found.as_json()
+    facts = redact.document(found.as_json())
     if as_json:
         output.document(facts)
     elif found.ok and not quiet:
         _tell_verified(found, "head" if head else "seal", trusted=bool(trusted))
     if not quiet:
         for note in found.notes:
-            print(f"auditbook: {output.inert(note)}", file=sys.stderr)
+            print(f"auditbook: {output.inert(redact.text(note))}", file=sys.stderr)
     if facts["broken"]:
         broken = facts["broken"]
         commit = "" if broken["commit"] is None else f"commit {broken['commit']:06d}"
