@@ -1,22 +1,49 @@
-"""The evidence annex beside a plain table of the same columns, in turns: python -m bench.reporting (BENCH_ROWS=n).
+"""A review of a month with a million events, then the evidence annex beside a plain table: python -m bench.reporting.
 
-Both are printed by the same child process with the same fonts; what differs is how the rows are marked up.
+The annex and the table are printed in turns by the same child process with the same fonts; what differs is how the rows
+are marked up. BENCH_EVENTS=n and BENCH_ROWS=n for other numbers, BENCH_STORE=folder to keep the store between runs.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 
+from bench.asking import make
+from pipeline import detect
+from pipeline import store as stores
 from reports.html import css
 from reports.pdf import press
 
+EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 ROWS = int(os.environ.get("BENCH_ROWS", "20000"))
 TURNS = int(os.environ.get("BENCH_TURNS", "3"))
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
+# In a process of its own, so that its peak is its own; the PDF's is that of its child.
+REVIEWED = """import datetime, json, resource, sys, time
+import pipeline, reports
+def said(what, made, who=resource.RUSAGE_SELF):
+    wall, used = time.perf_counter(), resource.getrusage(who)
+    made()
+    now = resource.getrusage(who)
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    print(json.dumps([what, time.perf_counter() - wall, cpu, now.ru_maxrss / 1024]), flush=True)
+made = []
+with pipeline.open(sys.argv[1]) as log:
+    at = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+    said("model", lambda: made.append(reports.review(log, as_of=at)))
+    said("HTML", lambda: made[0].html())
+    said("PDF (its child)", lambda: made[0].pdf(), resource.RUSAGE_CHILDREN)
+    said("log page", lambda: made[0].log.html())
+"""
 
 
 def rows(number: int) -> list[tuple[str, ...]]:
@@ -48,6 +75,29 @@ def table(number: int) -> bytes:
 
 
 def main() -> None:
+    review()
+    annex_beside_table()
+
+
+def review() -> None:
+    """How long each part of a review takes, and the most memory until then."""
+    with tempfile.TemporaryDirectory() as name:
+        store = Path(os.environ.get("BENCH_STORE", name)) / "store"
+        if not stores.exists(store):
+            make(store, EVENTS)
+            detect.detect(store)
+        done = subprocess.run(
+            [sys.executable, "-c", REVIEWED, str(store)], capture_output=True, text=True, check=True
+        )
+    print(f"review of {EVENTS:,} events\n\n| part | seconds | CPU seconds | peak MiB |\n|---|---|---|---|")
+    for line in done.stdout.splitlines():
+        what, wall, cpu, peak = json.loads(line)
+        print(f"| {what} | {wall:.2f} | {cpu:.2f} | {peak:,.0f} |")
+    print()
+
+
+def annex_beside_table() -> None:
+    """Medians of both, and the larger child's memory."""
     print("| what | rows | seconds | rows a second |\n|---|---|---|---|")
     taken: dict[str, list[float]] = {"annex": [], "table": []}
     for _ in range(TURNS):

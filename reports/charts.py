@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pipeline.columns import SEVERITIES
 from reports.happened import ByDay, ByHour, Series
-from reports.text import WEEKDAYS, count, number, visible
+from reports.text import WEEKDAYS, brief, count, number
 
 if TYPE_CHECKING:
     from reports.model import Report
@@ -81,7 +81,7 @@ def by_day(data: ByDay, what: str = "Events", lane: str = "source", one: str = "
     return drawn(
         "by_day.svg.j2",
         title=f"{what} by {data.unit} and {lane}",
-        description="; ".join(f"{visible(s.source)}: {count(s.total, one)}" for s in data.series)
+        description="; ".join(f"{brief(s.source)}: {count(s.total, one)}" for s in data.series)
         + f". {count(silent, 'silent working day')} and {count(found, data.unit)} with findings marked. "
         "The numbers are in the table below the chart.",
         lanes=lanes,
@@ -102,7 +102,7 @@ def _lane(data: ByDay, n: int, slot: float, one: str) -> Lane:
     for place, (bucket, entries) in enumerate(zip(data.buckets, series.counts, strict=True)):
         if entries:
             tall = max(BAR_ROOM * entries / most, 0.8)
-            what = f"{visible(series.source)}, {bucket.label}: {count(entries, one)}"
+            what = f"{brief(series.source)}, {bucket.label}: {count(entries, one)}"
             bars.append(Box(LEFT + place * slot + slot * 0.14, base - tall, slot * 0.72, tall, what))
     silent = tuple(
         Box(
@@ -110,7 +110,7 @@ def _lane(data: ByDay, n: int, slot: float, one: str) -> Lane:
             base - 6,
             0,
             0,
-            f"{visible(series.source)}, {data.buckets[place].label}: no event",
+            f"{brief(series.source)}, {data.buckets[place].label}: no event",
         )
         for place in series.silent
     )
@@ -120,11 +120,11 @@ def _lane(data: ByDay, n: int, slot: float, one: str) -> Lane:
             base - BAR_ROOM - 2,
             0,
             0,
-            f"{visible(series.source)}, {data.buckets[place].label}: {', '.join(names)}",
+            f"{brief(series.source)}, {data.buckets[place].label}: {', '.join(names)}",
         )
         for place, names in sorted(series.found.items())
     )
-    return Lane(visible(series.source), number(series.total), number(most), base, tuple(bars), silent, found)
+    return Lane(brief(series.source), number(series.total), number(most), base, tuple(bars), silent, found)
 
 
 def _ticks(data: ByDay) -> list[int]:
@@ -163,16 +163,16 @@ def calendar(data: ByDay) -> Markup:
     for row, series in enumerate(data.series):
         most = max(series.counts)
         for place, (bucket, n) in enumerate(zip(data.buckets, series.counts, strict=True)):
-            said = f"{visible(series.source)}, {bucket.label}: {count(n, 'event')}"
+            said = f"{brief(series.source)}, {bucket.label}: {count(n, 'event')}"
             strength = (n / most) ** 0.5 if n else 0.0
             mark = "silent" if place in series.silent else ""
             cells.append(Box(LEFT + place * wide, row * 20, wide, 20, said, strength, mark))
     return drawn(
         "calendar.svg.j2", title="Events of each source on each day", cells=cells,
         description="; ".join(
-            f"{visible(s.source)}: events on {sum(map(bool, s.counts))} of {len(s.counts)} days" for s in data.series
+            f"{brief(s.source)}: events on {sum(map(bool, s.counts))} of {len(s.counts)} days" for s in data.series
         ),
-        names=[(row * 20 + 14, visible(series.source)) for row, series in enumerate(data.series)],
+        names=[(row * 20 + 14, brief(series.source)) for row, series in enumerate(data.series)],
         heads=[(LEFT + (n + 0.5) * wide, str(bucket.start.day)) for n, bucket in enumerate(data.buckets)],
         height=len(data.series) * 20,
     )  # fmt: skip

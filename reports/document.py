@@ -35,7 +35,7 @@ ENTRIES = 150
 ATTACHED = 100_000
 MESSAGES = 40
 FINDINGS = 20
-MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def document(
     report = build(log, request) if any("review" in one for one in kind.sections) else None
     made = []
     for n, one in enumerate(kind.sections, 1):
-        progress(f"asking for the {name}: {one.get('title') or one.get('recipe') or one.get('review')}")
+        progress(f"asking for the {name} · {one.get('title') or one.get('recipe') or one.get('review')}")
         made.append(_section(n, one, asking, span))
     as_of = Instant(clock.astimezone(UTC).replace(microsecond=0), where)
     told = tuple((key.replace("_", " "), str(value)) for key, value in filters.items())

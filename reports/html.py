@@ -42,6 +42,7 @@ SECTIONS = (
     ("appendix", "Appendix"),
 )
 PAGE = "log.html"
+LONGEST = 8_000  # characters of one value; nobody reads more of it on a page
 
 
 def render(report: Report, progress: Progress = silent) -> bytes:
@@ -156,4 +157,9 @@ def _coded(value: str) -> Markup:
 
 def _seen(value: Any) -> Any:
     """Every value of every template passes here, so that none can hide or reorder what is beside it."""
-    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    more = len(value) - LONGEST
+    return (
+        text.visible(value) if more <= 0 else f"{text.visible(value[:LONGEST])}… ({more:,} characters more)"
+    )

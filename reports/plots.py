@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pipeline.errors import UsageError
 from reports.charts import by_day, by_hour, drawn
 from reports.happened import Bucket, ByDay, ByHour, Series
-from reports.text import MONTHS, count, number, visible
+from reports.text import MONTHS, brief, count, number
 
 LANES, ROWS, COLUMNS, PEOPLE, ADDRESSES = 10, 20, 14, 24, 24
 OTHERS = "others"
@@ -123,13 +123,13 @@ def matrix(rows: Any, down: str, across: str) -> tuple[Markup, str]:
         summed[at] = summed.get(at, 0) + row["n"]
     most = max(summed.values(), default=1)
     cells = [
-        Cell(r, c, n, (n / most) ** 0.5, f"{visible(names[r])}, {visible(heads[c])}: {count(n, 'event')}")
+        Cell(r, c, n, (n / most) ** 0.5, f"{brief(names[r])}, {brief(heads[c])}: {count(n, 'event')}")
         for (r, c), n in summed.items()
     ]
     said = f"Events by {down.replace('_', ' ')} and {across.replace('_', ' ')}"
     drawing = drawn(
         "matrix.svg.j2", title=said, description=f"{said}; the number stands in each cell.",
-        names=[visible(name) for name in names], heads=[visible(head) for head in heads], cells=cells,
+        names=[brief(name) for name in names], heads=[brief(head) for head in heads], cells=cells,
     )  # fmt: skip
     return drawing, said
 
@@ -150,7 +150,7 @@ def shared_ips(rows: Any) -> tuple[Markup, str]:
     most = max((row["n"] for row in shown), default=1)
     ties = [
         Tie(people.index(row["who"]), addresses.index(row["ip"]), row["n"], (row["n"] / most) ** 0.5,
-            f"{visible(row['who'])} from {visible(row['ip'])}: {count(row['n'], 'event')}")
+            f"{brief(row['who'])} from {brief(row['ip'])}: {count(row['n'], 'event')}")
         for row in shown
     ]  # fmt: skip
     left = len({row["ip"] for row in found} - set(addresses))
@@ -158,7 +158,7 @@ def shared_ips(rows: Any) -> tuple[Markup, str]:
     said = f"{count(len({row['ip'] for row in found}), 'address', 'addresses')} used by more than one person{more}"
     drawing = drawn(
         "shared.svg.j2", title="Who shares which address", description=said, ties=ties,
-        people=[visible(one) for one in people], addresses=[visible(one) for one in addresses],
+        people=[brief(one) for one in people], addresses=[brief(one) for one in addresses],
     )  # fmt: skip
     return drawing, said
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 from reports.text import number, words
@@ -19,7 +20,9 @@ OURS = ("kind", "actor_type", "class", "critical", "outcome", "verdict", "did_to
 # So many characters stand side by side on a page, in letters of the usual size and in small ones.
 USUAL, SMALL = 100, 126
 GAP = 3
-LONGEST_WORD, LONGEST_CELL = 26, 44
+LONGEST_TEXT = 600
+BREAKS = re.compile(r"\s+|(?<=[A-Za-z])[-/](?=[A-Za-z])")  # a line may end there; not within 2026-10-01
+LONGEST_WORDS, LONGEST_CELL = (26, 18, 13), 44
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,29 @@ class Table:
     @property
     def wide(self) -> bool:
         """Too wide for a page: each row is told fact by fact."""
-        return sum(self._least) + GAP * len(self.columns) > SMALL
+        return self._total > SMALL
 
     @property
     def dense(self) -> bool:
-        return sum(self._least) + GAP * len(self.columns) > USUAL * 0.8
+        return self._total > USUAL * 0.8
 
     @property
+    def _total(self) -> int:
+        return sum(self._least) + GAP * len(self.columns)
+
+    @cached_property
     def _least(self) -> list[int]:
-        """What each column needs so that no word is broken."""
-        return [
-            max(_longest_word(name), *(_longest_word(row[place]) for row in self.shown), 4)
-            for place, (name, _) in enumerate(self.columns)
-        ]
+        """What each column needs so that no word is broken; where a page has no room for that, the longest are."""
+        for longest in LONGEST_WORDS:
+            found = [
+                max(
+                    4, *(_longest_word(text, longest) for text in (name, *(row[place] for row in self.shown)))
+                )
+                for place, (name, _) in enumerate(self.columns)
+            ]
+            if sum(found) + GAP * len(found) <= SMALL:
+                break
+        return found
 
     @property
     def widths(self) -> list[int]:
@@ -61,8 +74,8 @@ class Table:
         return [max(3, round(100 * one / sum(given))) for one in given]
 
 
-def _longest_word(text: str) -> int:
-    return min(LONGEST_WORD, max(map(len, re.split(r"[\s/-]+", text)), default=0))
+def _longest_word(text: str, longest: int) -> int:
+    return min(longest, max(map(len, BREAKS.split(text)), default=0))
 
 
 def _usual(texts: Sequence[str], least: int) -> int:
@@ -82,7 +95,12 @@ def tabled(
     def said(name: str, value: Any) -> str:
         if name in as_json and isinstance(value, str):
             value = json.loads(value)
-        return words(told(value)) if name in OURS else told(value)
+        text = words(told(value)) if name in OURS else told(value)
+        return (
+            text
+            if len(text) <= LONGEST_TEXT
+            else f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT:,} more)"
+        )
 
     return Table(
         columns=tuple((words(name), name in numeric) for name in kept),

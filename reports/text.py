@@ -24,6 +24,11 @@ def visible(text: str) -> str:
     return "".join(_shown(character) for character in text)
 
 
+def brief(text: str, most: int = 60) -> str:
+    """The same, no longer than a drawing has room for."""
+    return visible(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
 def _shown(character: str) -> str:
     if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
         return character

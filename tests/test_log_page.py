@@ -17,6 +17,7 @@ from pipeline import load as loading
 from pipeline.config import from_dict
 from tests import exports
 from tests.browsing import Tab, chromium, tab
+from tests.hostile import ATTACKS
 
 AS_OF = datetime(2026, 10, 6, 6, tzinfo=UTC)
 SETTINGS = from_dict({"organization": {"name": "North & Sons", "timezone": "America/New_York"}})
@@ -298,15 +299,6 @@ def test_the_same_bytes_again(folder: Path) -> None:
     with pipeline.open(folder / "store", SETTINGS) as log:
         first, second = (reports.log(log, AS_OF, source="printago").html() for _ in range(2))
     assert first == second
-
-
-ATTACKS = (
-    "<script>window.hit=1</script>", "</script><script>window.hit=1</script>", '"><img src=x onerror=window.hit=1>',
-    "<svg onload=window.hit=1>", "javascript:window.hit=1", "data:text/html,<script>window.hit=1</script>",
-    "</style><style>*{display:none}</style>", "expression(window.hit=1)", "\u202egnp.exe", "a\u0000b\u200b",
-    "e\u0301\u0327\u0489" * 20, "👩‍👩‍👧‍👦🏴‍☠️", "{{7*7}}${7*7}<%=7*7%>", "http://127.0.0.1:9/x.png", "file:///etc/passwd",
-    "__proto__", "constructor", "'; DROP TABLE events; --", "]]><!--", "&lt;b&gt;&#x3c;", "x" * 1_000_000,
-)  # fmt: skip
 
 
 def _attacked(place: Path, values: tuple[str, ...]) -> Path:

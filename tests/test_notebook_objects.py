@@ -142,6 +142,12 @@ def test_the_numbers_of_a_picture_are_the_store_s(month: Log) -> None:
     assert sum(cells) == rows.count()
 
 
+def test_a_long_name_stays_beside_its_lane(month: Log) -> None:
+    drawn = month.events(source="hoops").timeline("actor").svg
+    assert "<title>Tell the uploader about the proof</title>Tell the uploader…</text>" in drawn
+    assert ">Rosa Dimitriou</text>" in drawn
+
+
 @pytest.mark.parametrize(
     ("since", "until", "unit"),
     [("2026-10-22T03:30Z", "2026-10-22T05:00Z", "5 minutes"), ("2026-10-21", "2026-10-22", "hour")],

@@ -112,6 +112,28 @@ def test_the_command_writes_both_forms(auditbook: Auditbook, store: Path, tmp_pa
     assert {path.name for path in (tmp_path / "out2").rglob("*.html")} == {"entity-sales_doc-Q-7001.html"}
 
 
+def test_what_is_attached_is_read_when_the_log_is_closed_too(store: Path) -> None:
+    with pipeline.open(store, SETTINGS) as log:
+        made = reports.communications(log, as_of=AS_OF, source="hoops")
+        while_open = made.attached()
+    assert made.attached() == while_open
+
+
+def test_it_is_said_which_section_is_being_made(log: pipeline.Log) -> None:
+    said: list[str] = []
+    reports.paper(log, "failures", None, AS_OF, lambda text, *_: said.append(text)).html()
+    assert said[0] == "asking for the failures · failed-jobs"
+    assert "writing the failures · Recurring causes" in said
+
+
+def test_an_incident_is_called_by_what_was_found(log: pipeline.Log) -> None:
+    [finding] = log.findings(detector="failed_job").limit(1).pl().to_dicts()
+    doc = reports.incident(log, finding["finding_id"], AS_OF)
+    assert doc.model.about.startswith(f"{finding['title']}: {finding['subject']}")
+    assert f"<title>Incident · {finding['title']}: {finding['subject']}" in doc.html().decode()
+    assert doc.model.sections[0].findings[0].id == finding["finding_id"]
+
+
 @pytest.fixture(scope="module")
 def paper(log: pipeline.Log) -> bytes:
     if lack := pdf.missing():

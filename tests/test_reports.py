@@ -83,6 +83,31 @@ def test_every_rule_says_what_it_looked_at(review: reports.Review) -> None:
     assert "compliant" not in review.html().decode().lower()
 
 
+def test_a_number_of_the_control_matrix_leads_to_what_it_counts(review: reports.Review) -> None:
+    page = review.html().decode()
+    rules = {rule.id: rule for rule in review.model.rules}
+    [row] = re.findall(r'<tr><th scope="row">10\.7\.2</th>.*?</tr>', page)
+    name = rules["logging_disabled"].name
+    assert f'<a href="#rule-logging_disabled" title="Audit logging switched off">{name}</a>' in row
+    assert '<strong>1</strong> of 1: <a href="#F-01">F-01</a>' in row
+    widest = next(c.widest for f in review.model.controls for c in f.controls if c.id == "10.7.2")
+    assert widest is not None
+    assert f'<a href="#rule-{widest.id}">8</a>' in row
+
+
+def test_a_day_with_findings_is_marked_and_named(review: reports.Review) -> None:
+    days = review.model.activity.by_day
+    [series] = days.series
+    assert series.found == {4: ("F-01",)}, "Monday 5 October"
+    assert days.found(4) == ("F-01",)
+    page = review.html().decode()
+    assert "<title>printago, 5 Oct: F-01</title>" in page
+    assert "1 silent working day and 1 day with findings marked" in page
+    assert (
+        'href="log.html#actor_type=all&amp;source=printago&amp;since=2026-10-05&amp;until=2026-10-05"' in page
+    )
+
+
 def test_a_period_is_whole_local_days(log: query.Log) -> None:
     model = reports.review(log, since="2026-10-05", until="2026-10-06", as_of=AS_OF).model
     assert (model.cover.period.since.utc, model.cover.period.until.utc) == (
