@@ -43,6 +43,11 @@ TEXTS = (
 )  # fmt: skip
 FREE = ("entity_name", "entity_url", "error_message", "error_stack", "user_agent", "reason", "message")
 _OF_TEXT = re.compile(rf"\b(?:{'|'.join(TEXTS)}|m\.subject|m\.body)\b")
+# Filters that say nobody's name and no free text.
+ASKED_OPENLY = (
+    "source", "instance", "actor_type", "type", "action", "detail", "outcome", "category", "since", "until", "on",
+    "as_of", "sort", "finding", "correlation", "newcomer",
+)  # fmt: skip
 FINDING_TEXTS = ("title", "key", "subject", "observed", "expected", "reason")
 # What our own people typed: in a reason a secret may stand as well.
 OWN_TEXTS = {
@@ -111,6 +116,37 @@ def verbatim(shown: Shown, view: str) -> str:
 def seen(sql: str) -> str:
     """A condition on texts of stored events, as asked of what an internal audience sees of them."""
     return _OF_TEXT.sub(r"redacted(\g<0>)", sql)
+
+
+def of(connection: duckdb.DuckDBPyConnection) -> str:
+    """To whom this connection shows what it has."""
+    found = connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE view_name = '_events' "
+        "UNION ALL SELECT table_name FROM duckdb_tables() WHERE table_name = 'pseudonyms'"
+    ).fetchall()
+    return "external" if ("pseudonyms",) in found else "internal" if found else "full"
+
+
+def typed(connection: duckdb.DuckDBPyConnection, filters: Mapping[str, object]) -> dict[str, object]:
+    """What was asked, as the audience of the answer may read it: no secret, and to others nobody's name."""
+    audience = of(connection)
+    if audience == "full":
+        return dict(filters)
+    return {name: _typed(connection, audience, name, value) for name, value in filters.items()}
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, audience: str, name: str, value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [_typed(connection, audience, name, one) for one in value]
+    if not isinstance(value, str):
+        return value
+    if audience == "internal" or name in ASKED_OPENLY:
+        return redact.text(value)
+    kind, _, which = value.partition(":") if name == "entity" else ("", "", value)
+    [(known,)] = connection.execute("SELECT spelled(?)", [which]).fetchall()
+    if name == "entity":
+        return f"{kind}:{known}" if known else redact.text(value)
+    return known or WITHHELD
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, external: bool) -> None:
@@ -367,8 +403,10 @@ _EXTERNAL: dict[str, dict[str, str]] = {
 # What a record says of people: the configuration, what mappings had no word for, and who ran what.
 _RECORDS = {
     "content": """json_merge_patch(content, '{"config": null, "inputs": null, "drift": null, "fields": null}')""",
-    "run": f"""json_merge_patch(run, '{{"user": "{WITHHELD}", "host": "{WITHHELD}", "arguments": [], "reads": null,
-      "reason": null, "by": null}}')""",
+    "run": f"""json_merge_patch(json_merge_patch(run, json_object('reports', to_json(list_transform(
+        from_json(run->'reports', '["json"]'),
+        lambda r: json_merge_patch(r, '{{"asked": null, "files": null, "folder": null}}'))))),
+      '{{"user": "{WITHHELD}", "host": "{WITHHELD}", "arguments": [], "reads": null, "reason": null, "by": null}}')""",
 }
 _ACTORS = {
     **{name: f"CASE WHEN is_service AND spelled({name}) IS NULL THEN {name} ELSE named({name}) END"

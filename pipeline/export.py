@@ -64,12 +64,17 @@ def stream(rows: Rows, into: Stream, kind: str, choice: Choice | None = None) ->
     return int(told["rows"])
 
 
+REDACTION = {"full": "none", "internal": "secrets", "external": "secrets, people and free text"}
+
+
 def manifest(
     rows: Rows, path: Path, kind: str, choice: Choice, written: Mapping[str, Any], counted: outfile.Counted
 ) -> dict[str, Any]:
     """What is in a file: by which question, how much, with which hash, from which store, made with what."""
+    from pipeline import audience
     from pipeline import store as stores
 
+    shown = audience.of(rows.con)
     [(head, commits)] = rows.con.execute("SELECT max_by(head, commit_no), count(*) FROM commits").fetchall()
     names, _ = rows.shape()
     columns = [name for name in names if kind == "parquet" or name not in rowtext.NOT_FOR_PEOPLE]
@@ -77,14 +82,23 @@ def manifest(
     return {
         "file": path.name, "format": kind, **written, "bytes": counted.size, "sha256": counted.sha256,
         "columns": columns, "by_source": {row["source"]: row["n"] for row in by_source},
-        "filter": {name: _plain(value) for name, value in rows.asked.items()},
+        "filter": {name: _plain(value) for name, value in audience.typed(rows.con, rows.asked).items()},
         "hidden": rows.notices(),
-        "query": rows.sql, "values": _plain(rows.values),
+        "query": rows.sql, "values": _bound(rows, shown),
         "formulas": "made safe" if kind == "csv" and choice.guarded else "as stored",
-        "redaction": "none",
+        "redaction": REDACTION[shown],
         "store": {"head": head or stores.GENESIS, "commits": commits},
         "versions": stores.versions(), "made": stores.now(),
     }  # fmt: skip
+
+
+def _bound(rows: Rows, shown: str) -> Any:
+    """What stood in the question's places: it may be a name, or a secret that was looked for."""
+    from pipeline import audience, redact
+
+    if shown == "external":
+        return audience.WITHHELD
+    return _plain(rows.values) if shown == "full" else redact.document(_plain(rows.values))
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pipeline import audience
 from pipeline.config import Looks
 from pipeline.detector import shipped
 from pipeline.errors import UsageError
@@ -166,14 +167,23 @@ def document(
         made.append(_section(n, one, asking, span))
     as_of = Instant(clock.astimezone(UTC).replace(microsecond=0), where)
     told = tuple((key.replace("_", " "), str(value)) for key, value in filters.items())
+    shown = audience.typed(log.con, filters)
+    about = _shown_target(log, kind, target)
     return Document(
         kind=kind, organization=log.config.organization.name or UNNAMED, looks=log.config.report,
-        target=target or "", about=_about(kind, target, rows, made),
+        target=about or "", about=_about(kind, about, rows, made),
         report_id=identity([name, target, log.head, as_of.iso, span.since.iso, span.until.iso, told]),
-        period=span, as_of=as_of, head=log.head, filters=told, versions=versions(), events=rows.count(),
+        period=span, as_of=as_of, head=log.head,
+        filters=tuple((key.replace("_", " "), str(value)) for key, value in shown.items()), versions=versions(), events=rows.count(),
         sections=tuple(one for one in made if not one.empty), nothing=tuple(one for one in made if one.empty),
-        report=report, command=_command(kind, target, as_of, filters),
+        report=report, command=_command(kind, about, as_of, shown),
     )  # fmt: skip
+
+
+def _shown_target(log: Log, kind: Kind, target: str | None) -> str | None:
+    """What a document is about, as its audience may read it."""
+    name = {"person": "actor", "entity": "entity"}.get(kind.target)
+    return str(audience.typed(log.con, {name: target})[name]) if name and target else target
 
 
 @dataclass(frozen=True)

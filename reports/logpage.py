@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from pipeline import mapping
+from pipeline import audience, mapping
 from pipeline.config import Looks
 from pipeline.filters import several
 from pipeline.hours import zone
@@ -73,7 +73,7 @@ def render(rows: Any, as_of: datetime, most: int = MOST) -> bytes:
     page = LogPage(
         organization=config.organization.name or UNNAMED, looks=config.report, head=head, as_of=clock,
         since=instant(packed.first_us, where), until=instant(packed.last_us, where),
-        filters=_said(rows.asked), packed=packed,
+        filters=_said(audience.typed(rows.con, rows.asked)), packed=packed,
     )  # fmt: skip
     style, code = css("base.css") + css("dark.css") + css("screen.css") + css("log.css"), script()
     policy = (

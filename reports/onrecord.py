@@ -21,14 +21,14 @@ def tell(
 
 
 def settled(filters: Mapping[str, object]) -> dict[str, object]:
-    """Filters as a record can keep them and the same document is made of again: texts and tuples of texts."""
+    """Filters as a record can keep them and the same document is made of again: texts and lists of texts."""
     return {name: _settled(value) for name, value in filters.items()}
 
 
 def _settled(value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
-    return tuple(map(_settled, value)) if isinstance(value, (list, tuple)) else value
+    return [_settled(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def recorded(filters: Mapping[str, object]) -> list[list[object]]:
@@ -39,4 +39,4 @@ def recorded(filters: Mapping[str, object]) -> list[list[object]]:
 def _recorded(value: object) -> object:
     if isinstance(value, str):
         return redact.text(value)
-    return [_recorded(one) for one in value] if isinstance(value, tuple) else value
+    return [_recorded(one) for one in value] if isinstance(value, list) else value

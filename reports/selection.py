@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from pipeline import audience
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import UsageError
 from pipeline.filters import several
@@ -73,9 +74,10 @@ def select(rows: Any) -> Selection:
     where = zone(organization.timezone)
     entries = read(rows, where)
     said = json.dumps([head, rows.sql, str(rows.values)])
+    asked = audience.typed(rows.con, rows.asked)
     return Selection(
         organization=organization.name or UNNAMED, zone=where, head=head,
-        filters=tuple((name.replace("_", " "), _told(value)) for name, value in rows.asked.items()),
+        filters=tuple((name.replace("_", " "), _told(value)) for name, value in asked.items()),
         total=total, sources=tuple(sorted(Counter(one.source for one in entries).items())), entries=entries,
         identity="AB-" + hashlib.sha256(said.encode()).hexdigest()[:12].upper(),
         until=max((one.at.at for one in entries), default=EPOCH),

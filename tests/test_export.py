@@ -255,7 +255,7 @@ def test_the_manifest_tells_what_is_in_the_file(
     assert told["filter"] == {"source": ["printago"], "action": ["delete"], "since": "2026-01-01"}
     assert told["hidden"] == []
     assert told["values"] == ["printago", "delete", "2026-01-01T00:00:00+00:00", "system"]
-    assert (told["formulas"], told["redaction"]) == ("made safe", "none")
+    assert (told["formulas"], told["redaction"]) == ("made safe", "secrets")
     assert set(told["versions"]) >= {"auditbook", "duckdb", "pyarrow"}
     head = json.loads(auditbook("verify", "--store", small_store, "--json").stdout)["head"]
     assert told["store"] == {"head": head, "commits": 2}
