@@ -174,7 +174,8 @@ def document(
         target=about or "", about=_about(kind, about, rows, made),
         report_id=identity([name, target, log.head, as_of.iso, span.since.iso, span.until.iso, told]),
         period=span, as_of=as_of, head=log.head,
-        filters=tuple((key.replace("_", " "), str(value)) for key, value in shown.items()), versions=versions(), events=rows.count(),
+        filters=tuple((key.replace("_", " "), str(value)) for key, value in shown.items()),
+        versions=versions(), events=rows.count(),
         sections=tuple(one for one in made if not one.empty), nothing=tuple(one for one in made if one.empty),
         report=report, command=_command(kind, about, as_of, shown),
     )  # fmt: skip
