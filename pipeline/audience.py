@@ -161,7 +161,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, external: bool) -> None:
         texts = _people_replaced(connection, f"{database}.main.{name}", columns) if external else {
             column: f'redacted("{column}")' for column in columns
         }  # fmt: skip
-        _over(connection, database, name, texts)
+        _over(connection, database, name, texts | (_WHOSE[name] if external else {}))
     if external:
         _over(connection, database, "commits", _RECORDS)
         _over(connection, database, "actors", _ACTORS)
@@ -185,6 +185,16 @@ def _tables(connection: duckdb.DuckDBPyConnection, external: bool) -> None:
             _over(connection, database, name, {column: f'{made}("{column}")' for column in own})
     connection.execute(f"CREATE TEMP VIEW findings AS {FINDINGS}")
 
+
+# Whom a finding is about: a key that is nobody's spelling is a service's.
+_KEYS = {
+    "actor_key": "coalesce(spelled(actor_key), actor_key)",
+    "actor_keys": "list_transform(actor_keys, lambda k: coalesce(spelled_in(k), k))",
+}
+_WHOSE = {
+    "finding_versions": _KEYS,
+    "current_findings": {**_KEYS, "person": "coalesce(spelled(person), person)"},
+}
 
 # These tell of secrets rarely: one look at all of their words saves making each of them ready.
 _TELLING = " UNION ALL ".join(

@@ -120,7 +120,11 @@ def leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.
 
 
 LEAVES = dict(leaves(cli))
-TAKES_AUDIENCE = [n for n, one in LEAVES.items() if any("--audience" in p.opts for p in one.params)]
+TAKES_AUDIENCE = [
+    name for name, one in LEAVES.items()
+    for option in one.params
+    if "--audience" in option.opts and "external" in getattr(option.type, "choices", ())
+]  # fmt: skip
 
 
 def test_every_command_is_asked() -> None:
