@@ -84,7 +84,7 @@ samples AS (
 ),
 usual AS (
   SELECT person, local_date, block, action, count(*) AS samples, median(n) AS middle, mad(n) AS spread,
-    count(CASE WHEN n * 2 >= asked THEN 1 END) AS such_days
+    count_if(n * 2 >= asked) AS such_days
   FROM samples GROUP BY person, local_date, block, action
 ),
 -- Days that are all alike have no spread: the root of the median is what chance alone would give.
