@@ -66,8 +66,9 @@ class Scanner:
         for place, verdict in told.items():
             fate[place] = CODES[verdict.fate]
         block = _block(text, ends, newline, starts, fate, told, frozenset(keys))
-        certain = done is not None and len(block.records) == len(ends) - int(done.asked.sum())
-        return replace(block, members=done.members) if done is not None and certain else block
+        if done is None or len(block.records) != np.count_nonzero(~done.asked):
+            return block  # a record that was asked about is one of which nothing was taken out
+        return replace(block, members=done.members)
 
     def _in_chunks(
         self, text: bytes, starts: np.ndarray, ends: np.ndarray, told: dict[int, Verdict], keys: set[str], first: bool

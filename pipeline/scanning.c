@@ -194,6 +194,18 @@ static int same(key a, place name, int64_t length) {
     return a.length == length && !memcmp(a.name, name, (size_t)length);
 }
 
+/* From before a member's key to its value; a key with an escape in it is left to the judge. */
+static place named(place p, place end, key *found) {
+    int escapes = 0;
+    p = spaces(p, end);
+    if (p >= end || *p != '"') return NULL;
+    found->name = ++p;
+    if (!(p = string(p, end, &escapes)) || escapes) return NULL;
+    found->length = p - 1 - found->name;
+    p = spaces(p, end);
+    return p < end && *p == ':' ? spaces(p + 1, end) : NULL;
+}
+
 static place value(place p, place end, int depth, sink *out);
 
 static place word(place p, place end, const char *text, size_t length, sink *out) {
@@ -228,20 +240,14 @@ static place object(place p, place end, int depth, sink *out) {
         return p + 1;
     }
     for (;;) {
-        int found = 0;
-        p = spaces(p, end);
-        if (p >= end || *p != '"' || count == MOST_NESTED_KEYS) return NULL;
-        place name = ++p;
-        if (!(p = string(p, end, &found)) || found) return NULL;
-        int64_t length = p - 1 - name;
+        key own;
+        if (count == MOST_NESTED_KEYS || !(p = named(p, end, &own))) return NULL;
         for (int n = 0; n < count; n++)
-            if (same(keys[n], name, length)) return NULL;
-        keys[count++] = (key){name, length};
-        copy(out, name - 1, p);
-        p = spaces(p, end);
-        if (p >= end || *p++ != ':') return NULL;
-        copy(out, p - 1, p);
-        if (!(p = value(spaces(p, end), end, depth, out))) return NULL;
+            if (same(keys[n], own.name, own.length)) return NULL;
+        keys[count++] = own;
+        copy(out, own.name - 1, own.name + own.length + 1);
+        copy(out, (place) ":", (place) ":" + 1);
+        if (!(p = value(p, end, depth, out))) return NULL;
         p = spaces(p, end);
         if (p >= end || (*p != ',' && *p != '}')) return NULL;
         copy(out, p, p + 1);
@@ -339,17 +345,11 @@ static int record(place p, place end, int64_t row, names *known, members *wanted
     int empty = p < end && *p == '}';
     p += empty;
     while (!empty) {
-        int found = 0;
-        p = spaces(p, end);
-        if (p >= end || *p != '"') return 0;
-        place name = ++p;
-        if (!(p = string(p, end, &found)) || found) return 0;
-        int which = numbered(known, before, name, p - 1 - name);
+        key member;
+        if (!(p = named(p, end, &member))) return 0;
+        int which = numbered(known, before, member.name, member.length);
         if (which < 0 || own[which]++) return 0;
         before = which;
-        p = spaces(p, end);
-        if (p >= end || *p++ != ':') return 0;
-        p = spaces(p, end);
         sink out = {NULL, 0};
         if (which < wanted->count) {
             uint8_t *begin = wanted->data[which] + wanted->offsets[which][row], *valid = wanted->valid[which] + row;

@@ -228,7 +228,7 @@ class Worker:
         repeated = tuple(job.mapping.repeated) if job.mapping else ()
         key = (job.mapping.source if job.mapping else "", "|".join(repeated))
         scanner = self._scanners.setdefault(key, Scanner(repeated))
-        wanted = self._plan(job).members if job.mapping and not job.settings.redact else {}
+        wanted = self._plan(job).members if job.mapping else {}
         return scanner.scan(bytes(data[piece.start : piece.stop]), piece.offset == 0, wanted)
 
     def _normalized(
