@@ -20,7 +20,7 @@ class Block:
     """`raw` is null where `raw_bytes` has what is not UTF-8; `told` has reason and message of the lines that hold no
     record; `records` are the JSON texts of the others, in order. `offset` counts from the block's own beginning.
     `content` has the hashes of records that are not what the line says, by place among the records; `keys` is every
-    key that any record has at its top; `members` are values of the records that were taken out of them already."""
+    key that any record has at its top; `members` are columns of normalize that were taken out of them already."""
 
     raw: pa.Array
     raw_bytes: pa.Array

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,17 +17,41 @@ import numpy as np
 import pyarrow as pa
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-MOST_MEMBERS = 128
-_KINDS = {"VARCHAR": 0, "JSON": 1}
+MOST_TOP, MOST_COLUMNS = 128, 256
+MOST_KEYS, MOST_INNER_KEYS = 256, 1024  # as in scanning.c
+# What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
+# DuckDB's from_json at the top (VARCHAR, JSON) or of its json_extract (text, json).
+Wanted = Mapping[str, tuple[str, str]]
+_KINDS = {"VARCHAR": 0, "JSON": 1, "text": 2, "json": 3}
+
+
+class _Node(ctypes.Structure):
+    """A key on the way to something wanted: node of scanning.c."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("length", ctypes.c_int64), ("inside", ctypes.c_int32),
+        ("beside", ctypes.c_int32), ("text", ctypes.c_int32), ("json", ctypes.c_int32),
+    )  # fmt: skip
+
+
+class _Column(ctypes.Structure):
+    """Where values are written to: column of scanning.c."""
+
+    _fields_ = (
+        ("kind", ctypes.c_int32), ("doubtful", ctypes.c_int32), ("offsets", ctypes.c_void_p),
+        ("valid", ctypes.c_void_p), ("data", ctypes.c_void_p), ("room", ctypes.c_int64),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """Which lines the judge of record is asked about; the keys of the others, and of their members the certain ones."""
+    """Which lines the judge of record is asked about; the keys of the others, and of their members the certain ones;
+    `inner` are the keys below the top, when somebody asked and there are not too many."""
 
     asked: np.ndarray
     keys: frozenset[str]
     members: dict[str, pa.Array]
+    inner: frozenset[str] | None = None
 
 
 @cache
@@ -40,59 +64,141 @@ def library() -> ctypes.CDLL | None:
     except OSError:  # made for another machine
         return None
     found.auditbook_scan.restype = ctypes.c_int64
+    found.auditbook_give_back.argtypes = [ctypes.c_void_p]
     return found
 
 
-def scan(text: bytes, ends: np.ndarray, wanted: Mapping[str, str]) -> Scanned | None:
-    """Judge lines, whose newlines end at `ends`, and take the wanted members (name -> DuckDB type) out of them."""
-    found = library()
-    if found is None or len(wanted) > MOST_MEMBERS or not len(ends):
+def scan(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
+    """Judge lines, whose newlines end at `ends`, and take what is wanted out of them."""
+    top = {_keys_of(place)[0] for place, _ in wanted.values()}
+    if len(top) > MOST_TOP or len(wanted) > MOST_COLUMNS:
+        return _of_what_occurs(text, ends, wanted)
+    return _scan(ctypes.c_char_p(text), len(text), ends, 1, wanted, inner=False)
+
+
+def of_records(records: pa.Array, wanted: Wanted) -> Scanned | None:
+    """The same for records that were judged before, with all their keys; nothing where one of them is not certain."""
+    if library() is None or records.null_count or not len(records):
         return None
-    count, lines, size = len(wanted), len(ends), len(text)
-    names = [name.encode() for name in wanted]
+    _, offsets, data = records.buffers()
+    ends = np.frombuffer(offsets, np.int32)[records.offset : records.offset + len(records) + 1].astype(
+        np.int64
+    )
+    text = ctypes.c_void_p(data.address + int(ends[0]))
+    found = _scan(text, int(ends[-1] - ends[0]), ends[1:] - ends[0], 0, wanted, inner=True)
+    return None if found is None or found.asked.any() else found
+
+
+def _of_what_occurs(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
+    """Of very many members only those are looked for that occur at all."""
+    first = scan(text, ends, {})
+    if first is None:
+        return None
+    there = {
+        name: (place, kind) for name, (place, kind) in wanted.items() if _keys_of(place)[0] in first.keys
+    }
+    if len(there) == len(wanted):
+        return first
+    found = scan(text, ends, there)
+    if found is None:
+        return None
+    nothing = pa.nulls(len(ends) - int(found.asked.sum()), pa.string())
+    return replace(found, members=dict.fromkeys(wanted.keys() - there.keys(), nothing) | found.members)
+
+
+def _scan(
+    text: ctypes.c_char_p | ctypes.c_void_p, size: int, ends: np.ndarray, newline: int, wanted: Wanted, *, inner: bool
+) -> Scanned | None:  # fmt: skip
+    found = library()
+    if found is None or not len(ends):
+        return None
+    count, lines = len(wanted), len(ends)
     offsets = np.zeros((count, lines + 1), np.int32)
     valid = np.zeros((count, lines), np.uint8)
-    data = [np.empty(size, np.uint8) for _ in wanted]  # what is not written to takes no memory
-    doubtful, asked = np.zeros(count, np.uint8), np.zeros(lines, np.uint8)
-    keys = np.empty(size + 4 * 256, np.uint8)
+    columns = (_Column * count)(
+        *(
+            _Column(_KINDS[kind], 0, offsets[n].ctypes.data, valid[n].ctypes.data, None, 0)
+            for n, (_, kind) in enumerate(wanted.values())
+        )
+    )
+    doubts, asked = np.zeros(count, np.uint8), np.zeros(lines, np.uint8)
+    keys = np.empty(size + 4 * MOST_KEYS, np.uint8)
+    below = np.empty(size + 4 * MOST_INNER_KEYS if inner else 0, np.uint8)
+    below_used = ctypes.c_int64()
     used = found.auditbook_scan(
-        text, _place(ends), ctypes.c_int64(lines), ctypes.c_int32(count), (ctypes.c_char_p * count)(*names),
-        _place(np.array([len(name) for name in names], np.int32)),
-        _place(np.array([_KINDS[kind] for kind in wanted.values()], np.uint8)),
-        _places(offsets), _places(data), _places(valid), _place(doubtful), _place(asked), _place(keys),
+        text, _place(ends), ctypes.c_int32(newline), ctypes.c_int64(lines), _nodes(wanted), columns,
+        ctypes.c_int32(count), _place(doubts), _place(asked), _place(keys), _place(below) if inner else None,
+        ctypes.byref(below_used),
     )  # fmt: skip
-    assert used >= 0
+    data = [_Data(column.data) for column in columns]
+    if used < 0:
+        raise MemoryError("There was no memory left for what lines hold.")
     records = lines - int(asked.sum())
     members = {
         name: _texts(records, offsets[n], data[n], valid[n])
         for n, name in enumerate(wanted)
-        if not doubtful[n]
+        if not columns[n].doubtful
     }
-    return Scanned(asked.astype(bool), frozenset(_keys(keys[:used].tobytes())), members)
+    told = inner and below_used.value >= 0
+    return Scanned(
+        asked.astype(bool),
+        _keys(keys[:used].tobytes()),
+        members,
+        _keys(below[: below_used.value].tobytes()) if told else None,
+    )
+
+
+def _nodes(wanted: Wanted) -> ctypes.Array[_Node]:
+    """The ways to what is wanted as a tree; the first node is the record."""
+    made = [_Node(b"", 0, -1, -1, -1, -1)]
+    known: dict[tuple[str, ...], int] = {(): 0}
+    for column, (place, kind) in enumerate(wanted.values()):
+        keys = _keys_of(place)
+        for depth in range(1, len(keys) + 1):
+            if keys[:depth] not in known:
+                above, name = made[known[keys[: depth - 1]]], keys[depth - 1].encode()
+                known[keys[:depth]] = len(made)
+                made.append(_Node(name, len(name), -1, above.inside, -1, -1))
+                above.inside = len(made) - 1
+        setattr(made[known[keys]], "text" if kind in ("VARCHAR", "text") else "json", column)
+    return (_Node * len(made))(*made)
+
+
+def _keys_of(place: str) -> tuple[str, ...]:
+    """The keys of a JSON pointer."""
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in place.split("/")[1:])
+
+
+class _Data:
+    """What the library allocated, until nobody needs it."""
+
+    def __init__(self, address: int | None) -> None:
+        self.address = address
+
+    def __del__(self) -> None:
+        if self.address is not None and (found := library()) is not None:
+            found.auditbook_give_back(self.address)
 
 
 def _place(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def _places(arrays: np.ndarray | list[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-
-
-def _texts(count: int, offsets: np.ndarray, data: np.ndarray, valid: np.ndarray) -> pa.Array:
+def _texts(count: int, offsets: np.ndarray, data: _Data, valid: np.ndarray) -> pa.Array:
     good = valid[:count]
     nulls = count - int(good.sum())
+    if nulls == count or data.address is None:
+        return pa.nulls(count, pa.string()) if nulls == count else pa.array([""] * count, pa.string())
     bits = pa.py_buffer(np.packbits(good, bitorder="little")) if nulls else None
-    return pa.Array.from_buffers(
-        pa.string(), count, [bits, pa.py_buffer(offsets[: count + 1]), pa.py_buffer(data)], nulls
-    )
+    text = pa.foreign_buffer(data.address, int(offsets[count]), base=data)
+    return pa.Array.from_buffers(pa.string(), count, [bits, pa.py_buffer(offsets[: count + 1]), text], nulls)
 
 
-def _keys(written: bytes) -> list[str]:
+def _keys(written: bytes) -> frozenset[str]:
     """Each with its length before it."""
     found, at = [], 0
     while at < len(written):
         length = int.from_bytes(written[at : at + 4], "little")
         found.append(written[at + 4 : at + 4 + length].decode())
         at += 4 + length
-    return found
+    return frozenset(found)

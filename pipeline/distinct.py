@@ -41,12 +41,12 @@ class Values:
         uses = {name: frozenset(_NAME.findall(_LITERAL.sub("", text))) & names for name, text in sql.items()}
         return Values(sql, frozenset(cut), uses)
 
-    def same_as(self, name: str) -> str | None:
-        """The column that a value only repeats."""
+    def same_as(self, name: str, known: Mapping[str, object]) -> str | None:
+        """The known column that a value only repeats."""
         found = _SAME.match(self.sql[name])
         if not found or found[1] not in self.uses[name]:
             return None
-        return self.same_as(found[1]) if found[1] in self.sql else found[1]
+        return found[1] if found[1] in known else self.same_as(found[1], known)
 
     def leaves(self, name: str, known: Mapping[str, object]) -> frozenset[str]:
         """The known columns that a value is made of."""
@@ -82,16 +82,19 @@ class Rows:
         self._connection, self.columns, self.length, self.json = connection, columns, length, json
         self._told_already: dict[str, pa.Array] = {}
         self._coded: dict[str, tuple[np.ndarray, int] | None] = {}
+        self._numbers: dict[tuple[frozenset[str], float], tuple[np.ndarray, np.ndarray] | None] = {}
 
     def make(self, values: Values, wanted: Sequence[str]) -> dict[str, pa.Array]:
         """The wanted values as arrays; what varies little comes as a dictionary array."""
-        repeated = {name: same for name in wanted if (same := values.same_as(name))}
+        repeated = {name: same for name in wanted if (same := values.same_as(name, self.columns))}
         names = [name for name in wanted if name not in repeated]
-        for name in values.cut:
-            if name not in self.columns and any(
-                self._code(leaf) is None for leaf in self._leaves(values, name)
-            ):
-                self.columns |= self._run(values, [name])
+        varied = [
+            name
+            for name in sorted(values.cut - self.columns.keys())
+            if any(self._code(leaf) is None for leaf in self._leaves(values, name))
+        ]
+        if varied:  # by one statement: what they have in common is made once
+            self.columns |= self._run(values, varied)
         groups: list[tuple[frozenset[str], list[str]]] = []
         freely: list[str] = []
         for name in sorted(names, key=lambda name: (len(self._leaves(values, name)), names.index(name))):
@@ -143,23 +146,33 @@ class Rows:
                 return None
             column = column.dictionary_encode(null_encoding="encode")
         codes = column.indices
-        if codes.null_count:
-            codes = pc.fill_null(codes, len(column.dictionary))
-        return np.asarray(codes).astype(np.int64), len(column.dictionary) + 1
+        different = len(column.dictionary)
+        if 0 < codes.null_count < len(codes):
+            codes, different = pc.fill_null(codes, different), different + 1
+        elif codes.null_count:
+            return np.zeros(len(codes), np.int64), 1
+        return np.asarray(codes).astype(np.int64), different
 
     def _combined(self, leaves: frozenset[str], most: float = FEW) -> tuple[np.ndarray, np.ndarray] | None:
         """For each row the number of its combination, and the first row of each; None when there are too many."""
+        coded = {name: self._code(name) for name in leaves}
+        varying = frozenset(name for name, code in coded.items() if code is None or code[1] > 1)
+        if (varying, most) not in self._numbers:
+            self._numbers[varying, most] = self._counted(varying, max(most * self.length, 64))
+        return self._numbers[varying, most]
+
+    def _counted(self, leaves: frozenset[str], most: float) -> tuple[np.ndarray, np.ndarray] | None:
+        coded = [self._code(name) for name in sorted(leaves)]
         codes, size = np.zeros(self.length, dtype=np.int64), 1
-        for name in sorted(leaves):
-            coded = self._code(name)
-            if coded is None:
+        for one in coded:
+            if one is None or one[1] > most:
                 return None
-            codes, size = codes * coded[1] + coded[0], size * coded[1]
+            codes, size = codes * one[1] + one[0], size * one[1]
             if size > 1 << 31:
                 codes, first = _numbered(codes)
                 size = len(first)
         codes, first = _numbered(codes)
-        return None if len(first) > max(most * self.length, 64) else (codes, first)
+        return None if len(first) > most else (codes, first)
 
     def _once(self, values: Values, leaves: frozenset[str], members: list[str]) -> dict[str, pa.Array]:
         found = self._combined(leaves)

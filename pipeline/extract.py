@@ -22,11 +22,13 @@ from pipeline.modifiers import blank_null, quote
 @dataclass(frozen=True)
 class Places:
     """`top` is member -> DuckDB type, in the order of the columns k1, k2 …; `exact` are read on their own, as x1, x2 …,
-    where it matters whether a null is written or nothing; `values` make the texts and JSON values of them."""
+    where it matters whether a null is written or nothing; `values` make the texts and JSON values of them. `wanted` is
+    what the compiled judge can take out of a record itself: columns and values -> place and kind."""
 
     top: Mapping[str, str]
     exact: Sequence[str]
     values: Mapping[str, str]
+    wanted: Mapping[str, tuple[str, str]]
 
     @property
     def columns(self) -> list[str]:
@@ -38,7 +40,8 @@ class Places:
     def json(self) -> frozenset[str]:
         """The columns whose texts are JSON."""
         tops = [f"k{n}" for n, kind in enumerate(self.top.values(), 1) if kind == "JSON"]
-        return frozenset([*tops, *(f"x{n}" for n in range(1, len(self.exact) + 1))])
+        taken = [name for name, (_, kind) in self.wanted.items() if kind == "json"]
+        return frozenset([*tops, *taken, *(f"x{n}" for n in range(1, len(self.exact) + 1))])
 
 
 @dataclass
@@ -51,52 +54,74 @@ class _Below:
 
 def places(texts: Sequence[str], jsons: Sequence[str], exact: Iterable[str]) -> Places:
     """How to come to the texts and JSON values at these pointers."""
+    exact = set(exact)
     alone = [place for place in jsons if place in exact or not place.startswith("/")]
     alone += [place for place in texts if not place.startswith("/") and place not in alone]
     below: dict[str, _Below] = {}
     for place in [*texts, *jsons]:
         if place not in alone:
-            below.setdefault(place[1:].partition("/")[0], _Below())
+            below.setdefault(_member(place), _Below())
     folded: dict[str, str] = {}
     for member in below:
         folded.setdefault(member.lower(), member)
     for place in [*texts, *jsons]:  # two members that differ in case only cannot be two columns
-        if place not in alone and folded[(member := place[1:].partition("/")[0]).lower()] != member:
+        if place not in alone and folded[(member := _member(place)).lower()] != member:
             alone.append(place)
             below.pop(member, None)
-    kinds = {_unescaped(m): _kind(m, texts, jsons) for m in below}
+    as_json = {_member(place) for place in [*jsons, *filter(_is_deep, texts)] if place.startswith("/")}
+    kinds = {_unescaped(member): "JSON" if member in as_json else "VARCHAR" for member in below}
     names = {member: f"k{n}" for n, member in enumerate(below, 1)}
     own = {place: f"x{n}" for n, place in enumerate(alone, 1)}
     values: dict[str, str] = {}
-    inside = {member: _inside(member, names[member], texts, jsons, alone, values) for member in below}
+    apart = set(alone)
+    for place in filter(_is_deep, texts):
+        if place not in apart:
+            below[_member(place)].texts.append(place)
+    for place in filter(_is_deep, jsons):
+        if place not in apart:
+            below[_member(place)].jsons.append(place)
+    for member, inside in below.items():
+        values |= _inside(member, names[member], inside)
     for n, place in enumerate(texts, 1):
-        values[f"t{n}"] = _text(place, own, names, inside, kinds)
+        values[f"t{n}"] = _text(place, own, names, below, kinds)
     for n, place in enumerate(jsons, 1):
-        values[f"j{n}"] = _json(place, own, names, inside)
-    return Places(kinds, alone, values)
+        values[f"j{n}"] = _json(place, own, names, below)
+    return Places(kinds, alone, values, _wanted(texts, jsons, alone, kinds, names))
 
 
-def _kind(member: str, texts: Sequence[str], jsons: Sequence[str]) -> str:
-    only_text = f"/{member}" in texts and not any(
-        place == f"/{member}" or place.startswith(f"/{member}/") for place in jsons
-    )
-    deeper = any(place.startswith(f"/{member}/") for place in texts)
-    return "VARCHAR" if only_text and not deeper else "JSON"
-
-
-def _inside(
-    member: str,
-    name: str,
+def _wanted(
     texts: Sequence[str],
     jsons: Sequence[str],
     alone: Sequence[str],
-    values: dict[str, str],
-) -> _Below:
+    kinds: Mapping[str, str],
+    names: Mapping[str, str],
+) -> dict[str, tuple[str, str]]:
+    """Columns first: a text that is all that is read of its member is the member's column."""
+    found = {name: (f"/{member}", kinds[_unescaped(member)]) for member, name in names.items()}
+    found |= {f"x{n}": (place, "json") for n, place in enumerate(alone, 1)}
+    found |= {
+        f"t{n}": (place, "text")
+        for n, place in enumerate(texts, 1)
+        if place in alone or _is_deep(place) or kinds[_unescaped(_member(place))] == "JSON"
+    }
+    found |= {
+        f"j{n}": (place, "json") for n, place in enumerate(jsons, 1) if place not in alone and _is_deep(place)
+    }
+    return {name: (place, kind) for name, (place, kind) in found.items() if place.startswith("/")}
+
+
+def _member(place: str) -> str:
+    """The record's own member in which a place is."""
+    return place[1:].partition("/")[0]
+
+
+def _is_deep(place: str) -> bool:
+    return "/" in place[1:]
+
+
+def _inside(member: str, name: str, found: _Below) -> dict[str, str]:
     """Everything below a member is read by one value for texts and one for JSON."""
-    found = _Below(
-        [p for p in texts if p.startswith(f"/{member}/") and p not in alone],
-        [p for p in jsons if p.startswith(f"/{member}/") and p not in alone],
-    )
+    values = {}
     for kind, function, wanted in (
         ("s", "json_extract_string", found.texts),
         ("v", "json_extract", found.jsons),
@@ -104,7 +129,7 @@ def _inside(
         if wanted:
             pointers = ", ".join(quote(place[len(member) + 1 :]) for place in wanted)
             values[f"{kind}{name}"] = f"{function}({name}, [{pointers}])"
-    return found
+    return values
 
 
 def _text(
@@ -135,15 +160,16 @@ def rows(
     connection: duckdb.DuckDBPyConnection, found: Places, records: pa.Array, members: Mapping[str, pa.Array]
 ) -> Rows:
     """The columns of a block of records, of which some members were taken out already."""
-    names = {member: f"k{n}" for n, member in enumerate(found.top, 1)}
-    given = {name: members[member] for member, name in names.items() if member in members}
+    given = dict(members)
     parts, columns = [], []
-    if top := {member: kind for member, kind in found.top.items() if member not in members}:
+    names = {member: f"k{n}" for n, member in enumerate(found.top, 1)}
+    if top := {member: kind for member, kind in found.top.items() if names[member] not in given}:
         parts.append(f"from_json(record, {quote(json.dumps(top))}) AS k")
         columns += [f'k."{_quoted(member)}" AS {names[member]}' for member in top]
-    if found.exact:
-        parts.append(f"json_extract(record, [{', '.join(map(quote, found.exact))}]) AS x")
-        columns += [f"x[{n}] AS x{n}" for n in range(1, len(found.exact) + 1)]
+    exact = {f"x{n}": place for n, place in enumerate(found.exact, 1) if f"x{n}" not in given}
+    if exact:
+        parts.append(f"json_extract(record, [{', '.join(map(quote, exact.values()))}]) AS x")
+        columns += [f"x[{n}] AS {name}" for n, name in enumerate(exact, 1)]
     if columns:
         connection.register("block", pa.table({"record": records}))
         made = connection.sql(

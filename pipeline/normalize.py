@@ -12,11 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import changes, drift, extract, nested, times
+from pipeline import changes, compiled, drift, extract, nested, times
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.distinct import Values, whole
 from pipeline.expressions import Expressions, column_name
@@ -24,6 +23,7 @@ from pipeline.leftover import leftover, leftover_of_record, partly_read
 from pipeline.mapping import Mapping
 from pipeline.mapping_check import referred
 from pipeline.modifiers import quote
+from pipeline.paths import segments
 from pipeline.places import read_addresses
 from pipeline.records import KEYS_SQL, spelled_sql, unwrapped_sql
 
@@ -47,15 +47,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """One compiled mapping. `opened` is the record inside what was exported, as SQL over `record`, if it is inside;
-    `places` say what is read of it, `parents` which value is a member that is read in part; `keys`, if any, are spelled
-    as the mapping has them; `watched` are extra values -> the column they watch."""
+    """One compiled mapping. `opened` are the records inside what was exported, as SQL over `block`, if they stand in
+    one of `envelopes`; `places` say what is read of it, `parents` which value is a member that is read in part; `keys`,
+    if any, are spelled as the mapping has them; `watched` are extra values -> the column they watch."""
 
     mapping: Mapping
     values: Values
     outputs: tuple[str, ...]
     clock: times.Clock
     opened: str | None
+    envelopes: frozenset[str]
     places: extract.Places
     parents: Dictionary[str, str]
     read: tuple[str, ...]
@@ -63,9 +64,9 @@ class Plan:
     watched: Dictionary[str, str]
 
     @property
-    def members(self) -> Dictionary[str, str]:
-        """What is read at the top of what is exported, with its DuckDB type; nothing when the record is inside."""
-        return {} if self.opened or self.keys else self.places.top
+    def members(self) -> compiled.Wanted:
+        """What the compiled judge is asked for; nothing when it may be spelled otherwise."""
+        return {} if self.keys else self.places.wanted
 
 
 def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
@@ -99,7 +100,8 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         values=Values.of({**places.values, **sql, "raw_time": clock.raw}, places.columns, tests),
         outputs=tuple(outputs),
         clock=clock,
-        opened=unwrapped_sql("record", unwrap) if unwrap else None,
+        opened=unwrapped_sql("block", unwrap) if unwrap else None,
+        envelopes=frozenset(segments(place)[0] for place in unwrap),
         places=places,
         parents=_parents(places, read),
         read=read,
@@ -152,8 +154,12 @@ def events(
 ) -> Normalized:  # fmt: skip
     """An event for each record (the JSON text of an object); `keys`, when known, are all that they have at the top, and
     `members` are those of `plan.members` that were taken out of them already."""
-    if plan.opened or plan.keys:
-        records, keys = _opened(connection, plan, records), None
+    if plan.opened and (keys is None or not plan.envelopes.isdisjoint(keys)):
+        records = _remade(connection, plan.opened, records)
+        seen = None if plan.keys else compiled.of_records(records, plan.places.wanted)
+        keys, members = (seen.keys, seen.members) if seen is not None else (None, {})
+    if plan.keys:
+        records, keys, members = _spelled(connection, plan, records)
     rows = extract.rows(connection, plan.places, records, members)
     made = rows.make(plan.values, [f"{name}__" for name in plan.outputs] + ["raw_time", *plan.watched])
     columns = {name: made[f"{name}__"] for name in plan.outputs}
@@ -170,19 +176,28 @@ def events(
     return Normalized(pa.table(columns), {name: made[name] for name in plan.watched}, plan.watched)
 
 
-def _opened(connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array) -> pa.Array:
-    """The records inside their envelopes, their keys in the mapping's spelling."""
-    relation = "(SELECT row_number, record FROM block)"
-    connection.register(
-        "block", pa.table({"record": records, "row_number": np.arange(len(records), dtype=np.int32)})
-    )
-    if plan.opened:
-        relation = f"(SELECT row_number, {plan.opened} AS record FROM block)"
-    if plan.keys:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE opened AS FROM {relation}")
-        found = connection.execute(KEYS_SQL).fetchall()
-        relation = spelled_sql("opened", plan.keys, (key for [key] in found))
-    table = connection.sql(f"SELECT record FROM {relation} ORDER BY row_number").to_arrow_table()
+def _spelled(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array
+) -> tuple[pa.Array, Iterable[str] | None, Dictionary[str, pa.Array]]:
+    """The records with their keys in the mapping's spelling, their keys and members."""
+    seen = compiled.of_records(records, plan.places.wanted)
+    if seen is not None and seen.inner is not None:
+        found = seen.keys | seen.inner
+    else:
+        connection.register("opened", pa.table({"record": records}))
+        found = frozenset(key for [key] in connection.execute(KEYS_SQL).fetchall())
+        connection.unregister("opened")
+    relation = spelled_sql("block", plan.keys, found)
+    if relation != "block":
+        records = _remade(connection, relation, records)
+        seen = compiled.of_records(records, plan.places.wanted)
+    return (records, seen.keys, seen.members) if seen is not None else (records, None, {})
+
+
+def _remade(connection: duckdb.DuckDBPyConnection, relation: str, records: pa.Array) -> pa.Array:
+    """The records as a relation over `block` has them; DuckDB keeps the order of rows."""
+    connection.register("block", pa.table({"record": records}))
+    table = connection.sql(f"SELECT record FROM {relation}").to_arrow_table()
     connection.unregister("block")
     return whole(table.column("record"))
 

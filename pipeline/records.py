@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from typing import Any
 
@@ -14,19 +14,33 @@ from pipeline.paths import is_position, pointer, segments
 KEYS_SQL = """SELECT DISTINCT unnest(regexp_extract_all(record, '"([^"\\\\]+)"\\s*:', 1)) FROM opened"""
 
 
-def unwrapped_sql(record: str, places: Iterable[str]) -> str:
-    """SQL: the object (or text of one) at the first of the places, what is around it kept under `envelope`."""
-    cases = []
-    for place in places:
-        value = f"json_extract({record}, {quote(pointer(place))})"
-        text = f"json_extract_string({record}, {quote(pointer(place))})"
-        inner = f"CASE json_type({value}) WHEN 'OBJECT' THEN {value}::VARCHAR "
-        inner += f"WHEN 'VARCHAR' THEN regexp_replace({text}, '^\\s+|\\s+$', '', 'g') END"
-        around = f"json_merge_patch({record}, {quote(json.dumps(without([place])))})::VARCHAR"
-        is_object = f"json_type(TRY_CAST({inner} AS JSON)) = 'OBJECT'"
-        joined = f"left({inner}, length({inner}) - 1) || CASE WHEN len(json_keys({inner})) = 0 THEN '' ELSE ',' END"
-        cases.append(f"WHEN {is_object} THEN {joined} || '\"envelope\":' || {around} || '}}'")
-    return f"CASE {' '.join(cases)} ELSE {record} END" if cases else record
+def unwrapped_sql(relation: str, places: Sequence[str]) -> str:
+    """SQL: the records of a relation, or the object (or text of one) at the first of the places, what is around it kept
+    under `envelope`."""
+    # What has not even the name of an envelope need not be parsed; behind \\u there may be one.
+    names = sorted({json.dumps(segments(place)[0], ensure_ascii=False) for place in places})
+    none = " AND ".join(f"NOT contains(record, {quote(text)})" for text in [*names, "\\u"])
+    pointers = ", ".join(quote(pointer(place)) for place in places)
+    inner, patches = [], []
+    for n, place in enumerate(places, 1):
+        text = f"regexp_replace(json_extract_string(v[{n}], '$'), '^\\s+|\\s+$', '', 'g')"
+        inner.append(
+            f"CASE left(v[{n}]::VARCHAR, 1) WHEN '{{' THEN v[{n}]::VARCHAR "
+            f"""WHEN '"' THEN CASE WHEN left({text}, 1) = '{{' AND json_valid({text}) THEN {text} END END"""
+        )
+        patches.append(f"WHEN i[{n}] IS NOT NULL THEN {quote(json.dumps(without([place])))}")
+    first = ", ".join(f"i[{n}]" for n in range(1, len(places) + 1))
+    comma = "CASE WHEN regexp_matches(inside, '^\\{\\s*\\}$') THEN '' ELSE ',' END"
+    around = "json_merge_patch(record, patch)::VARCHAR"
+    return f"""(
+        WITH looked AS (
+            SELECT record, CASE WHEN {none} THEN NULL ELSE json_extract(record, [{pointers}]) END AS v FROM {relation}
+        ), found AS (SELECT record, [{", ".join(inner)}] AS i FROM looked),
+        chosen AS (SELECT record, coalesce({first}) AS inside, CASE {" ".join(patches)} END AS patch FROM found)
+        SELECT CASE WHEN inside IS NULL THEN record
+            ELSE left(inside, -1) || {comma} || '"envelope":' || {around} || '}}' END AS record
+        FROM chosen
+    )"""
 
 
 def unwrapped(record: Dictionary[str, Any], places: Iterable[str]) -> Dictionary[str, Any]:

@@ -7,7 +7,7 @@ the compiled judge is installed it says which lines are right, and takes their m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -40,9 +40,9 @@ class Scanner:
         self._spaced = False
         self._misses = 0
 
-    def scan(self, data: bytes, first: bool, wanted: Mapping[str, str] = MappingProxyType({})) -> Block:
-        """The lines of the data, whose last one may lack its end; `first` when it begins a file. `wanted` are members
-        of its records, name -> DuckDB type, that are taken out where that costs nothing."""
+    def scan(self, data: bytes, first: bool, wanted: compiled.Wanted = MappingProxyType({})) -> Block:
+        """The lines of the data, whose last one may lack its end; `first` when it begins a file. What is `wanted` of
+        its records is taken out where that costs nothing."""
         if not data:
             return _empty()
         unended = data[-1] != NEWLINE

@@ -9,29 +9,42 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MOST_DEPTH 64
 #define MOST_NESTED_KEYS 32
 #define MOST_KEYS 256
+#define MOST_INNER_KEYS 1024
+#define PLACES_OF_INNER_KEYS 4096
 #define MOST_DIGITS 200
 #define SURE_DIGITS 15
 #define SURE_INTEGER_DIGITS 18
 
-enum { TEXT = 0, JSON = 1 };
+/* A text or a JSON value at the top of a record, as DuckDB's from_json has them, or below, as its json_extract has. */
+enum { TEXT = 0, JSON = 1, DEEP_TEXT = 2, DEEP_JSON = 3 };
 enum { HAS_ESCAPE = 1, HAS_OTHER_ESCAPE = 2, HAS_NUL = 4 };
 
 typedef const uint8_t *place;
 
 typedef struct {
-    uint8_t *at;  /* where the next byte goes; null when nothing is wanted */
-    int doubtful;
-} sink;
-
-typedef struct {
     place name;
     int64_t length;
 } key;
+
+/* Every key below the top of any record, each once. */
+typedef struct {
+    key keys[MOST_INNER_KEYS];
+    uint16_t places[PLACES_OF_INNER_KEYS];  /* 0, or the number of a key counted from 1 */
+    int count;
+    int more;  /* there were more than there is room for */
+} inner_keys;
+
+typedef struct {
+    uint8_t *at;  /* where the next byte goes; null when nothing is wanted */
+    int doubtful;
+    inner_keys *inner;  /* null when nobody asks */
+} sink;
 
 static place spaces(place p, place end) {
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\r')) p++;
@@ -206,6 +219,19 @@ static place named(place p, place end, key *found) {
     return p < end && *p == ':' ? spaces(p + 1, end) : NULL;
 }
 
+static void noted(inner_keys *all, key found) {
+    uint32_t hash = 2166136261u;
+    for (int64_t n = 0; n < found.length; n++) hash = (hash ^ found.name[n]) * 16777619u;
+    for (uint32_t at = hash % PLACES_OF_INNER_KEYS;; at = (at + 1) % PLACES_OF_INNER_KEYS) {
+        if (!all->places[at]) {
+            if (all->count == MOST_INNER_KEYS) all->more = 1;
+            else all->keys[all->count] = found, all->places[at] = (uint16_t)++all->count;
+            return;
+        }
+        if (same(all->keys[all->places[at] - 1], found.name, found.length)) return;
+    }
+}
+
 static place value(place p, place end, int depth, sink *out);
 
 static place word(place p, place end, const char *text, size_t length, sink *out) {
@@ -245,6 +271,7 @@ static place object(place p, place end, int depth, sink *out) {
         for (int n = 0; n < count; n++)
             if (same(keys[n], own.name, own.length)) return NULL;
         keys[count++] = own;
+        if (out->inner) noted(out->inner, own);
         copy(out, own.name - 1, own.name + own.length + 1);
         copy(out, (place) ":", (place) ":" + 1);
         if (!(p = value(p, end, depth, out))) return NULL;
@@ -291,11 +318,11 @@ static place text(place p, place end, sink *out, uint8_t *valid) {
             else copy(out, begin + 1, p - 1);
             out->doubtful |= found & HAS_NUL;
             return p;
-        case 'n': *valid = 0; return word(p, end, "null", 4, &(sink){NULL, 0});
+        case 'n': *valid = 0; return word(p, end, "null", 4, &(sink){0});
         case 't': return word(p, end, "true", 4, out);
         case 'f': return word(p, end, "false", 5, out);
         case '{':
-        case '[': out->doubtful = 1; *valid = 0; return value(p, end, 1, &(sink){NULL, 0});
+        case '[': out->doubtful = 1; *valid = 0; return value(p, end, 1, &(sink){.inner = out->inner});
         default:
             if (!(p = number(p, end, &sure))) return NULL;
             out->doubtful |= !sure;
@@ -321,45 +348,125 @@ static int numbered(names *known, int before, place name, int64_t length) {
     return known->after[before] = known->count++;
 }
 
+/* Where something is wanted: a key, the first of those inside it and the next beside it, and what is written of it. */
 typedef struct {
-    int count;
-    const uint8_t *kinds;
-    int32_t *const *offsets;
-    uint8_t *const *data;
-    uint8_t *const *valid;
-    uint8_t *doubtful;
-} members;
+    place name;
+    int64_t length;
+    int32_t inside, beside;  /* other nodes; -1 for none */
+    int32_t text, json;      /* columns; -1 for none */
+} node;
+
+typedef struct {
+    int32_t kind;
+    int32_t doubtful;
+    int32_t *offsets;
+    uint8_t *valid;
+    uint8_t *data;  /* grows as it must */
+    int64_t room;
+} column;
+
+typedef struct {
+    const node *nodes;
+    column *columns;
+    int32_t count;
+    uint8_t *doubts;  /* of each column, about this line */
+    inner_keys *inner;
+    int out_of_memory;
+} wanted;
+
+static int enough(column *one, int64_t size) {
+    if (size <= one->room) return 1;
+    int64_t room = size + size / 2 + 4096;
+    uint8_t *more = realloc(one->data, (size_t)room);
+    if (!more) return 0;
+    one->data = more, one->room = room;
+    return 1;
+}
+
+/* Writes a value to a column; behind the value. */
+static place taken(place p, place end, int which, int64_t row, wanted *all) {
+    column *one = all->columns + which;
+    int32_t at = one->offsets[row];
+    if (!enough(one, at + (end - p))) {
+        all->out_of_memory = 1;
+        return NULL;
+    }
+    sink out = {.at = one->data + at, .inner = all->inner};
+    uint8_t *valid = one->valid + row;
+    int nested = p < end && (*p == '{' || *p == '['), none = p < end && *p == 'n';
+    if (one->kind == TEXT || (one->kind == DEEP_TEXT && !nested)) p = text(p, end, &out, valid);
+    else if (one->kind == JSON && none) p = word(p, end, "null", 4, &(sink){0});
+    else *valid = 1, p = value(p, end, 1, &out);
+    all->doubts[which] = out.doubtful != 0;
+    one->offsets[row + 1] = at + (*valid ? (int32_t)(out.at - one->data) - at : 0);
+    return p;
+}
+
+static place member(place p, place end, int at, int64_t row, wanted *all);
+
+static int of_name(const wanted *all, int at, key found) {
+    for (; at >= 0; at = all->nodes[at].beside)
+        if (same(found, all->nodes[at].name, all->nodes[at].length)) return at;
+    return -1;
+}
+
+static int of_position(const wanted *all, int at, int64_t position) {
+    uint8_t digits[20];
+    int first = 20;
+    do digits[--first] = (uint8_t)('0' + position % 10);
+    while (position /= 10);
+    return of_name(all, at, (key){digits + first, 20 - first});
+}
+
+/* What is wanted inside a value that was found right. */
+static int inside(place p, place end, int first, int64_t row, wanted *all) {
+    int list = *p == '[';
+    if (!list && *p != '{') return 1;
+    p = spaces(p + 1, end);
+    if (*p == ']' || *p == '}') return 1;
+    for (int64_t position = 0;; position++) {
+        key own;
+        p = list ? spaces(p, end) : named(p, end, &own);
+        int at = list ? of_position(all, first, position) : of_name(all, first, own);
+        p = at < 0 ? value(p, end, 1, &(sink){0}) : member(p, end, at, row, all);
+        if (!p) return 0;
+        p = spaces(p, end);
+        if (*p++ != ',') return 1;
+    }
+}
+
+/* Behind a value of which something is wanted; null when it is not right. */
+static place member(place p, place end, int at, int64_t row, wanted *all) {
+    const node *one = all->nodes + at;
+    place next = NULL;
+    if (one->text >= 0 && !(next = taken(p, end, one->text, row, all))) return NULL;
+    if (one->json >= 0 && !(next = taken(p, end, one->json, row, all))) return NULL;
+    if (!next && !(next = value(p, end, 1, &(sink){.inner = all->inner}))) return NULL;
+    return one->inside < 0 || inside(p, end, one->inside, row, all) ? next : NULL;
+}
 
 /* One line; 0 when the judge is to be asked. What it wrote counts only when the caller moves on to the next record. */
-static int record(place p, place end, int64_t row, names *known, members *wanted, uint8_t *doubts) {
+static int record(place p, place end, int64_t row, names *known, const int *roots, int root_count, wanted *all) {
     uint8_t own[MOST_KEYS] = {0};
     int before = MOST_KEYS;
     p = spaces(p, end);
     if (p >= end || *p++ != '{') return 0;
-    for (int n = 0; n < wanted->count; n++) {
-        wanted->valid[n][row] = 0;
-        wanted->offsets[n][row + 1] = wanted->offsets[n][row];
+    for (int n = 0; n < all->count; n++) {
+        all->columns[n].valid[row] = 0;
+        all->columns[n].offsets[row + 1] = all->columns[n].offsets[row];
     }
-    memset(doubts, 0, (size_t)wanted->count);
+    memset(all->doubts, 0, (size_t)all->count);
     p = spaces(p, end);
     int empty = p < end && *p == '}';
     p += empty;
     while (!empty) {
-        key member;
-        if (!(p = named(p, end, &member))) return 0;
-        int which = numbered(known, before, member.name, member.length);
+        key found;
+        if (!(p = named(p, end, &found))) return 0;
+        int which = numbered(known, before, found.name, found.length);
         if (which < 0 || own[which]++) return 0;
         before = which;
-        sink out = {NULL, 0};
-        if (which < wanted->count) {
-            uint8_t *begin = wanted->data[which] + wanted->offsets[which][row], *valid = wanted->valid[which] + row;
-            out.at = begin;
-            if (wanted->kinds[which] == TEXT) p = text(p, end, &out, valid);
-            else if (p < end && *p == 'n') p = word(p, end, "null", 4, &(sink){NULL, 0});
-            else *valid = 1, p = value(p, end, 1, &out);
-            doubts[which] = out.doubtful != 0;
-            wanted->offsets[which][row + 1] += *valid ? (int32_t)(out.at - begin) : 0;
-        } else p = value(p, end, 1, &out);
+        p = which < root_count ? member(p, end, roots[which], row, all)
+                               : value(p, end, 1, &(sink){.inner = all->inner});
         if (!p) return 0;
         p = spaces(p, end);
         if (p >= end || (*p != ',' && *p != '}')) return 0;
@@ -367,41 +474,52 @@ static int record(place p, place end, int64_t row, names *known, members *wanted
     }
     if (spaces(p, end) != end) return 0;
     for (int n = 0; n < known->count; n++) known->seen[n] |= own[n];
-    for (int n = 0; n < wanted->count; n++) wanted->doubtful[n] |= doubts[n];
+    for (int n = 0; n < all->count; n++) all->columns[n].doubtful |= all->doubts[n];
     return 1;
 }
 
-/* Judge the lines of a text; `ends` are the places behind their newlines, the text is less than 2 GB. `asked` becomes 1
- * for the lines of which the judge of record is asked; the others are records. `written_keys` gets the length (4 bytes)
- * and the bytes of each key that a record has; its room is that of the text and 4 bytes for each of 256 keys. Returns how
- * much of it was used. */
+static uint8_t *told(uint8_t *out, key one) {
+    int32_t length = (int32_t)one.length;
+    memcpy(out, &length, 4);
+    memcpy(out + 4, one.name, (size_t)length);
+    return out + 4 + length;
+}
+
+/* Judge the lines of a text of less than 2 GB; `ends` are the places where the next ones begin, and `newline` is how many
+ * bytes before that a line ends. `asked` becomes 1 for the lines of which the judge of record is asked; the others are
+ * records. Node 0 of `nodes` is the record itself. The data of a column are of this library's allocation, and the
+ * caller's to give back. `written_keys` gets the length (4 bytes) and the bytes of each key that a record has; its room
+ * is that of the text and 4 bytes for each of 256 keys. Returns how much of it was used, or -1 when memory is out. With
+ * `inner_written` (of room for the text and 4 bytes for each of 1,024 keys) the keys below are told too, and `inner_used`
+ * says how much that took: -1 when there were too many. */
 int64_t auditbook_scan(
-    const uint8_t *text, const int64_t *ends, int64_t lines, int32_t count, const uint8_t *const *wanted_names,
-    const int32_t *lengths, const uint8_t *kinds, int32_t *const *offsets, uint8_t *const *data,
-    uint8_t *const *valid, uint8_t *doubtful, uint8_t *asked, uint8_t *written_keys) {
+    const uint8_t *text, const int64_t *ends, int32_t newline, int64_t lines, const node *nodes, column *columns,
+    int32_t count, uint8_t *doubts, uint8_t *asked, uint8_t *written_keys, uint8_t *inner_written,
+    int64_t *inner_used) {
     names known = {.count = 0};
-    members wanted = {count, kinds, offsets, data, valid, doubtful};
-    uint8_t doubts[MOST_KEYS];
+    inner_keys inner = {.count = 0};
+    wanted all = {nodes, columns, count, doubts, inner_written ? &inner : NULL, 0};
+    int roots[MOST_KEYS];
     int64_t row = 0;
-    if (count < 0 || count > MOST_KEYS) return -1;
     for (int n = 0; n <= MOST_KEYS; n++) known.after[n] = -1;
-    for (int n = 0; n < count; n++) {
-        known.keys[known.count++] = (key){wanted_names[n], lengths[n]};
-        offsets[n][0] = 0;
+    for (int at = nodes[0].inside; at >= 0 && known.count < MOST_KEYS; at = nodes[at].beside) {
+        roots[known.count] = at;
+        known.keys[known.count++] = (key){nodes[at].name, nodes[at].length};
     }
-    for (int64_t line = 0; line < lines; line++) {
-        place begin = text + (line ? ends[line - 1] : 0), end = text + ends[line] - 1;
-        int right = record(begin, end, row, &known, &wanted, doubts);
+    int root_count = known.count;
+    for (int n = 0; n < count; n++) columns[n].offsets[0] = 0;
+    for (int64_t line = 0; line < lines && !all.out_of_memory; line++) {
+        place begin = text + (line ? ends[line - 1] : 0), end = text + ends[line] - newline;
+        int right = record(begin, end, row, &known, roots, root_count, &all);
         asked[line] = (uint8_t)!right;
         row += right;
     }
-    uint8_t *out = written_keys;
-    for (int n = 0; n < known.count; n++) {
-        if (!known.seen[n]) continue;
-        int32_t length = (int32_t)known.keys[n].length;
-        memcpy(out, &length, 4);
-        memcpy(out + 4, known.keys[n].name, (size_t)length);
-        out += 4 + length;
-    }
-    return out - written_keys;
+    uint8_t *out = written_keys, *below = inner_written;
+    for (int n = 0; n < known.count; n++)
+        if (known.seen[n]) out = told(out, known.keys[n]);
+    for (int n = 0; below && n < inner.count; n++) below = told(below, inner.keys[n]);
+    *inner_used = inner.more ? -1 : below - inner_written;
+    return all.out_of_memory ? -1 : out - written_keys;
 }
+
+void auditbook_give_back(uint8_t *data) { free(data); }

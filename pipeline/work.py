@@ -310,19 +310,23 @@ def connect() -> duckdb.DuckDBPyConnection:
 def _with_line_uids(one: _Open) -> _Open:
     """The identities of records without an id: what they say, and their place among equal ones of the piece."""
     assert one.made is not None
-    uids = one.uids.to_pylist()
-    source, instance = (one.made.events.column(name).to_pylist() for name in ("source", "instance"))
+    without = pa.compute.is_null(one.uids)
+    records = np.flatnonzero(without.to_numpy(zero_copy_only=False))
+    source, instance = (
+        whole(one.made.events.column(name)).filter(without).to_pylist() for name in ("source", "instance")
+    )
+    pieces = one.piece[one.rows[records]].tolist()
+    texts = one.block.records.filter(without).cast(pa.binary())
     seen: Counter[tuple[int, str]] = Counter()
     by_line: dict[int, tuple[str, int, str | None]] = {}
-    texts = one.block.records.to_pylist()
-    for record, row in enumerate(one.rows.tolist()):
-        if uids[record] is None:
-            digest = hashlib.sha256(texts[record].encode()).hexdigest()
-            place = seen[int(one.piece[row]), digest]
-            seen[int(one.piece[row]), digest] += 1
-            by_line[record] = (digest, place, instance[record])
-            uids[record] = normalize.uid_of_record(source[record], instance[record], digest, place)
-    return replace(one, uids=pa.array(uids, pa.string()), by_line=by_line)
+    uids = []
+    for n, text in enumerate(texts.to_pylist()):
+        key = pieces[n], hashlib.sha256(text).hexdigest()
+        uids.append(normalize.uid_of_record(source[n], instance[n], key[1], seen[key]))
+        by_line[int(records[n])] = (key[1], seen[key], instance[n])
+        seen[key] += 1
+    made = pa.compute.replace_with_mask(one.uids, without, pa.array(uids, pa.string()))
+    return replace(one, uids=made, by_line=by_line)
 
 
 def _mangled(block: Block) -> mojibake.Seen:
@@ -335,14 +339,14 @@ def _without_rejects(
     block: Block, made: Normalized, rows: np.ndarray
 ) -> tuple[Block, Normalized, np.ndarray]:
     """Records that are no events after all, for want of a time, join the rejects."""
-    reasons, messages = (made.events.column(name).to_pylist() for name in ("reject_reason", "reject_message"))
+    reasons, messages = (made.events.column(name) for name in ("reject_reason", "reject_message"))
+    mask = whole(reasons.is_null())
+    good = mask.to_numpy(zero_copy_only=False)
     fate, told = block.fate.copy(), dict(block.told)
-    for record, row in enumerate(rows.tolist()):
-        if reasons[record] is not None:
-            fate[row] = REJECT
-            told[row] = Verdict("reject", reasons[record], messages[record])
-    good = np.array([reason is None for reason in reasons])
-    mask = pa.array(good)
+    for record in np.flatnonzero(~good).tolist():
+        row = int(rows[record])
+        fate[row] = REJECT
+        told[row] = Verdict("reject", reasons[record].as_py(), messages[record].as_py())
     content = {
         int(n): block.content[int(p)] for n, p in enumerate(np.flatnonzero(good)) if int(p) in block.content
     }

@@ -16,22 +16,32 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import compiled, compiling, extract
+from pipeline.distinct import Values
 from pipeline.doctor import examine
 from pipeline.lines import judge
 from pipeline.scan import Scanner
 from tests.conftest import ROOT, Auditbook
 from tests.test_json import CASES
 
-PLACES = extract.places(["/a", "/b", "/é", "/n"], ["/j", "/k/x"], [])
+PLACES = extract.places(
+    ["/a", "/b", "/é", "/n", "/k/x", "/k/y/deep", "/list/0", "/list/1/x", "/k~1~0"],
+    ["/j", "/k/x", "/list/1", "/e"],
+    ["/e"],
+)  # fmt: skip
+NAMED = {name: place for name, (place, _) in PLACES.wanted.items()}
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12)
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["x", "y", "deep", "0"]) | st.text(max_size=4), inner, max_size=3)
+    ),
 )
 RECORDS = st.dictionaries(
-    st.sampled_from(["a", "b", "é", "n", "j", "k", "A", "other"]) | st.text(max_size=3), VALUES
+    st.sampled_from(["a", "b", "é", "n", "j", "k", "list", "k/~", "e", "A", "other"]) | st.text(max_size=3),
+    VALUES,
 )
 PIECES = [b'"', b"\\", b"\\u", b"{", b"}", b",", b":", b"-", b"0", b"e", b"\xed\xa0\x80"]
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,7 +56,7 @@ def there() -> None:
 def scanned(lines: list[bytes]) -> compiled.Scanned:
     text = b"".join(line + b"\n" for line in lines)
     ends = np.cumsum([len(line) + 1 for line in lines])
-    found = compiled.scan(text, ends.astype(np.int64), PLACES.top)
+    found = compiled.scan(text, ends.astype(np.int64), PLACES.wanted)
     assert found is not None
     return found
 
@@ -93,9 +103,10 @@ def test_members_are_what_the_engine_takes_out(made: list[tuple[dict[str, Any], 
     right = [line.decode() for line, asked in zip(lines, found.asked, strict=True) if not asked]
     records = pa.array(right, pa.string())
 
+    wanted = Values.of(PLACES.values, PLACES.columns)
     with duckdb.connect() as connection:
-        by_engine = extract.rows(connection, PLACES, records, {}).columns
-        taken = extract.rows(connection, PLACES, records, found.members).columns
+        by_engine = extract.rows(connection, PLACES, records, {}).make(wanted, list(PLACES.values))
+        taken = extract.rows(connection, PLACES, records, found.members).make(wanted, list(PLACES.values))
     assert {name: array.to_pylist() for name, array in taken.items()} == {
         name: array.to_pylist() for name, array in by_engine.items()
     }
@@ -105,39 +116,53 @@ def test_members_are_what_the_engine_takes_out(made: list[tuple[dict[str, Any], 
 def test_what_products_write_is_let_through_and_taken_out() -> None:
     line = (
         '{"a": "Zoë said \\"no\\"\\n", "b": 12, "é": "🍷", "n": true, "j": {"old": [1, 2.5, null], "new": "x\\ty"},'
-        ' "k": {"x": "in"}}'
+        ' "k": {"x": "in", "y": {"deep": [1, {}]}}, "list": [1.5, {"x": false}], "k/~": "odd", "e": null}'
     )
-    found = scanned([line.encode(), b'{"a":"","j":null,"k":[]}'])
+    found = scanned([line.encode(), b'{"a":"","j":null,"k":[],"list":[null]}'])
 
     assert found.asked.tolist() == [False, False]
-    assert found.keys == {"a", "b", "é", "n", "j", "k"}
-    assert {name: array.to_pylist() for name, array in found.members.items()} == {
-        "a": ['Zoë said "no"\n', ""],
-        "b": ["12", None],
-        "é": ["🍷", None],
-        "n": ["true", None],
-        "j": ['{"old":[1,2.5,null],"new":"x\\ty"}', None],
-        "k": ['{"x":"in"}', "[]"],
+    assert found.keys == {"a", "b", "é", "n", "j", "k", "list", "k/~", "e"}
+    taken = {
+        (NAMED[name], PLACES.wanted[name][1]): array.to_pylist() for name, array in found.members.items()
+    }
+    assert taken == {
+        ("/a", "VARCHAR"): ['Zoë said "no"\n', ""],
+        ("/b", "VARCHAR"): ["12", None],
+        ("/é", "VARCHAR"): ["🍷", None],
+        ("/n", "VARCHAR"): ["true", None],
+        ("/j", "JSON"): ['{"old":[1,2.5,null],"new":"x\\ty"}', None],
+        ("/k", "JSON"): ['{"x":"in","y":{"deep":[1,{}]}}', "[]"],
+        ("/list", "JSON"): ['[1.5,{"x":false}]', "[null]"],
+        ("/k~1~0", "VARCHAR"): ["odd", None],
+        ("/e", "json"): ["null", None],
+        ("/k/x", "text"): ["in", None],
+        ("/k/x", "json"): ['"in"', None],
+        ("/k/y/deep", "text"): ["[1,{}]", None],
+        ("/list/0", "text"): ["1.5", None],
+        ("/list/1", "json"): ['{"x":false}', None],
+        ("/list/1/x", "text"): ["false", None],
     }
 
 
 @pytest.mark.parametrize(
     ("line", "doubtful"),
     [
-        (b'{"a":1.50}', "a"),
-        (b'{"a":{"x":1}}', "a"),
-        (b'{"a":"\\u0000"}', "a"),
-        (b'{"j":"\\u00e9"}', "j"),
+        (b'{"a":1.50}', "/a"),
+        (b'{"a":{"x":1}}', "/a"),
+        (b'{"a":"\\u0000"}', "/a"),
+        (b'{"j":"\\u00e9"}', "/j"),
         (b'{"j":[1.0e0]}', None),
-        (b'{"j":0.00001}', "j"),
-        (b'{"j":1234567890123456789}', "j"),
+        (b'{"j":0.00001}', "/j"),
+        (b'{"j":1234567890123456789}', "/j"),
     ],
 )
 def test_what_the_engine_would_write_otherwise_is_left_to_it(line: bytes, doubtful: str | None) -> None:
     found = scanned([line, b'{"a":"x","j":[]}'])
 
     assert found.asked[0] == (doubtful is None)
-    assert set(PLACES.top) - set(found.members) == ({doubtful} if doubtful else set())
+    assert {NAMED[name] for name in PLACES.wanted.keys() - found.members.keys()} == (
+        {doubtful} if doubtful else set()
+    )
 
 
 def test_lines_that_are_asked_about_leave_nothing_behind() -> None:
@@ -145,16 +170,16 @@ def test_lines_that_are_asked_about_leave_nothing_behind() -> None:
     found = scanned(lines)
 
     assert found.asked.tolist() == [False, True, True, True, False]
-    assert found.members["a"].to_pylist() == ["one", "four"]
+    assert found.members["k1"].to_pylist() == ["one", "four"]
     assert found.keys == {"a"}
 
 
 def test_a_block_with_rejects_keeps_what_was_taken_out() -> None:
     good = [f'{{"a":"{n}","j":{n}}}'.encode() for n in range(30)]
-    block = Scanner().scan(b"\n".join([*good, b'{"a":NaN}', b""]), True, PLACES.top)
+    block = Scanner().scan(b"\n".join([*good, b'{"a":NaN}', b""]), True, PLACES.wanted)
 
     assert (block.lines, len(block.records)) == (31, 30)
-    assert block.members["a"].to_pylist() == [str(n) for n in range(30)]
+    assert block.members["k1"].to_pylist() == [str(n) for n in range(30)]
     assert block.told[30].reason == "not_finite_number"
 
 

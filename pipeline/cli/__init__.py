@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pipeline import leaner
 from pipeline.cli import (
     again,
     detectors,
@@ -92,4 +93,5 @@ for command in (
 def main() -> None:
     """What the installed `auditbook` calls."""
     os.umask(0o077)  # whatever is written is its owner's alone
+    leaner.without("pandas")  # pyarrow would import it, which takes longer than most commands
     cli.main(prog_name="auditbook")
