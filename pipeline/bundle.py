@@ -57,7 +57,7 @@ def hand_out(
     if (audience or config.privacy.audience) == "external":
         raise UsageError(
             "a case holds the records of the chain, which name people: it is not for external eyes.",
-            hint="Give --audience internal or full.",
+            hint="Give --audience internal or full; `auditbook export --audience external` and reports are for others.",
         )
     with locked(path, wait=WAIT_FOR_LOCK), Log(path, None, audience, config.privacy) as log:
         case = meant(log, what)

@@ -18,7 +18,7 @@ from pipeline import bundle, chain, signing
 from pipeline import store as stores
 from pipeline.config import Config, read
 from pipeline.detect import detect
-from pipeline.errors import UsageError
+from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
 from tests.conftest import Auditbook
 from tests.exports import line, put
@@ -92,6 +92,9 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     "another signature": (
         edit("records/000003.json", '"signature": "', '"signature": "00'), "the signature of record 3 does not hold"
     ),
+    "a document more": (
+        lambda case: put(case / "documents/review.html", b"x"), "documents/review.html is in no manifest"
+    ),
     "a file more": (lambda case: (case / "rules/mine.sql").write_text("x"), "rules/mine.sql is in no manifest"),
 }  # fmt: skip
 
@@ -158,6 +161,20 @@ def test_a_case_of_a_thing_with_its_secrets_for_full_eyes(made: tuple[Path, str]
         bundle.hand_out(store, "print_job:job5", tmp_path / "x.zip", config, "external")
     with pytest.raises(UsageError, match='no event is about "print_job:none"'):
         bundle.hand_out(store, "print_job:none", tmp_path / "x.zip", config)
+
+
+def test_a_case_is_not_for_external_eyes(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", line(1))
+    auditbook("load", "a.jsonl", "-q")
+
+    done = auditbook("evidence", "print_job:job1", "--out", "case.zip", "--audience", "external")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "auditbook: a case holds the records of the chain, which name people: it is not for external eyes. Give "
+        "--audience internal or full; `auditbook export --audience external` and reports are for others.\n"
+    )
+    assert not (tmp_path / "case.zip").exists()
 
 
 def test_a_report_is_made_again(auditbook: Auditbook, tmp_path: Path) -> None:
@@ -231,6 +248,39 @@ def test_the_witness_is_told_of_each_head(auditbook: Auditbook, tmp_path: Path) 
         f"auditbook: the witness was not told of head {head[:12]} (false: exit 1). What was done is committed; the "
         "next run tells it the newest head.\n"
     )
+
+
+def test_python_tells_the_witness_as_the_command_does(tmp_path: Path) -> None:
+    config = tmp_path / "auditbook.toml"
+    config.write_text(f'[signing]\nwitness = ["tee", "-a", "{tmp_path}/witness.jsonl"]\n')
+
+    def run(name: str) -> str:
+        export = put(tmp_path / name, line(1))
+        return pipeline.run([str(export)], store=tmp_path / "store", out=tmp_path / "out", config=config).head
+
+    head = run("a.jsonl")
+    [told] = (tmp_path / "witness.jsonl").read_text().splitlines()
+    assert json.loads(told)["head"] == head
+
+    config.write_text('[signing]\nwitness = ["false"]\n')
+    with pytest.raises(
+        AuditbookError, match=r"the witness was not told of head [0-9a-f]{12} \(false: exit 1\)"
+    ):
+        run("b.jsonl")
+    assert len(stores.commits(tmp_path / "store")) == 3, "what was done is committed"
+
+
+def test_an_error_leaves_what_was_committed_and_the_witness_is_told_of_it(tmp_path: Path) -> None:
+    config = tmp_path / "auditbook.toml"
+    config.write_text(f'[signing]\nwitness = ["tee", "-a", "{tmp_path}/witness.jsonl"]\n')
+    (tmp_path / "out").write_text("a file where reports would be written")
+
+    with pytest.raises(AuditbookError):
+        pipeline.run([str(put(tmp_path / "a.jsonl", line(1)))], store=tmp_path / "store", out=tmp_path / "out",
+                     config=config)  # fmt: skip
+
+    [told] = (tmp_path / "witness.jsonl").read_text().splitlines()
+    assert json.loads(told)["head"] == stores.head(tmp_path / "store")
 
 
 def test_whatever_commits_sends_its_head_out(invoke: Callable[..., Result], tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ DIFFERENT = 5
     "--out", "target", type=click.Path(path_type=Path), required=True, help="The archive: case.zip."
 )
 @click.option(
-    "--audience", type=click.Choice(["full", "internal"]), help="full: lines as they are, secrets too."
+    "--audience",
+    type=click.Choice(["full", "internal", "external"]),
+    help="full: lines as they are, secrets too. A case names people: it is not for external eyes.",
 )
 @options.several(options.store, options.config, options.as_json, options.quiet)
 def evidence(
