@@ -40,7 +40,7 @@ def database(store: Path, chain: Sequence[Commit]) -> Told:
             different = different and _different(connection, then, f"{folder}/ours")
         except FileNotFoundError:
             return [f"{name} is not there; {MEND}."], None
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             return [], Break(None, name, f"it cannot be read ({type(error).__name__}); {MEND}.")
     if different and then and then[-1].content["versions"] != stores.versions():
         return [f"{name} was made by other versions; {MEND}."], None

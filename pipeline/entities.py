@@ -51,6 +51,7 @@ _STRETCH = 20480
 _WRITTEN = f"FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE {_STRETCH}, WRITE_BLOOM_FILTER false"
 _MADE_OF = hashlib.sha256((NAMES + _WRITTEN).encode()).hexdigest()[:16]
 MOST_LISTED = 500
+_UNREADABLE = (duckdb.Error, UnicodeDecodeError)  # of a changed file; what is wrong may not even be text
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def publish(store: Path, chain: Sequence[Commit]) -> None:
 def found(
     connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit], names: Sequence[str]
 ) -> Found | None:
-    """Where events are that may name one of these; None when the index is not of this store."""
+    """Where events are that may name one of these; None when the index is not of this store, or cannot be read."""
     folder = store / FOLDER
     paths = sorted(folder.glob(f"*{ENDING}")) if folder.is_dir() else []
     covered = [_covers(connection, path) or [] for path in paths]
@@ -128,11 +129,14 @@ def found(
         return Found((), ())
     keys = connection.execute(f"SELECT {_KEY.format('unnest(?::VARCHAR[])')}", [list(names)]).fetchall()
     marks = ", ".join("?" * len(keys))
-    rows = connection.execute(
-        f"SELECT DISTINCT epoch_us(occurred_at), file_index, part FROM read_parquet(?) WHERE key IN ({marks})",
-        [[str(path) for path in paths], *(key for (key,) in keys)],
-    ).fetchall()
-    parts = {covered[file][part] for _, file, part in rows}
+    try:
+        rows = connection.execute(
+            f"SELECT DISTINCT epoch_us(occurred_at), file_index, part FROM read_parquet(?) WHERE key IN ({marks})",
+            [[str(path) for path in paths], *(key for (key,) in keys)],
+        ).fetchall()
+        parts = {covered[file][part] for _, file, part in rows}
+    except (*_UNREADABLE, LookupError):
+        return None
     files = tuple(str(path.resolve()) for name, path in reversed(wanted.items()) if name in parts)
     return Found(files, tuple(sorted({moment for moment, _, _ in rows})))
 
@@ -160,7 +164,7 @@ def _agrees(connection: duckdb.DuckDBPyConnection, path: Path, events: Sequence[
         if connection.execute(_BOUNDS.format(file=file, stretch=_STRETCH)).fetchall():
             return False
         theirs = connection.execute(_SUM.format(drawn=drawn, rows=f"FROM read_parquet({file})")).fetchall()
-    except duckdb.Error:
+    except _UNREADABLE:
         return False
     return theirs == connection.execute(_SUM.format(drawn=drawn, rows=_rows(events))).fetchall()
 

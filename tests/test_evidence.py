@@ -78,7 +78,7 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     "a changed event": (edit("events.jsonl", "delete", "create"), "events.jsonl was changed"),
     "a changed rule": (edit("rules/bulk_delete.sql", "SELECT", "select"), "rules/bulk_delete.sql was changed"),
     "a changed manifest": (
-        edit("MANIFEST.json", "1 findings", "2 findings"), "the newest record tells of another case than this one"
+        edit("MANIFEST.json", "1 finding", "2 finding"), "the newest record tells of another case than this one"
     ),
     "a changed record": (
         edit("records/000001.json", '"kind": "load"', '"kind": "lead"'), "records/000001.json was changed"
@@ -161,6 +161,51 @@ def test_a_case_of_a_thing_with_its_secrets_for_full_eyes(made: tuple[Path, str]
         bundle.hand_out(store, "print_job:job5", tmp_path / "x.zip", config, "external")
     with pytest.raises(UsageError, match='no event is about "print_job:none"'):
         bundle.hand_out(store, "print_job:none", tmp_path / "x.zip", config)
+
+
+def test_a_case_tells_of_what_is_stored_no_more(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text("[detectors.bulk_delete]\nthreshold = 5\n")
+    put(tmp_path / "a.jsonl", DELETED)
+    auditbook("run", "a.jsonl", "-q", "--as-of", "2026-10-31")
+    with pipeline.open(tmp_path / "store") as log:
+        [(finding,)] = log.con.execute(
+            "SELECT finding_id FROM findings WHERE detector = 'bulk_delete'"
+        ).fetchall()
+    auditbook("forget", "a.jsonl", "--reason", "wrong file", "--yes", "-q")
+
+    done = auditbook("evidence", finding, "--out", "case.zip")
+
+    gone = "30 events, 1 finding; 30 of the events are stored no more (purged, erased or withdrawn)"
+    assert done.stdout.startswith(f"wrote case.zip: finding {finding}, {gone}\n"), done.stderr
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        archive.extractall(tmp_path / "case")
+    told = subprocess.run(
+        [sys.executable, str(tmp_path / "case/verify.py")], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith(f"case finding {finding}: {gone}\n")
+
+
+def test_a_case_that_cannot_be_written_is_not_on_record(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", line(1))
+    auditbook("load", "a.jsonl", "-q")
+    head = stores.head(tmp_path / "store")
+
+    done = auditbook("evidence", "print_job:job1", "--out", "nowhere/case.zip")
+
+    assert (done.returncode, done.stderr) == (
+        2, "auditbook: nowhere/case.zip cannot be written: there is no such folder.\n"
+    )  # fmt: skip
+    assert stores.head(tmp_path / "store") == head
+
+
+@pytest.mark.parametrize("note", ['{"files": []}', "[]", '{"files": {"a": 1}, "head": "x"}', "\x00\xff{", ""])
+def test_a_note_of_a_report_that_is_none_is_passed_over(store: Path, tmp_path: Path, note: str) -> None:
+    load([put(tmp_path / "a.jsonl", line(1))], store=store, config=Config())
+    (store / "reports.jsonl").write_text(note + "\n")
+
+    assert chain.verify(store).ok
+    load([put(tmp_path / "b.jsonl", line(2))], store=store, config=Config())
+    assert "reports" not in stores.commits(store)[-1].record["run"]
 
 
 def test_a_case_is_not_for_external_eyes(auditbook: Auditbook, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def erase(
         elif not quiet:
             _tell(found)
         return
+    erasure.answered_for(by or "", reason or "")
     if word is None and (found.due.lines or found.rows):
         if not as_json:
             _tell(found)

@@ -52,11 +52,11 @@ def evidence(
             "what": case.what,
             "events": len(case.uids),
             "findings": len(case.findings),
+            "gone": case.gone,
         }
         output.document({**facts, "file": str(target), "head": done.head})
     elif not quiet:
-        counts = f"{output.count(len(case.uids), 'event')}, {output.count(len(case.findings), 'finding')}"
-        print(output.inert(f"wrote {target}: {case.kind} {case.what}, {counts}"))
+        print(output.inert(f"wrote {target}: {case.kind} {case.what}, {case.told}"))
         print(
             f"check it with: unzip {output.inert(target.name)} -d case && python3 case/verify.py\nhead {done.head}"
         )
