@@ -10,11 +10,12 @@ import platform
 import resource
 import sys
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from bench import loading, verifying
+from bench import keeping, loading, verifying
 from bench.turns import Row, in_turns, ratio
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -24,10 +25,14 @@ def main() -> None:
     table = ["| what | measured | beside | ratio |", "|---|---|---|---|"]
     print("\n".join(table))
     with tempfile.TemporaryDirectory() as folder:
-        for row in chain([_help()], loading.rows(Path(folder)), verifying.rows(Path(folder))):
+        for row in chain(*_all(Path(folder))):
             table.append(f"| {' | '.join(row)} |")
             print(table[-1], flush=True)
             PAGE.write_text(_page(table), "utf-8")  # what was measured stays when the rest is broken off
+
+
+def _all(folder: Path) -> list[Iterable[Row]]:
+    return [[_help()], loading.rows(folder), verifying.rows(folder), keeping.rows(folder)]
 
 
 def _help() -> Row:

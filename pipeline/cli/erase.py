@@ -38,7 +38,8 @@ def erase(
 
     settings = options.read_config(config)
     found = erasure.plan(store, settings, persons)
-    if not really:
+    if not really:  # what it tells of a person is read, too
+        options.note_reading(store, settings)
         if as_json:
             output.document(found.as_json())
         elif not quiet:
