@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pipeline import caches, issued, rulefile
+from pipeline import caches, engine, issued, rulefile
 from pipeline import store as stores
 from pipeline.caches import MEND, Told
 from pipeline.errors import UsageError
@@ -18,26 +18,31 @@ from pipeline.store import Commit
 
 def check(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Beside:
     """The first thing beside the commits that says otherwise than they; else notes, and what the documents are."""
-    with ThreadPoolExecutor(3) as pool:
-        slow = [
-            pool.submit(what, store, chain) for what in (caches.database, caches.identities, caches.named)
-        ]
-        told = []
-        for document in documents:
-            said, problem = _document(document, store, chain)
-            if problem is not None:
-                return Beside(problem)
-            told.append(said)
-        count, problem = _reports(store, chain)
+    slow = (caches.database, caches.identities, caches.named)
+    with engine.connect() as connection, ThreadPoolExecutor(len(slow)) as pool:
+        later = [pool.submit(what, connection.cursor(), store, chain) for what in slow]
+        told, problem = _told(store, chain, documents)
+        count, problem = (0, problem) if problem else _reports(store, chain)
         problem = problem or _originals(store, chain)
         if problem is not None:
             return Beside(problem)
         notes: list[str] = []
-        for found in (*(one.result() for one in slow), _manifest(store, chain)):
+        for found in (*(one.result() for one in later), _manifest(store, chain)):
             if found[1] is not None:
                 return Beside(found[1])
             notes += found[0]
     return Beside(None, (*notes, *_rules(chain)), tuple(told), count)
+
+
+def _told(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> tuple[list[str], Break | None]:
+    """What each document is, up to the first that is none of ours."""
+    told: list[str] = []
+    for document in documents:
+        said, problem = _document(document, store, chain)
+        if problem is not None:
+            return told, problem
+        told.append(said)
+    return told, None
 
 
 def _reports(store: Path, chain: Sequence[Commit]) -> tuple[int, Break | None]:

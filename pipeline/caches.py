@@ -24,10 +24,15 @@ Told = tuple[list[str], Break | None]  # notes, and what says otherwise
 _PLACE = re.compile(r"'(?:[^']|'')*?/commits/")
 
 
-def database(store: Path, chain: Sequence[Commit]) -> Told:
+def database(connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit]) -> Told:
     """Every table, view and whatever else the database has, against one that is made of the same commits now."""
     name = catalog.DATABASE
-    with tempfile.TemporaryDirectory(prefix="auditbook-verify-") as folder, engine.connect() as connection:
+    if (
+        store / f"{name}.wal"
+    ).exists():  # our readers look at the database alone; a shell takes it for part of it
+        what = "it stands beside the database, and whoever opens that in a shell sees what it says; the next run moves"
+        return [], Break(None, f"{name}.wal", f"{what} it aside.")
+    with tempfile.TemporaryDirectory(prefix="auditbook-verify-") as folder:
         copy = Path(folder) / name
         try:
             shutil.copyfile(store / name, copy)
@@ -50,18 +55,16 @@ def database(store: Path, chain: Sequence[Commit]) -> Told:
     return ([] if len(then) == len(chain) else [f"{name} is as of commit {len(then)}; {MEND}."]), None
 
 
-def identities(store: Path, chain: Sequence[Commit]) -> Told:
+def identities(connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit]) -> Told:
     """What loads hold new lines against: an identity less, and a line would be an event twice."""
     from pipeline import ids
 
-    with engine.connect() as connection:
-        return _index(store, *ids.strange(connection, store, chain, _drawn()), "lines")
+    return _index(store, *ids.strange(connection, store, chain, _drawn()), "lines")
 
 
-def named(store: Path, chain: Sequence[Commit]) -> Told:
+def named(connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit]) -> Told:
     """Where histories and questions about one thing look: a name less, and an event would be missing in the answer."""
-    with engine.connect() as connection:
-        return _index(store, *entities.strange(connection, store, chain, _drawn()), "events")
+    return _index(store, *entities.strange(connection, store, chain, _drawn()), "events")
 
 
 def rows(files: Sequence[Path]) -> list[int | None]:
@@ -122,7 +125,7 @@ def _as_of(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> Se
 
 def _differences(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """What is not the same in both databases, by kind and name."""
-    theirs, ours = (_entries(connection, name) for name in ("theirs", "ours"))
+    theirs, ours = _entries(connection)
     for entry in sorted(theirs.keys() | ours.keys()):
         if theirs.get(entry) != ours.get(entry):
             yield " ".join(entry)
@@ -134,11 +137,13 @@ def _differences(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             yield f"table {table}"
 
 
-def _entries(connection: duckdb.DuckDBPyConnection, database: str) -> dict[tuple[str, str], str]:
-    """Everything that a database holds, by kind and name, and what it is declared as. A moved store has the old place
-    in its views; the files that they name are the same."""
-    found = connection.execute(_ENTRIES, {"name": database}).fetchall()
-    return {(kind, name): _plain(declared or "") for kind, name, declared in found}
+def _entries(connection: duckdb.DuckDBPyConnection) -> tuple[dict[tuple[str, str], str], ...]:
+    """Everything that each database holds, by kind and name, and what it is declared as. A moved store has the old
+    place in its views; the files that they name are the same."""
+    found: dict[str, dict[tuple[str, str], str]] = {"theirs": {}, "ours": {}}
+    for place, kind, name, declared in connection.execute(_ENTRIES).fetchall():
+        found[place][kind, name] = _plain(declared or "")
+    return found["theirs"], found["ours"]
 
 
 def _plain(declared: str) -> str:
@@ -155,21 +160,18 @@ def _sum(
 
 
 # A macro or a type of the same name stands in front of the engine's own, for whoever opens the database.
-_ENTRIES = r"""WITH e AS (
-  SELECT 'table' AS kind, schema_name, table_name AS name, string_agg(concat_ws(' ', column_name, data_type,
-      is_nullable, column_default), ', ' ORDER BY column_index) AS declared
-    FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_oid, database_name)
-    WHERE database_name = $name GROUP BY ALL
-  UNION ALL SELECT 'view', schema_name, view_name, sql
-    FROM duckdb_views() WHERE database_name = $name AND NOT internal
-  UNION ALL SELECT 'macro', schema_name, function_name, concat_ws(chr(10), parameters::VARCHAR, macro_definition)
-    FROM duckdb_functions() WHERE database_name = $name AND NOT internal
-  UNION ALL SELECT 'type', schema_name, type_name, logical_type
-    FROM duckdb_types() WHERE database_name = $name AND NOT internal
-  UNION ALL SELECT 'sequence', schema_name, sequence_name, concat(start_value, ' ', last_value)
-    FROM duckdb_sequences() WHERE database_name = $name
-  UNION ALL SELECT 'index', schema_name, index_name, sql FROM duckdb_indexes() WHERE database_name = $name
-  UNION ALL SELECT 'schema', '', schema_name, '' FROM duckdb_schemas() WHERE database_name = $name AND NOT internal)
-SELECT kind, CASE WHEN schema_name IN ('', 'main') THEN name ELSE schema_name || '.' || name END AS name,
+_ENTRIES = """WITH e AS (
+  SELECT database_name, 'table' AS kind, schema_name, table_name AS name, string_agg(concat_ws(' ', column_name,
+      data_type, is_nullable, column_default), ', ' ORDER BY column_index) AS declared
+    FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_oid, database_name) GROUP BY ALL
+  UNION ALL SELECT database_name, 'view', schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal
+  UNION ALL SELECT database_name, 'macro', schema_name, function_name,
+    concat_ws(chr(10), parameters::VARCHAR, macro_definition) FROM duckdb_functions() WHERE NOT internal
+  UNION ALL SELECT database_name, 'type', schema_name, type_name, logical_type FROM duckdb_types() WHERE NOT internal
+  UNION ALL SELECT database_name, 'sequence', schema_name, sequence_name, concat(start_value, ' ', last_value)
+    FROM duckdb_sequences()
+  UNION ALL SELECT database_name, 'index', schema_name, index_name, sql FROM duckdb_indexes()
+  UNION ALL SELECT database_name, 'schema', '', schema_name, '' FROM duckdb_schemas() WHERE NOT internal)
+SELECT database_name, kind, CASE WHEN schema_name IN ('', 'main') THEN name ELSE schema_name || '.' || name END AS name,
   string_agg(declared, chr(10) ORDER BY declared) AS declared
-FROM e GROUP BY ALL"""
+FROM e WHERE database_name IN ('theirs', 'ours') GROUP BY ALL"""

@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import store as stores
-from pipeline.distinct import whole
 from pipeline.store import Commit, Part
 
 if TYPE_CHECKING:
@@ -108,6 +105,8 @@ def halves(uids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 def _valid(uids: pa.Array) -> np.ndarray:
     """Which rows have an identity; without what pyarrow imports to hand out booleans."""
+    import pyarrow.compute as pc
+
     bits = np.frombuffer(pc.is_valid(uids).buffers()[1], np.uint8)
     return np.unpackbits(bits, count=len(uids), bitorder="little").view(bool)
 
@@ -255,6 +254,10 @@ def _write(folder: Path, names: Sequence[str], head: str, run: Run) -> None:
 
 def _run_of_parts(paths: Sequence[Path]) -> Run:
     """Read from the lines themselves."""
+    import pyarrow.parquet as pq
+
+    from pipeline.distinct import whole
+
     runs = []
     for n, path in enumerate(paths):
         uids = whole(pq.ParquetFile(path).read(columns=["event_uid"]).column("event_uid"))

@@ -272,6 +272,30 @@ def test_a_database_that_says_otherwise_than_the_commits(made: Path, statement: 
     assert chain.verify(made).ok
 
 
+def test_a_log_beside_the_database_is_told_of(made: Path) -> None:
+    """What a shell writes stands in a log of its own first, and is read with the database from then on."""
+    path = made / "auditbook.duckdb"
+    before = path.read_bytes()
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("UPDATE files SET rejects = 99")
+    assert path.read_bytes() == before
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute("SELECT DISTINCT rejects FROM files").fetchall() == [(99,)]
+
+    assert chain.verify(made).broken == Break(
+        None,
+        "auditbook.duckdb.wal",
+        "it stands beside the database, and whoever opens that in a shell sees what it says; the next run moves it "
+        "aside.",
+    )
+    with pipeline.open(made) as log:
+        assert log.ledger()["rejects"].pl().to_series().unique().to_list() == [0]
+    pipeline.rebuild(made)
+    assert chain.verify(made).ok
+
+
 @pytest.mark.parametrize("harm", ["an identity less", "another identity"])
 def test_an_index_of_identities_that_says_otherwise(made: Path, harm: str) -> None:
     """It is what the next load holds its lines against: who changes it makes lines events twice."""
@@ -363,7 +387,8 @@ def test_every_byte_of_the_index_of_names(made: Path) -> None:
     unlike = []
     for place in range(0, len(content), 11):
         path.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
-        found = caches.named(made, stores.commits(made))
+        with duckdb.connect() as connection:
+            found = caches.named(connection, made, stores.commits(made))
         if found == ([], None) and answers() != before:
             unlike.append(place)
 
