@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from bench import loading, normalizing, verifying
+from bench import keeping, loading, normalizing, verifying
 from bench.turns import Row, in_turns, ratio
 
-BENCHES = (loading, normalizing, verifying)
+BENCHES = (loading, normalizing, verifying, keeping)
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 

@@ -1,4 +1,4 @@
-"""Two things measured in turns, each in a process of its own: medians of seconds and of peak memory."""
+"""Two things measured in turns, each in a process of its own: medians of seconds, of peak memory, of seconds of CPU."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 TURNS = 3
 Row = tuple[str, str, str, str]
+Measured = tuple[float, float, float]
 
 
 def ratio(what: str, ours: str, theirs: str, found: float) -> Row:
@@ -19,21 +20,21 @@ def ratio(what: str, ours: str, theirs: str, found: float) -> Row:
 
 def in_turns(
     ours: Callable[[int], list[str]], theirs: Callable[[int], list[str]], turns: int = TURNS
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Medians of (seconds, peak MB) of the two, run alternately."""
-    measured: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+) -> tuple[Measured, Measured]:
+    """Medians of (seconds, peak MB, seconds of CPU) of the two, run alternately."""
+    measured: tuple[list[Measured], list[Measured]] = ([], [])
     for turn in range(turns):
         for kept, command in zip(measured, (ours, theirs), strict=True):
             kept.append(_measure(command(turn)))
     first, second = ([statistics.median(column) for column in zip(*kept, strict=True)] for kept in measured)
-    return (first[0], first[1]), (second[0], second[1])
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])
 
 
-def _measure(command: list[str]) -> tuple[float, float]:
+def _measure(command: list[str]) -> Measured:
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     taken = time.perf_counter() - began
     if status:
         raise SystemExit(f"{command} ended with {status}")
-    return taken, used.ru_maxrss / 1024
+    return taken, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime

@@ -1,44 +1,48 @@
-"""What stands beside the commits, held against them: the database's tables, the manifest, reports that were made."""
+"""What stands beside the commits, held against them: caches, the manifest, originals, rules, reports that were made."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from pipeline import catalog, detector, engine, ids, issued, originals
+from pipeline import caches, engine, issued, rulefile
 from pipeline import store as stores
+from pipeline.caches import MEND, Told
 from pipeline.errors import UsageError
 from pipeline.found import Beside, Break
 from pipeline.store import Commit
 
-MEND = "`auditbook rebuild` makes it again"
-
 
 def check(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> Beside:
     """The first thing beside the commits that says otherwise than they; else notes, and what the documents are."""
-    notes: list[str] = []
-    told = []
+    slow = (caches.database, caches.identities, caches.named)
+    with engine.connect() as connection, ThreadPoolExecutor(len(slow)) as pool:
+        later = [pool.submit(what, connection.cursor(), store, chain) for what in slow]
+        told, problem = _told(store, chain, documents)
+        count, problem = (0, problem) if problem else _reports(store, chain)
+        problem = problem or _originals(store, chain)
+        if problem is not None:
+            return Beside(problem)
+        notes: list[str] = []
+        for found in (*(one.result() for one in later), _manifest(store, chain)):
+            if found[1] is not None:
+                return Beside(found[1])
+            notes += found[0]
+    return Beside(None, (*notes, *_rules(chain)), tuple(told), count)
+
+
+def _told(store: Path, chain: Sequence[Commit], documents: Sequence[Path]) -> tuple[list[str], Break | None]:
+    """What each document is, up to the first that is none of ours."""
+    told: list[str] = []
     for document in documents:
         said, problem = _document(document, store, chain)
         if problem is not None:
-            return Beside(problem)
+            return told, problem
         told.append(said)
-    count, problem = _reports(store, chain)
-    if problem is not None:
-        return Beside(problem)
-    for what in (_originals, _database, _identities, _manifest):
-        note, problem = what(store, chain)
-        if problem is not None:
-            return Beside(problem)
-        notes += [note] if note else []
-    return Beside(None, (*notes, *_rules(chain)), tuple(told), count)
+    return told, None
 
 
 def _reports(store: Path, chain: Sequence[Commit]) -> tuple[int, Break | None]:
@@ -59,130 +63,40 @@ def _rules(chain: Sequence[Commit]) -> list[str]:
     """Installed rules that are not the files which the newest evaluation ran."""
     last = next((link for link in reversed(chain) if link.kind == "detect"), None)
     ran = last.content.get("rules", {}) if last else {}
-    now = {name: one.sha256 for name, one in detector.shipped().items()}
+    now = rulefile.hashes()
     other = sorted(name for name, digest in ran.items() if now.get(name) != digest)
     if not other:
         return []
     return [f"{', '.join(other)}: the installed rule is not the file that the last evaluation ran."]
 
 
-def _originals(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
+def _originals(store: Path, chain: Sequence[Commit]) -> Break | None:
+    if not any("originals" in link.content for link in chain):
+        return None
+    from pipeline import originals
+
     for one in originals.kept(chain).values():
         path = store / originals.FOLDER / f"{one['sha256']}.zst"
         if not path.is_file():
-            return None, Break(one["commit_no"], path.name, f"the original of {one['file']} is missing.")
+            return Break(one["commit_no"], path.name, f"the original of {one['file']} is missing.")
         if stores.sha256_file(path) != one["packed_sha256"]:
             what = f"the original of {one['file']} was changed: its sha256 is not the recorded one."
-            return None, Break(one["commit_no"], path.name, what)
-    return None, None
+            return Break(one["commit_no"], path.name, what)
+    return None
 
 
-def _manifest(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
+def _manifest(store: Path, chain: Sequence[Commit]) -> Told:
     name = "manifest.jsonl"
     try:
         said = (store / name).read_text("utf-8", errors="replace").splitlines()
     except OSError:
-        return f"{name} is not there; {MEND}.", None
+        return [f"{name} is not there; {MEND}."], None
     wanted = [stores.canonical(link.record) for link in chain]
     if said == wanted:
-        return None, None
+        return [], None
     if said == wanted[: len(said)]:
-        return f"{name} ends before the newest commit; {MEND}.", None
-    return None, Break(None, name, f"it says otherwise than the records: it was changed; {MEND}.")
-
-
-def _database(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
-    """Every table and view of the database against one that is made of the same commits now."""
-    name = catalog.DATABASE
-    with tempfile.TemporaryDirectory(prefix="auditbook-verify-") as folder:
-        copy, made = Path(folder) / "theirs.duckdb", Path(folder) / "ours.duckdb"
-        try:
-            shutil.copyfile(store / name, copy)
-        except FileNotFoundError:
-            return f"{name} is not there; {MEND}.", None
-        broken = Break(None, name, f"it says otherwise than the commits: it was changed; {MEND}.")
-        try:
-            then = _as_of(copy, chain)
-            if then is None:
-                return None, broken
-            catalog.build(then, catalog.recorded_config(then), made)
-            different = next(_differences(copy, made), None)
-        except duckdb.Error as error:
-            return None, Break(None, name, f"it cannot be read ({type(error).__name__}); {MEND}.")
-    if different is not None and then and then[-1].content["versions"] != stores.versions():
-        return f"{name} was made by other versions; {MEND}.", None
-    if different is not None:
-        what = f"its table {different} says otherwise than the commits: it was changed; {MEND}."
-        return None, Break(None, name, what)
-    return (None if len(then) == len(chain) else f"{name} is as of commit {len(then)}; {MEND}."), None
-
-
-def _identities(store: Path, chain: Sequence[Commit]) -> tuple[str | None, Break | None]:
-    """What loads hold new lines against: an identity less, and a line would be an event twice."""
-    with engine.connect() as connection:
-        strange = ids.strange(connection, store, chain)
-    if strange is None:
-        return None, None
-    what = f"it says otherwise than the lines that it is of: it was changed; {MEND} once it is removed."
-    return None, Break(None, f"{ids.FOLDER}/{strange.name}", what)
-
-
-def _as_of(copy: Path, chain: Sequence[Commit]) -> Sequence[Commit] | None:
-    """The commits that a database was made of; None when it is of another chain."""
-    with engine.connect(str(copy), read_only=True) as connection:
-        heads = [
-            head for (head,) in connection.execute("SELECT head FROM commits ORDER BY commit_no").fetchall()
-        ]
-    return chain[: len(heads)] if heads == [link.head for link in chain[: len(heads)]] else None
-
-
-def _differences(theirs: Path, ours: Path) -> Iterator[str]:
-    """The names of tables and views that are not the same in both."""
-    with engine.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name, path in (("theirs", theirs), ("ours", ours)):
-            connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {name} (READ_ONLY)")
-        tables, views = (
-            {name: _named(connection, name, kind) for name in ("theirs", "ours")} for kind in _KINDS
-        )
-        yield from sorted(tables["theirs"].keys() ^ tables["ours"].keys())
-        for table in sorted(tables["ours"]):
-            if tables["theirs"][table] != tables["ours"][table] or _hash(
-                connection, "theirs", table
-            ) != _hash(connection, "ours", table):
-                yield table
-        yield from sorted(
-            name for name in views["theirs"].keys() | views["ours"].keys()
-            if not _same_view(views["theirs"].get(name), views["ours"].get(name))
-        )  # fmt: skip
-
-
-_KINDS = (
-    "SELECT table_name, string_agg(column_name || data_type, ',' ORDER BY column_index) FROM duckdb_columns() "
-    "WHERE database_name = $name AND NOT internal AND table_name IN "
-    "(SELECT table_name FROM duckdb_tables() WHERE database_name = $name) GROUP BY 1",
-    "SELECT view_name, sql FROM duckdb_views() WHERE database_name = $name AND NOT internal",
-)
-
-
-def _named(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
-    return dict(connection.execute(sql, {"name": name}).fetchall())
-
-
-def _hash(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> tuple[object, ...] | None:
-    """What the rows of a table come to, in whatever order they are."""
-    return connection.execute(
-        f'SELECT count(*), sum(hash(t)::HUGEINT), bit_xor(hash(t)) FROM {database}.main."{table}" t'
-    ).fetchone()
-
-
-def _same_view(theirs: str | None, ours: str | None) -> bool:
-    """A moved store has the old place in its views; the files that they name are the same."""
-    return None not in (theirs, ours) and _without_places(str(theirs)) == _without_places(str(ours))
-
-
-def _without_places(sql: str) -> str:
-    return re.sub(r"'(?:[^']|'')*?/commits/", "'commits/", sql)
+        return [f"{name} ends before the newest commit; {MEND}."], None
+    return [], Break(None, name, f"it says otherwise than the records: it was changed; {MEND}.")
 
 
 def _document(path: Path, store: Path, chain: Sequence[Commit]) -> tuple[str, Break | None]:

@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,17 @@ class Case:
     uids: list[str]
     findings: list[str]
     documents: tuple[Path, ...] = ()
+    gone: int = 0  # of the events, those that are stored no more
+
+    @property
+    def told(self) -> str:
+        """What is in it, in words."""
+        events = f"{len(self.uids)} event{'s' * (len(self.uids) != 1)}"
+        findings = f"{len(self.findings)} finding{'s' * (len(self.findings) != 1)}"
+        gone = f"; {self.gone} of the events are stored no more (purged, erased or withdrawn)" * bool(
+            self.gone
+        )
+        return f"{events}, {findings}{gone}"
 
 
 def hand_out(
@@ -57,28 +68,36 @@ def hand_out(
     if (audience or config.privacy.audience) == "external":
         raise UsageError(
             "a case holds the records of the chain, which name people: it is not for external eyes.",
-            hint="Give --audience internal or full.",
+            hint="Give --audience internal or full; `auditbook export --audience external` and reports are for others.",
         )
+    if not out.resolve().parent.is_dir():
+        raise UsageError("cannot be written: there is no such folder.", path=out)
     with locked(path, wait=WAIT_FOR_LOCK), Log(path, None, audience, config.privacy) as log:
-        case = meant(log, what)
+        case = _counted(log, meant(log, what))
         files = _files(log, case)
         number = f"{log.chain[-1].number + 1:06d}"
         manifest = _text(
             {
-                "case": f"{case.kind} {case.what}", "what": f"{len(case.uids)} events, {len(case.findings)} findings",
+                "case": f"{case.kind} {case.what}", "what": case.told,
                 "audience": log.shown.audience, "head": log.head, "record": f"records/{number}.json",
                 "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
             }
         )  # fmt: skip
         told = {
             "kind": case.kind, "what": case.what, "events": len(case.uids), "findings": len(case.findings),
-            "audience": log.shown.audience, "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+            "gone": case.gone, "audience": log.shown.audience, "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
         }  # fmt: skip
         done = stores.commit(path, "evidence", {"evidence": told}, lambda folder: {}, signing=config.signing)
         catalog.publish(path, catalog.recorded_config(log.chain))
     files |= {"MANIFEST.json": manifest, f"records/{number}.json": (done.folder / "record.json").read_bytes()}
     outfile.replace({out: lambda file: file.writelines([_packed(files)])})
     return case, done
+
+
+def _counted(log: Log, case: Case) -> Case:
+    asked = "SELECT count(*) FROM events WHERE event_uid IN (SELECT unnest(?::VARCHAR[]))"
+    [(stored,)] = log.con.execute(asked, [case.uids]).fetchall()
+    return replace(case, gone=len(case.uids) - stored)
 
 
 def meant(log: Log, what: str) -> Case:

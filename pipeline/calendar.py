@@ -5,19 +5,21 @@ Made from the config, so that hours, holidays and zones can change after the fir
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import polars as pl
-import pyarrow as pa
+import duckdb
 
 from pipeline.config import Config, Hours
 from pipeline.hours import DAY_MINUTES, Shift, holidays_between, read_hours, zone
 
 SLOT = timedelta(minutes=15)
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,24 @@ def schedules(config: Config) -> list[Schedule]:
     return found
 
 
-def calendar(config: Config, first: datetime, last: datetime) -> pa.Table:
-    """Every slot from the day before `first` to the day after `last`, whole days in every schedule's own zone."""
-    return pl.concat([_slots(schedule, first, last) for schedule in schedules(config)]).to_arrow()
+def table(connection: duckdb.DuckDBPyConnection, config: Config, spans: Sequence[Span]) -> None:
+    """Make the table: every slot of each span, from the day before it to the day after it, whole days in the zone of
+    every schedule."""
+    stretches: list[tuple[str, int, int, int]] = []
+    holidays: list[tuple[str, date, str]] = []
+    shifts: list[tuple[str, int, int]] = []
+    for schedule in schedules(config):
+        for first, last in _days(schedule, spans):
+            stretches += [(schedule.name, *stretch) for stretch in _stretches(schedule.zone, first, last)]
+            # A shift belongs to the day on which it starts, so the days before the first one count as well.
+            named = holidays_between(schedule.holidays, first - DAY, last)
+            holidays += [(schedule.name, day, name) for day, name in sorted(named.items())]
+        shifts += [(schedule.name, *quarter) for quarter in _quarters(schedule.shifts)]
+    connection.execute(_CALENDAR, [*_columns(stretches, 4), *_columns(holidays, 3), *_columns(shifts, 3)])
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[place] for row in rows] for place in range(width)]
 
 
 def _schedule(name: str, config: Config, own: Hours, team: Hours | None = None) -> Schedule:
@@ -60,46 +77,36 @@ def _schedule(name: str, config: Config, own: Hours, team: Hours | None = None) 
     )
 
 
-def _slots(schedule: Schedule, first: datetime, last: datetime) -> pl.DataFrame:
-    days = [first.astimezone(schedule.zone).date() - DAY, last.astimezone(schedule.zone).date() + DAY]
-    start, end = _instant(days[0], schedule.zone), _instant(days[1] + DAY, schedule.zone)
-    offsets = pl.DataFrame(
-        list(_offsets(schedule.zone, start, end)),
-        schema={"slot": pl.Datetime("us", "UTC"), "utc_offset_minutes": pl.Int32},
-        orient="row",
-    )
-    slots = pl.DataFrame(
-        {"slot": pl.datetime_range(start, end, SLOT, closed="left", time_zone="UTC", eager=True)}
-    )
-    local = (
-        slots.join_asof(offsets, on="slot")
-        .with_columns(
-            local=pl.col("slot").dt.replace_time_zone(None) + pl.duration(minutes="utc_offset_minutes")
-        )
-        .with_columns(
-            local_date=pl.col("local").dt.date(),
-            minute=pl.col("local").dt.hour().cast(pl.Int32) * 60 + pl.col("local").dt.minute(),
-        )
-    )
-    # A shift belongs to the day on which it starts, so the days before the first one count as well.
-    dates = _dates(schedule, days[0] - DAY, days[1])
-    worked = _worked(schedule.shifts, dates)
-    return (
-        local.join(dates, on="local_date", how="left", maintain_order="left")
-        .join(worked, on=["local_date", "minute"], how="left", maintain_order="left")
-        .select(
-            "slot",
-            pl.lit(schedule.name).alias("schedule"),
-            "local_date",
-            pl.col("local").dt.time().alias("local_time"),
-            pl.col("local").dt.hour().cast(pl.Int32).alias("hour"),
-            pl.col("local").dt.weekday().cast(pl.Int32).alias("weekday"),
-            pl.col("holiday").is_not_null().alias("is_holiday"),
-            "holiday",
-            pl.col("is_business_hours").fill_null(False),
-            "utc_offset_minutes",
-        )
-    )
+def _days(schedule: Schedule, spans: Sequence[Span]) -> list[tuple[date, date]]:
+    """The first and the last local day of each span; those that meet are one."""
+    found: list[tuple[date, date]] = []
+    for first, last in spans:
+        start, end = first.astimezone(schedule.zone).date() - DAY, last.astimezone(schedule.zone).date() + DAY
+        if found and start <= found[-1][1] + DAY:
+            start, end = found[-1][0], max(end, found.pop()[1])
+        found.append((start, end))
+    return found
+
+
+def _stretches(where: ZoneInfo, first: date, last: date) -> Iterator[tuple[int, int, int]]:
+    """From and until which minute since 1970 the distance to UTC is how much; days with the same one at both ends are
+    not looked into."""
+    known, begun, day = None, _instant(first, where), _instant(first, where)
+    end = _instant(last + DAY, where)
+    while day < end:
+        same = known == _minutes(day, where) == _minutes(day + DAY, where)
+        for step in range(0 if same else 96):
+            moment = min(day + step * SLOT, end)
+            if (minutes := _minutes(moment, where)) != known:
+                if known is not None:
+                    yield _since_1970(begun), _since_1970(moment), known
+                known, begun = minutes, moment
+        day += DAY
+    yield _since_1970(begun), _since_1970(end), known or 0
+
+
+def _since_1970(moment: datetime) -> int:
+    return (moment - EPOCH) // MINUTE
 
 
 def _instant(day: date, where: ZoneInfo) -> datetime:
@@ -108,46 +115,36 @@ def _instant(day: date, where: ZoneInfo) -> datetime:
     return moment - timedelta(minutes=moment.minute % 15, seconds=moment.second)
 
 
-def _offsets(where: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, int]]:
-    """The slots at which the distance to UTC changes; days with the same one at both ends are not looked into."""
-    known, day = None, start
-    while day < end:
-        same = known == _minutes(day, where) == _minutes(day + DAY, where)
-        for step in range(0 if same else 96):
-            moment = day + step * SLOT
-            if (minutes := _minutes(moment, where)) != known:
-                known = minutes
-                yield moment, minutes
-        day += DAY
-
-
 def _minutes(moment: datetime, where: ZoneInfo) -> int:
     offset = moment.astimezone(where).utcoffset() or timedelta()
     return int(offset.total_seconds() // 60)
 
 
-def _dates(schedule: Schedule, first: date, last: date) -> pl.DataFrame:
-    named = holidays_between(schedule.holidays, first, last)
-    days = [first + n * DAY for n in range((last - first).days + 1)]
-    return pl.DataFrame(
-        {"local_date": days, "holiday": [named.get(day) for day in days]},
-        schema={"local_date": pl.Date, "holiday": pl.String},
-    )
+def _quarters(shifts: Sequence[Shift]) -> list[tuple[int, int]]:
+    """The quarters of an hour that are worked: weekday, and minute from its midnight; past 1440 is the next day."""
+    return sorted({(s.weekday, minute) for s in shifts for minute in range(s.start, s.end, 15)})
 
 
-def _worked(shifts: tuple[Shift, ...], dates: pl.DataFrame) -> pl.DataFrame:
-    """The local quarters that belong to a shift; one that starts on a holiday is not worked."""
-    minutes = [(s.weekday, minute) for s in shifts for minute in range(s.start, s.end, 15)]
-    pattern = pl.DataFrame(minutes, schema={"weekday": pl.Int8, "at": pl.Int32}, orient="row")
-    over = pl.col("at") // DAY_MINUTES
-    return (
-        dates.filter(pl.col("holiday").is_null())
-        .with_columns(weekday=pl.col("local_date").dt.weekday())
-        .join(pattern, on="weekday")
-        .select(
-            local_date=pl.col("local_date") + pl.duration(days=over),
-            minute=pl.col("at") % DAY_MINUTES,
-            is_business_hours=pl.lit(True),
-        )
-        .unique()
-    )
+# A shift that starts on a holiday is not worked, on the next day neither.
+_CALENDAR = f"""CREATE OR REPLACE TABLE calendar AS
+WITH stretches AS (SELECT unnest($1::VARCHAR[]) AS schedule, unnest($2::BIGINT[]) AS first,
+    unnest($3::BIGINT[]) AS after, unnest($4::INTEGER[]) AS utc_offset_minutes),
+  holidays AS (SELECT unnest($5::VARCHAR[]) AS schedule, unnest($6::DATE[]) AS day, unnest($7::VARCHAR[]) AS holiday),
+  shifts AS (SELECT unnest($8::VARCHAR[]) AS schedule, unnest($9::INTEGER[]) AS weekday,
+    unnest($10::INTEGER[]) AS minute),
+  slots AS (SELECT schedule, utc_offset_minutes, unnest(range(first, after, 15)) AS began FROM stretches),
+  clocks AS (SELECT *, make_timestamp((began + utc_offset_minutes) * 60000000) AS clock FROM slots),
+  days AS (SELECT *, clock::DATE AS local_date, isodow(clock)::INTEGER AS weekday,
+    (hour(clock) * 60 + minute(clock))::INTEGER AS minute FROM clocks)
+SELECT make_timestamptz(began * 60000000) AS slot, d.schedule, local_date, clock::TIME AS local_time,
+  hour(clock)::INTEGER AS hour, d.weekday, today.holiday IS NOT NULL AS is_holiday, today.holiday,
+  (own.minute IS NOT NULL AND today.holiday IS NULL) OR (begun.minute IS NOT NULL AND before.holiday IS NULL)
+    AS is_business_hours, utc_offset_minutes,
+  bool_or(is_business_hours) OVER (PARTITION BY d.schedule, local_date) AS is_workday
+FROM days d
+  LEFT JOIN holidays today ON today.schedule = d.schedule AND today.day = local_date
+  LEFT JOIN holidays before ON before.schedule = d.schedule AND before.day = local_date - 1
+  LEFT JOIN shifts own ON own.schedule = d.schedule AND own.weekday = d.weekday AND own.minute = d.minute
+  LEFT JOIN shifts begun ON begun.schedule = d.schedule AND begun.weekday = (d.weekday + 5) % 7 + 1
+    AND begun.minute = d.minute + {DAY_MINUTES}
+ORDER BY d.schedule, slot"""

@@ -159,27 +159,34 @@ def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
 def build(chain: Sequence[Commit], config: Config, target: Path) -> None:
     """Write the whole catalog to a new file; storage version 1.5, so that DuckDB 1.5 and 2.0 open it."""
     with engine.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET parquet_metadata_cache = true")  # each view asks every file for its columns
         connection.execute(
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS c (STORAGE_VERSION '{STORAGE_VERSION}')"
         )
-        connection.execute("USE c")
-        connection.execute(views.RESOLVED_LINES)
-        _commits(connection, chain)
-        files(connection, chain)
-        _settings(connection, config)
-        past = summary.of(chain)
-        people(connection, config, past.relation("sightings"))
-        slots(connection, config, years(connection, past.times()))
-        declared.tables(connection, config)
-        geography.table(connection, config.places, past.relation("places"))
-        findings.tables(connection, chain, config)
-        keeping.tables(connection, chain, config)
-        views.derive(connection, {**_past(chain), **keeping.DERIVED})
-        views.make(connection, _stored(chain))
-        connection.execute("USE memory")
+        fill(connection, "c", chain, config)
         connection.execute("DETACH c")
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection, database: str, chain: Sequence[Commit], config: Config
+) -> None:
+    """Every table and view of the catalog, in an empty database that is attached."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET parquet_metadata_cache = true")  # each view asks every file for its columns
+    connection.execute(f"USE {database}")
+    connection.execute(views.RESOLVED_LINES)
+    _commits(connection, chain)
+    files(connection, chain)
+    _settings(connection, config)
+    past = summary.of(chain)
+    people(connection, config, past.relation("sightings"))
+    slots(connection, config, years(connection, past.times()))
+    declared.tables(connection, config)
+    geography.table(connection, config.places, past.relation("places"))
+    findings.tables(connection, chain, config)
+    keeping.tables(connection, chain, config)
+    views.derive(connection, {**_past(chain), **keeping.DERIVED})
+    views.make(connection, _stored(chain))
+    connection.execute("USE memory")
 
 
 def _past(chain: Sequence[Commit], to: str = "full") -> dict[str, str]:
@@ -311,7 +318,8 @@ def _is_email(alias: str) -> bool:
 def years(connection: duckdb.DuckDBPyConnection, times: str) -> list[tuple[datetime, datetime]]:
     """The first and the last of these times, year by year: a wrong clock's 1970 is far from all others."""
     found = connection.execute(
-        f"SELECT epoch_ms(min(first_at)), epoch_ms(max(last_at)) FROM {times} GROUP BY year(first_at) ORDER BY 1"
+        f"SELECT epoch_ms(min(first_at)), epoch_ms(max(last_at)) FROM {times} "
+        "GROUP BY year(make_timestamp(epoch_us(first_at))) ORDER BY 1"
     ).fetchall()
     return [(_moment(first), _moment(last)) for first, last in found]
 
@@ -320,22 +328,12 @@ def slots(
     connection: duckdb.DuckDBPyConnection, config: Config, spans: Sequence[tuple[datetime, datetime]]
 ) -> None:
     """The table `calendar`, over these spans; around a wrong clock's 1970 the years between are left out."""
-    import pyarrow as pa
-
     from pipeline import calendar
 
     spans = spans or [(_moment(0), _moment(0))]
     if spans[-1][1].year - spans[0][0].year < LONGEST_CALENDAR:
         spans = [(spans[0][0], spans[-1][1])]
-    made = pa.concat_tables(calendar.calendar(config, first, last) for first, last in spans)
-    connection.register("slots", made)
-    once = "SELECT DISTINCT ON (schedule, slot) * FROM slots ORDER BY schedule, slot"
-    connection.execute(
-        f"""CREATE OR REPLACE TABLE calendar AS SELECT * REPLACE (local_time::TIME AS local_time),
-          bool_or(is_business_hours) OVER (PARTITION BY schedule, local_date) AS is_workday
-        FROM ({once if len(spans) > 1 else "SELECT * FROM slots"}) ORDER BY schedule, slot"""
-    )
-    connection.unregister("slots")
+    calendar.table(connection, config, spans)
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -61,16 +61,21 @@ def plan(store: Path | str, config: Config, persons: Sequence[str]) -> Plan:
         return _plan(connection, stores.commits(path), persons)
 
 
+def answered_for(by: str, reason: str) -> None:
+    """An error unless somebody answers for an erasure and says why."""
+    if not reason.strip() or not by.strip():
+        raise UsageError(
+            "an erasure needs a person who answers for it and a reason.", hint="Give --by and --reason."
+        )
+
+
 def apply(
     store: Path | str, config: Config, persons: Sequence[str], *, word: str | None, reason: str, by: str
 ) -> tuple[Plan, Commit | None]:
     """Erase a person, in one commit; the word is the plan's. Who asked for it is named by no word of the record."""
     path = Path(store)
     stores.require(path)
-    if not reason.strip() or not by.strip():
-        raise UsageError(
-            "an erasure needs a person who answers for it and a reason.", hint="Give --by and --reason."
-        )
+    answered_for(by, reason)
     with locked(path) as interrupted, catalog.connect(path, config) as connection:
         chain = stores.commits(path)
         found = _plan(connection, chain, persons)

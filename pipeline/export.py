@@ -94,10 +94,10 @@ def manifest(
 
 def _bound(rows: Rows, shown: str) -> Any:
     """What stood in the question's places: it may be a name, or a secret that was looked for."""
-    from pipeline import audience, redact
+    from pipeline import hidden, redact
 
     if shown == "external":
-        return audience.WITHHELD
+        return hidden.WITHHELD
     return _plain(rows.values) if shown == "full" else redact.document(_plain(rows.values))
 
 

@@ -9,8 +9,6 @@ import tomllib
 from functools import cache
 from typing import Any
 
-import jsonschema
-
 from pipeline.errors import AuditbookError
 
 
@@ -28,6 +26,8 @@ def read(text: str, path: str, schema: str) -> tuple[dict[str, Any], str]:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place.group(1)) if place else found.group(1).count("\n") + 1
         raise AuditbookError(f"the header is not TOML: {error}.", path=path, line=line) from error
+    import jsonschema
+
     problem = jsonschema.exceptions.best_match(_validator(schema).iter_errors(header))
     if problem is not None:
         keys = [str(key) for key in problem.absolute_path]
@@ -54,5 +54,7 @@ def line_where(text: str, pattern: str, otherwise: int = 1) -> int:
 
 @cache
 def _validator(schema: str) -> Any:
+    import jsonschema
+
     text = (importlib.resources.files("schemas") / f"{schema}.schema.json").read_text("utf-8")
     return jsonschema.Draft202012Validator(json.loads(text))

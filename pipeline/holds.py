@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog
+from pipeline import catalog, mapping, vocabulary
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.errors import UsageError
@@ -45,22 +45,44 @@ def add(store: Path | str, held: Held, *, by: str, reason: str, config: Config) 
             "a hold covers something.",
             hint="Give --actor, --entity, --finding, --source, --since or --until.",
         )
+    source = _known(Path(store), held, config)
     kind, _, number = (held.entity or "").partition(":")
     row: dict[str, object] = {
-        "change": "added", "case_name": held.case, "source": held.source, "actor": held.actor,
+        "change": "added", "case_name": held.case, "source": source, "actor": held.actor,
         "entity_type": kind or None, "entity_id": number or None, "finding": held.finding, "since": held.since,
         "until": held.until,
     }  # fmt: skip
     return _commit(Path(store), row, by, reason, config)
 
 
+def _known(store: Path, held: Held, config: Config) -> str | None:
+    """The source that is meant; an error when a word of the hold can never cover anything."""
+    stores.require(store)
+    if held.since and held.until and held.since >= held.until:
+        raise UsageError(
+            "the period of the hold ends before it begins.", hint="Give --since and --until in order."
+        )
+    with catalog.connect(store) as connection:
+        asked = "SELECT count(*) FROM finding_versions WHERE starts_with(finding_id, ?)"
+        if held.finding is not None and connection.execute(asked, [held.finding]).fetchall() == [(0,)]:
+            raise UsageError(
+                f'"{vocabulary.short(held.finding)}" is not a finding.',
+                hint="`auditbook findings` lists them.",
+            )
+        loaded = {source for (source,) in connection.execute("SELECT DISTINCT source FROM files").fetchall()}
+    if held.source is None:
+        return None
+    known = sorted({*mapping.known(config.mappings), *loaded} - {None})
+    return str(vocabulary.of_list("source", [held.source], known)[0])
+
+
 def release(store: Path | str, hold: str, *, by: str, reason: str, config: Config) -> tuple[str, Commit]:
     """Let go of a hold, by its id or by the name of its case; it stays on record."""
     path = Path(store)
+    stores.require(path)
     with catalog.connect(path) as connection:
         found = connection.execute(
-            "SELECT hold_id FROM holds WHERE active AND (starts_with(hold_id, ?) OR case_name = ?)",
-            [hold, hold],
+            "SELECT hold_id FROM holds WHERE active AND (hold_id = ? OR case_name = ?)", [hold, hold]
         ).fetchall()
     if len(found) != 1:
         problem = "is no hold that stands" if not found else "means several holds"

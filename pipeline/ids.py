@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import store as stores
-from pipeline.distinct import whole
 from pipeline.store import Commit, Part
 
 if TYPE_CHECKING:
     import duckdb
 
 FOLDER = "ids"
+AT_ONCE = 1_000_000  # identities that are held against the lines in one go
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,14 @@ def halves(uids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     text = b"".join(uids.cast(pa.binary()).to_pylist()) if uids.offset else _data(uids)
     pairs = np.frombuffer(bytes.fromhex(text.decode("ascii")), ">u8").reshape(-1, 2).astype(np.uint64)
     return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+def _valid(uids: pa.Array) -> np.ndarray:
+    """Which rows have an identity; without what pyarrow imports to hand out booleans."""
+    import pyarrow.compute as pc
+
+    bits = np.frombuffer(pc.is_valid(uids).buffers()[1], np.uint8)
+    return np.unpackbits(bits, count=len(uids), bitorder="little").view(bool)
 
 
 def _data(uids: pa.Array) -> bytes:
@@ -248,38 +254,57 @@ def _write(folder: Path, names: Sequence[str], head: str, run: Run) -> None:
 
 def _run_of_parts(paths: Sequence[Path]) -> Run:
     """Read from the lines themselves."""
+    import pyarrow.parquet as pq
+
+    from pipeline.distinct import whole
+
     runs = []
     for n, path in enumerate(paths):
         uids = whole(pq.ParquetFile(path).read(columns=["event_uid"]).column("event_uid"))
-        rows = np.flatnonzero(np.asarray(pc.is_valid(uids)))  # of the events; no other line has one
+        rows = np.flatnonzero(_valid(uids))  # of the events; no other line has one
         high, low = halves(uids.drop_null())
         runs.append(run_of(high, low, (np.int64(n) << 32) | rows.astype(np.int64)))
     return _merged(runs)
 
 
-def strange(connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit]) -> Path | None:
-    """The first file of `ids/` whose identities are not those of the lines that it covers."""
+def strange(
+    connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence[Commit], drawn: int
+) -> tuple[Path | None, list[Path]]:
+    """The first file of `ids/` whose identities, or their places, are not those of the lines that it covers, by sums of
+    hashes that begin with a number; and the files of no commits here, which whoever loads next makes again."""
     wanted = {part.name: part.lines for part in stores.parts(chain)}
     heads = {f"{link.number:06d}": link.head for link in chain}
-    for path in sorted((store / FOLDER).glob("*.ids")):
+    foreign = []
+    for path in sorted((store / FOLDER).glob("*")):
         names = _belongs(path, heads, wanted)
-        if names is None:  # whoever loads next makes it again
+        if names is None:
+            foreign.append(path)
             continue
         run = _opened(path)
-        connection.register("theirs", pa.table({"high": _column(run.high), "low": _column(run.low)}))
-        theirs = connection.execute(_SUM.format("theirs")).fetchall()
-        ours = connection.execute(_SUM.format(_OURS), [[str(wanted[name]) for name in names]]).fetchall()
+        lines = [str(wanted[name]) for name in names]
+        ours = connection.execute(_SUM.format(drawn=drawn, identities=_OURS), [lines]).fetchall()
+        # Those that are not in order are not found, though they are there.
+        if (run.high[1:] < run.high[:-1]).any() or [_sums(connection, run, drawn)] != ours:
+            return path, foreign
+    return None, foreign
+
+
+def _sums(connection: duckdb.DuckDBPyConnection, run: Run, drawn: int) -> tuple[int, ...]:
+    rows, total, mixed = 0, 0, 0
+    for first in range(0, len(run.high), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        uids = np.stack([run.high[some], run.low[some]], axis=1).astype(">u8").tobytes().hex().encode()
+        ends = np.arange(0, len(uids) + 1, 32, dtype=np.int32)
+        text = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(uids))
+        place = pa.Array.from_buffers(pa.int64(), len(text), [None, pa.py_buffer(run.where[some])])
+        connection.register("theirs", pa.table({"event_uid": text, "place": place}))
+        found = connection.execute(_SUM.format(drawn=drawn, identities="theirs")).fetchall()[0]
         connection.unregister("theirs")
-        if theirs != ours:
-            return path
-    return None
+        rows, total, mixed = rows + found[0], total + found[1], mixed ^ found[2]
+    return rows, total, mixed
 
 
-def _column(numbers: np.ndarray) -> pa.Array:
-    """Without a copy, and without all that `pa.array` imports for numbers of numpy."""
-    return pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
-
-
-_SUM = "SELECT count(*), sum(hash(high, low)::HUGEINT), bit_xor(hash(high, low)) FROM {}"
-_OURS = """(SELECT ('0x' || left(event_uid, 16))::UBIGINT AS high, ('0x' || right(event_uid, 16))::UBIGINT AS low
-  FROM read_parquet(?) WHERE event_uid IS NOT NULL)"""
+_SUM = """SELECT count(*), coalesce(sum(hash({drawn}, event_uid, place)::HUGEINT), 0),
+  coalesce(bit_xor(hash({drawn}, event_uid, place)), 0) FROM {identities}"""
+_OURS = """(SELECT event_uid, (file_index::BIGINT << 32) | file_row_number AS place
+  FROM read_parquet(?, file_row_number = true) WHERE event_uid IS NOT NULL)"""

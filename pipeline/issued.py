@@ -44,7 +44,7 @@ def unrecorded(store: Path, records: Sequence[dict[str, Any]], kind: str = "repo
     except OSError:
         return []
     known = {json.dumps(report, sort_keys=True) for report in recorded(records, kind)}
-    found = (report for line in lines if (report := _report(line)))
+    found = (report for line in lines if (report := _report(line, kind)))
     return [report for report in found if json.dumps(report, sort_keys=True) not in known]
 
 
@@ -53,10 +53,19 @@ def recorded(records: Sequence[dict[str, Any]], kind: str = "reports") -> list[d
     return [report for record in records for report in record["run"].get(kind, [])]
 
 
-def _report(line: str) -> dict[str, Any] | None:
-    """A half-written line, of a process that was killed, is no report."""
+def _report(line: str, kind: str) -> dict[str, Any] | None:
+    """A half-written line, of a process that was killed, is no report; nor is one that lacks what every report has."""
     try:
         found = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return found if kind != "reports" or _is_whole(found) else None
+
+
+def _is_whole(report: dict[str, Any]) -> bool:
+    files = report.get("files")
+    texts = (report.get("kind"), report.get("report_id"), report.get("head"), report.get("folder", ""))
+    named = isinstance(files, dict) and all(isinstance(digest, str) for digest in files.values())
+    return named and all(isinstance(text, str) for text in texts)

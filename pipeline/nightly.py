@@ -13,6 +13,7 @@ from pipeline import catalog, detect, findings, load, query, witness
 from pipeline import store as stores
 from pipeline.config import Config, read, to_dict
 from pipeline.detect import DetectResult
+from pipeline.errors import AuditbookError
 from pipeline.hours import zone
 from pipeline.ledger import LoadResult
 from pipeline.lock import locked
@@ -59,7 +60,35 @@ def run(
     as_of: datetime | None = None,
     progress: Progress = silent,
 ) -> RunResult:
-    """Load what is new, evaluate the detectors, write the review. An error leaves what was committed before it."""
+    """Load what is new, evaluate the detectors, write the review, tell the witness. An error leaves what was committed
+    before it, and the witness is told of that, too."""
+    try:
+        done = night(
+            exports, store=store, out=out, config=config, source=source, instance=instance, as_of=as_of,
+            progress=progress,
+        )  # fmt: skip
+    except AuditbookError as error:
+        try:
+            witness.tell()
+        except AuditbookError as untold:
+            error.add_note(str(untold))
+        raise
+    witness.tell()
+    return done
+
+
+def night(
+    exports: Sequence[str],
+    *,
+    store: Path | str = "store",
+    out: Path | str = "out",
+    config: Config | Path | str | None = None,
+    source: str | None = None,
+    instance: str | None = None,
+    as_of: datetime | None = None,
+    progress: Progress = silent,
+) -> RunResult:
+    """The same, and the witness is still owed the newest head: the command tells it when everything is said."""
     settings = config if isinstance(config, Config) else read(Path(config) if config is not None else None)
     path = Path(store)
     found = load.check(exports, source, settings)

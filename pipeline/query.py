@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from pipeline import audience as audience_of
-from pipeline import catalog, entities, identity, sifted, views
+from pipeline import catalog, entities, identity, pseudonyms, sifted, views
 from pipeline import store as stores
-from pipeline.audience import Shown, translated
+from pipeline.audience import Shown
 from pipeline.config import Config, Privacy
 from pipeline.filters import Store, clock
 from pipeline.question import KEYWORDS, question, understood
@@ -118,7 +118,7 @@ class Log:
         they leave out. `as_of` is the clock of relative times.
         """
         if self.shown.audience == "external":
-            filters = translated(self.con, filters)
+            filters = pseudonyms.translated(self.con, filters)
         asked = question(
             self.con, self.config.organization.timezone, self.presets, self.config.mappings, filters,
             self.shown, self._index,

@@ -12,6 +12,7 @@ import duckdb
 
 from pipeline import audience as audience_of
 from pipeline.audience import Shown
+from pipeline.hidden import TEXTS
 from pipeline.question import Question
 from pipeline.vocabulary import names as known
 
@@ -78,7 +79,7 @@ class Rows:
     @property
     def _settled(self) -> bool:
         """Whether the order of the rows is that of the stored ones, whatever is taken out of their texts."""
-        return bool(self.order) and not {name for name, _ in self.order} & set(audience_of.TEXTS)
+        return bool(self.order) and not {name for name, _ in self.order} & set(TEXTS)
 
     @property
     def _terms(self) -> str:

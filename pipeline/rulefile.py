@@ -83,15 +83,23 @@ def read(path: Path) -> Detector:
 @cache
 def shipped() -> dict[str, Detector]:
     """Every detector of the folder, by id: the folder is the registry. The tests check them, not every night."""
+    return {
+        name: parse(text, name=name, path=f"pipeline/detectors/{name}.sql", check=False)
+        for name, text in _texts().items()
+    }
+
+
+def hashes() -> dict[str, str]:
+    """The sha256 of every detector of the folder as it is now, by id."""
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in _texts().items()}
+
+
+def _texts() -> dict[str, str]:
     folder = importlib.resources.files("pipeline") / "detectors"
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
     )
-    names = [file.name.removesuffix(".sql") for file in files]
-    return {
-        name: parse(file.read_text("utf-8"), name=name, path=f"pipeline/detectors/{file.name}", check=False)
-        for name, file in zip(names, files, strict=True)
-    }
+    return {file.name.removesuffix(".sql"): file.read_text("utf-8") for file in files}
 
 
 def parse(text: str, *, name: str, path: str, check: bool = True) -> Detector:

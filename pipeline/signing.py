@@ -85,7 +85,7 @@ def public_key(text: str) -> str:
             return content.lower()
     except ValueError:
         pass
-    raise UsageError("is not an Ed25519 public key.", path=text, hint="`auditbook keys show` prints it.")
+    raise UsageError("is not an Ed25519 public key.", path=text, hint="`auditbook keys list` prints it.")
 
 
 def new(path: Path) -> Signer:

@@ -45,7 +45,7 @@ def check_files(place: Path, manifest: dict[str, Any]) -> None:
             raise Broken(f"{name} was changed")
     known = {*manifest["files"], "MANIFEST.json", manifest["record"]}
     found = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
-    strange = sorted(name for name in found - known if name.startswith(("records/", "rules/")))
+    strange = sorted(name for name in found - known if name.startswith(("documents/", "records/", "rules/")))
     if strange:
         raise Broken(f"{strange[0]} is in no manifest")
 

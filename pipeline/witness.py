@@ -1,6 +1,6 @@
 """Somebody outside is told of each new head, so that a chain that is cut later is found. After the commits are made.
 
-Whatever commits says so here; the command tells once, at its end, of the newest head that it came to.
+Whatever commits says so here; the command, and `pipeline.run`, tell once at the end of the newest head.
 """
 
 from __future__ import annotations

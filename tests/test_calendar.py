@@ -5,22 +5,31 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
 from pipeline import config
-from pipeline.calendar import calendar, schedules
+from pipeline.calendar import schedules, table
 from pipeline.errors import AuditbookError
 from pipeline.hours import Shift, read_hours, zone
 
 NEW_YORK = {"timezone": "America/New_York"}
+NEW_YORK_HOURS = {"organization": {**NEW_YORK, "business_hours": "Mon-Fri 08:00-18:00"}}
+
+
+def calendar(settings: dict[str, Any], *spans: tuple[datetime, datetime]) -> pl.DataFrame:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        table(connection, config.from_dict(settings), spans)
+        return connection.sql("FROM calendar").pl()
 
 
 def slots(day: date, schedule: str = "organization", **settings: Any) -> pl.DataFrame:
     """The slots of one local day of a schedule."""
     chosen = settings.pop("whole", None) or {"organization": settings}
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    frame = pl.DataFrame(calendar(config.from_dict(chosen), noon, noon))
+    frame = calendar(chosen, (noon, noon))
     return frame.filter((pl.col("local_date") == day) & (pl.col("schedule") == schedule))
 
 
@@ -34,7 +43,7 @@ def test_the_columns_and_a_plain_day() -> None:
     assert day.height == 96
     assert day.columns == [
         "slot", "schedule", "local_date", "local_time", "hour", "weekday", "is_holiday", "holiday",
-        "is_business_hours", "utc_offset_minutes",
+        "is_business_hours", "utc_offset_minutes", "is_workday",
     ]  # fmt: skip
     assert day.row(0)[0] == datetime(2026, 10, 6, 4, tzinfo=UTC)
     assert day["weekday"].unique().to_list() == [2]
@@ -43,11 +52,21 @@ def test_the_columns_and_a_plain_day() -> None:
 
 def test_slots_cover_the_day_before_and_after() -> None:
     moment = datetime(2026, 10, 6, 12, tzinfo=UTC)
-    frame = pl.DataFrame(calendar(config.from_dict({}), moment, moment))
+    frame = calendar({}, (moment, moment))
     assert frame["local_date"].unique(maintain_order=True).to_list() == [
         date(2026, 10, day) for day in (5, 6, 7)
     ]
     assert frame["slot"].is_sorted() and frame["slot"].n_unique() == frame.height == 3 * 96
+
+
+def test_spans_that_meet_are_one_and_others_leave_the_years_between_out() -> None:
+    days = [date(1970, 1, 1), date(2026, 10, 6), date(2026, 10, 8)]
+    noons = [datetime(day.year, day.month, day.day, 12, tzinfo=UTC) for day in days]
+    frame = calendar(NEW_YORK_HOURS, *((noon, noon) for noon in noons))
+    assert frame["local_date"].unique(maintain_order=True).to_list() == [
+        date(1969, 12, 31), date(1970, 1, 1), date(1970, 1, 2), *(date(2026, 10, day) for day in range(5, 10))
+    ]  # fmt: skip
+    assert frame["slot"].is_sorted() and frame["slot"].n_unique() == frame.height == 8 * 96
 
 
 def test_the_night_that_loses_an_hour() -> None:

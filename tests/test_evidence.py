@@ -18,7 +18,7 @@ from pipeline import bundle, chain, signing
 from pipeline import store as stores
 from pipeline.config import Config, read
 from pipeline.detect import detect
-from pipeline.errors import UsageError
+from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
 from tests.conftest import Auditbook
 from tests.exports import line, put
@@ -78,7 +78,7 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     "a changed event": (edit("events.jsonl", "delete", "create"), "events.jsonl was changed"),
     "a changed rule": (edit("rules/bulk_delete.sql", "SELECT", "select"), "rules/bulk_delete.sql was changed"),
     "a changed manifest": (
-        edit("MANIFEST.json", "1 findings", "2 findings"), "the newest record tells of another case than this one"
+        edit("MANIFEST.json", "1 finding", "2 finding"), "the newest record tells of another case than this one"
     ),
     "a changed record": (
         edit("records/000001.json", '"kind": "load"', '"kind": "lead"'), "records/000001.json was changed"
@@ -91,6 +91,9 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "another signature": (
         edit("records/000003.json", '"signature": "', '"signature": "00'), "the signature of record 3 does not hold"
+    ),
+    "a document more": (
+        lambda case: put(case / "documents/review.html", b"x"), "documents/review.html is in no manifest"
     ),
     "a file more": (lambda case: (case / "rules/mine.sql").write_text("x"), "rules/mine.sql is in no manifest"),
 }  # fmt: skip
@@ -158,6 +161,65 @@ def test_a_case_of_a_thing_with_its_secrets_for_full_eyes(made: tuple[Path, str]
         bundle.hand_out(store, "print_job:job5", tmp_path / "x.zip", config, "external")
     with pytest.raises(UsageError, match='no event is about "print_job:none"'):
         bundle.hand_out(store, "print_job:none", tmp_path / "x.zip", config)
+
+
+def test_a_case_tells_of_what_is_stored_no_more(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text("[detectors.bulk_delete]\nthreshold = 5\n")
+    put(tmp_path / "a.jsonl", DELETED)
+    auditbook("run", "a.jsonl", "-q", "--as-of", "2026-10-31")
+    with pipeline.open(tmp_path / "store") as log:
+        [(finding,)] = log.con.execute(
+            "SELECT finding_id FROM findings WHERE detector = 'bulk_delete'"
+        ).fetchall()
+    auditbook("forget", "a.jsonl", "--reason", "wrong file", "--yes", "-q")
+
+    done = auditbook("evidence", finding, "--out", "case.zip")
+
+    gone = "30 events, 1 finding; 30 of the events are stored no more (purged, erased or withdrawn)"
+    assert done.stdout.startswith(f"wrote case.zip: finding {finding}, {gone}\n"), done.stderr
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        archive.extractall(tmp_path / "case")
+    told = subprocess.run(
+        [sys.executable, str(tmp_path / "case/verify.py")], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith(f"case finding {finding}: {gone}\n")
+
+
+def test_a_case_that_cannot_be_written_is_not_on_record(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", line(1))
+    auditbook("load", "a.jsonl", "-q")
+    head = stores.head(tmp_path / "store")
+
+    done = auditbook("evidence", "print_job:job1", "--out", "nowhere/case.zip")
+
+    assert (done.returncode, done.stderr) == (
+        2, "auditbook: nowhere/case.zip cannot be written: there is no such folder.\n"
+    )  # fmt: skip
+    assert stores.head(tmp_path / "store") == head
+
+
+@pytest.mark.parametrize("note", ['{"files": []}', "[]", '{"files": {"a": 1}, "head": "x"}', "\x00\xff{", ""])
+def test_a_note_of_a_report_that_is_none_is_passed_over(store: Path, tmp_path: Path, note: str) -> None:
+    load([put(tmp_path / "a.jsonl", line(1))], store=store, config=Config())
+    (store / "reports.jsonl").write_text(note + "\n")
+
+    assert chain.verify(store).ok
+    load([put(tmp_path / "b.jsonl", line(2))], store=store, config=Config())
+    assert "reports" not in stores.commits(store)[-1].record["run"]
+
+
+def test_a_case_is_not_for_external_eyes(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", line(1))
+    auditbook("load", "a.jsonl", "-q")
+
+    done = auditbook("evidence", "print_job:job1", "--out", "case.zip", "--audience", "external")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "auditbook: a case holds the records of the chain, which name people: it is not for external eyes. Give "
+        "--audience internal or full; `auditbook export --audience external` and reports are for others.\n"
+    )
+    assert not (tmp_path / "case.zip").exists()
 
 
 def test_a_report_is_made_again(auditbook: Auditbook, tmp_path: Path) -> None:
@@ -231,6 +293,39 @@ def test_the_witness_is_told_of_each_head(auditbook: Auditbook, tmp_path: Path) 
         f"auditbook: the witness was not told of head {head[:12]} (false: exit 1). What was done is committed; the "
         "next run tells it the newest head.\n"
     )
+
+
+def test_python_tells_the_witness_as_the_command_does(tmp_path: Path) -> None:
+    config = tmp_path / "auditbook.toml"
+    config.write_text(f'[signing]\nwitness = ["tee", "-a", "{tmp_path}/witness.jsonl"]\n')
+
+    def run(name: str) -> str:
+        export = put(tmp_path / name, line(1))
+        return pipeline.run([str(export)], store=tmp_path / "store", out=tmp_path / "out", config=config).head
+
+    head = run("a.jsonl")
+    [told] = (tmp_path / "witness.jsonl").read_text().splitlines()
+    assert json.loads(told)["head"] == head
+
+    config.write_text('[signing]\nwitness = ["false"]\n')
+    with pytest.raises(
+        AuditbookError, match=r"the witness was not told of head [0-9a-f]{12} \(false: exit 1\)"
+    ):
+        run("b.jsonl")
+    assert len(stores.commits(tmp_path / "store")) == 3, "what was done is committed"
+
+
+def test_an_error_leaves_what_was_committed_and_the_witness_is_told_of_it(tmp_path: Path) -> None:
+    config = tmp_path / "auditbook.toml"
+    config.write_text(f'[signing]\nwitness = ["tee", "-a", "{tmp_path}/witness.jsonl"]\n')
+    (tmp_path / "out").write_text("a file where reports would be written")
+
+    with pytest.raises(AuditbookError):
+        pipeline.run([str(put(tmp_path / "a.jsonl", line(1)))], store=tmp_path / "store", out=tmp_path / "out",
+                     config=config)  # fmt: skip
+
+    [told] = (tmp_path / "witness.jsonl").read_text().splitlines()
+    assert json.loads(told)["head"] == stores.head(tmp_path / "store")
 
 
 def test_whatever_commits_sends_its_head_out(invoke: Callable[..., Result], tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ READING = (
     ("events",), ("show", "{uid}"), ("history", "print_job:job1"), ("recipe", "critical-actions"), ("values", "actor"),
     ("export",), ("findings",), ("findings", "cases"), ("rejects",), ("ledger",), ("sql", "FROM events"),
     ("report", "log"), ("sources", "actors"), ("detectors", "coverage"), ("retain", "hold", "list"), ("originals",),
-    ("originals", "a.jsonl"),
+    ("originals", "a.jsonl"), ("erase", "ana@example.com"),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 import pipeline
-from pipeline import chain, keys, signing
+from pipeline import caches, chain, keys, signing
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.detect import detect
@@ -255,9 +255,12 @@ def change_the_database(store: Path, statement: str) -> None:
     [
         ("UPDATE files SET rejects = 0, events = events + 1", "its table files"),
         ("DELETE FROM files", "its table files"),
-        ("CREATE OR REPLACE VIEW rejects AS SELECT * FROM stored_lines WHERE false", "its table rejects"),
+        ("CREATE OR REPLACE VIEW rejects AS SELECT * FROM stored_lines WHERE false", "its view rejects"),
         ("CREATE TABLE more (x INTEGER)", "its table more"),
         ("UPDATE commits SET head = 'x'", "it"),
+        ("CREATE MACRO lower(x) AS 'nobody'", "its macro lower"),
+        ("CREATE SCHEMA more", "its schema more"),
+        ("CREATE TYPE more AS ENUM ('a')", "its type more"),
     ],
 )
 def test_a_database_that_says_otherwise_than_the_commits(made: Path, statement: str, what: str) -> None:
@@ -265,6 +268,30 @@ def test_a_database_that_says_otherwise_than_the_commits(made: Path, statement: 
 
     sentence = f"{what} says otherwise than the commits: it was changed; `auditbook rebuild` makes it again."
     assert chain.verify(made).broken == Break(None, "auditbook.duckdb", sentence)
+    pipeline.rebuild(made)
+    assert chain.verify(made).ok
+
+
+def test_a_log_beside_the_database_is_told_of(made: Path) -> None:
+    """What a shell writes stands in a log of its own first, and is read with the database from then on."""
+    path = made / "auditbook.duckdb"
+    before = path.read_bytes()
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("UPDATE files SET rejects = 99")
+    assert path.read_bytes() == before
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute("SELECT DISTINCT rejects FROM files").fetchall() == [(99,)]
+
+    assert chain.verify(made).broken == Break(
+        None,
+        "auditbook.duckdb.wal",
+        "it stands beside the database, and whoever opens that in a shell sees what it says; the next run moves it "
+        "aside.",
+    )
+    with pipeline.open(made) as log:
+        assert log.ledger()["rejects"].pl().to_series().unique().to_list() == [0]
     pipeline.rebuild(made)
     assert chain.verify(made).ok
 
@@ -294,6 +321,95 @@ def test_an_index_of_identities_that_says_otherwise(made: Path, harm: str) -> No
     path.unlink()
     pipeline.rebuild(made)
     assert chain.verify(made).ok
+
+
+def test_an_index_of_identities_in_another_order_hides_them(made: Path) -> None:
+    """It is searched by halves: an identity that is out of order is not found, though it is there."""
+    [path] = (made / "ids").glob("*.ids")
+    content = path.read_bytes()
+    rows = json.loads(content[content.index(b"{") : -8])["rows"]
+    columns = [content[8 * rows * n : 8 * rows * (n + 1)] for n in range(3)]
+    turned = [column[-8:] + column[8:-8] + column[:8] for column in columns]
+    path.write_bytes(b"".join(turned) + content[24 * rows :])
+
+    broken = chain.verify(made).broken
+
+    assert broken is not None
+    assert broken.file == f"ids/{path.name}"
+
+
+NAMES_OF = "SELECT key, occurred_at, part FROM read_parquet('{path}')"
+HARM_TO_NAMES = {
+    "a name less": f"FROM ({NAMES_OF} LIMIT 3)",
+    "another name": NAMES_OF.replace("key", "key + 1 AS key"),
+    "another time": NAMES_OF.replace("occurred_at", "occurred_at + INTERVAL 1 SECOND AS occurred_at"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM_TO_NAMES)
+def test_an_index_of_names_that_says_otherwise(made: Path, harm: str) -> None:
+    """It is where a history looks: who changes it takes an event out of the answer."""
+    [path] = (made / "entities").iterdir()
+    with duckdb.connect() as connection:
+        [(told,)] = connection.execute(
+            "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = 'index'", [str(path)]
+        ).fetchall()
+        connection.execute(
+            f"COPY ({HARM_TO_NAMES[harm].format(path=path)} ORDER BY key) TO '{path}.new' (FORMAT parquet, "
+            f"WRITE_BLOOM_FILTER false, KV_METADATA {{index: '{told}'}})"
+        )
+    Path(f"{path}.new").replace(path)
+
+    broken = chain.verify(made).broken
+
+    assert broken is not None
+    assert (broken.file, broken.what) == (
+        f"entities/{path.name}",
+        "it says otherwise than the events that it is of: it was changed; `auditbook rebuild` makes it again once it "
+        "is removed.",
+    )
+    path.unlink()
+    pipeline.rebuild(made)
+    assert chain.verify(made).ok
+
+
+def test_every_byte_of_the_index_of_names(made: Path) -> None:
+    """A changed byte is found, or nobody reads the file, or what is read is as it was."""
+    [path] = (made / "entities").iterdir()
+    content = path.read_bytes()
+
+    def answers() -> list[int]:
+        with pipeline.open(made) as log:
+            return [log.history(f"print_job:job{number}").count() for number in range(4)]
+
+    before = answers()
+    assert before == [1, 1, 1, 1]
+    unlike = []
+    for place in range(0, len(content), 11):
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        with duckdb.connect() as connection:
+            found = caches.named(connection, made, stores.commits(made))
+        if found == ([], None) and answers() != before:
+            unlike.append(place)
+
+    assert unlike == []
+
+
+def test_an_index_of_other_commits_is_told_of_and_not_read(made: Path) -> None:
+    [path] = (made / "entities").iterdir()
+    (made / "entities" / "000009-000009.entities").write_bytes(path.read_bytes()[:-9])
+    (made / "ids" / "000009-000009.ids").write_bytes(b"nothing")
+
+    found = chain.verify(made)
+
+    assert found.ok
+    assert found.notes == (
+        "ids/000009-000009.ids is of no commits here, and nothing reads it; `auditbook rebuild` makes it again.",
+        "entities/000009-000009.entities is of no commits here, and nothing reads it; `auditbook rebuild` makes it "
+        "again.",
+    )
+    pipeline.rebuild(made)
+    assert chain.verify(made).notes == ()
 
 
 def test_a_manifest_that_says_otherwise(made: Path) -> None:

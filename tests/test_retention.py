@@ -199,9 +199,54 @@ def test_a_file_with_something_on_hold_is_not_withdrawn(made: Path, kind: str, t
     assert again.forget("a.jsonl", store=made, config=CONFIG).commit is not None
 
 
-def test_a_hold_needs_to_cover_something(made: Path) -> None:
-    with pytest.raises(UsageError, match="a hold covers something"):
-        holds.add(made, Held(case="x"), by="Dana Ruiz", reason="lawsuit", config=CONFIG)
+NO_HOLD = {
+    "nothing": (Held(case="x"), "a hold covers something. Give --actor, --entity, --finding, --source, --since or "
+                "--until."),
+    "no source": (Held(source="printaggo"), '"printaggo" is not a known source. Known are: '),
+    "no finding": (Held(finding="ffff"), '"ffff" is not a finding. `auditbook findings` lists them.'),
+    "no time": (
+        Held(since=datetime(2026, 10, 2, tzinfo=UTC), until=datetime(2026, 10, 1, tzinfo=UTC)),
+        "the period of the hold ends before it begins. Give --since and --until in order.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_HOLD)
+def test_a_hold_that_can_never_cover_anything_is_refused(made: Path, kind: str) -> None:
+    held, sentence = NO_HOLD[kind]
+    before = stores.head(made)
+
+    with pytest.raises(UsageError) as told:
+        holds.add(made, held, by="Dana Ruiz", reason="lawsuit", config=CONFIG)
+
+    assert str(told.value).startswith(sentence)
+    assert stores.head(made) == before
+
+
+def test_a_hold_of_nothing_yet_is_told(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", lines(1, 3))
+    auditbook("load", "a.jsonl", "-q")
+
+    done = auditbook(
+        "retain", "hold", "add", "--actor", "anna@example.com", "--by", "D", "--reason", "r", "-q"
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == (
+        "auditbook: hold-2 covers no event that is stored: is everything spelled as `auditbook values actor` and "
+        "`auditbook values entity_type` list it? It stands for events to come.\n"
+    )
+
+
+def test_a_hold_is_released_by_its_whole_name(store: Path) -> None:
+    """hold-1 is not the beginning of hold-10."""
+    stores.create(store)
+    names = [holds.add(store, HELD["a source"], by="D", reason="r", config=CONFIG)[0] for _ in range(10)]
+    assert (names[0], names[-1]) == ("hold-1", "hold-10")
+
+    assert holds.release(store, "hold-1", by="D", reason="r", config=CONFIG)[0] == "hold-1"
+    with pytest.raises(UsageError, match='"hold-1" is no hold that stands'):
+        holds.release(store, "hold-1", by="D", reason="r", config=CONFIG)
 
 
 def test_a_reject_goes_with_its_file(made: Path) -> None:

@@ -38,12 +38,14 @@ def erase(
 
     settings = options.read_config(config)
     found = erasure.plan(store, settings, persons)
-    if not really:
+    if not really:  # what it tells of a person is read, too
+        options.note_reading(store, settings)
         if as_json:
             output.document(found.as_json())
         elif not quiet:
             _tell(found)
         return
+    erasure.answered_for(by or "", reason or "")
     if word is None and (found.due.lines or found.rows):
         if not as_json:
             _tell(found)

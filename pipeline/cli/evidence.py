@@ -18,7 +18,9 @@ DIFFERENT = 5
     "--out", "target", type=click.Path(path_type=Path), required=True, help="The archive: case.zip."
 )
 @click.option(
-    "--audience", type=click.Choice(["full", "internal"]), help="full: lines as they are, secrets too."
+    "--audience",
+    type=click.Choice(["full", "internal", "external"]),
+    help="full: lines as they are, secrets too. A case names people: it is not for external eyes.",
 )
 @options.several(options.store, options.config, options.as_json, options.quiet)
 def evidence(
@@ -50,11 +52,11 @@ def evidence(
             "what": case.what,
             "events": len(case.uids),
             "findings": len(case.findings),
+            "gone": case.gone,
         }
         output.document({**facts, "file": str(target), "head": done.head})
     elif not quiet:
-        counts = f"{output.count(len(case.uids), 'event')}, {output.count(len(case.findings), 'finding')}"
-        print(output.inert(f"wrote {target}: {case.kind} {case.what}, {counts}"))
+        print(output.inert(f"wrote {target}: {case.kind} {case.what}, {case.told}"))
         print(
             f"check it with: unzip {output.inert(target.name)} -d case && python3 case/verify.py\nhead {done.head}"
         )

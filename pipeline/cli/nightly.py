@@ -46,7 +46,7 @@ def run(
     from pipeline import nightly
 
     settings = options.read_config(config)
-    result = nightly.run(
+    result = nightly.night(
         exports, store=store, out=out, config=settings, source=source, instance=instance,
         as_of=options.read_clock(as_of, settings), progress=options.progress(quiet, verbose),
     )  # fmt: skip
@@ -129,7 +129,7 @@ def demo(store: Path, out: Path, as_of: str | None, quiet: bool, verbose: bool, 
     with importlib.resources.as_file(importlib.resources.files("sample_data")) as folder:
         _only_samples(store, folder)
         settings = options.read_config(folder / "auditbook.toml")
-        result = nightly.run(
+        result = nightly.night(
             [str(folder)], store=store, out=out, config=settings, as_of=options.read_clock(as_of, settings),
             progress=options.progress(quiet, verbose),
         )  # fmt: skip

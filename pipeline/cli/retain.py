@@ -22,6 +22,10 @@ REASON = click.option("--reason", required=True, metavar="TEXT", help="Why.")
 LATER = (
     "the files that were replaced are removed by the first run after 24 hours; the chain keeps their hashes"
 )
+HOLDS_NOTHING = (
+    "covers no event that is stored: is everything spelled as `auditbook values actor` and `auditbook values "
+    "entity_type` list it? It stands for events to come."
+)
 
 
 @click.group(invoke_without_command=True)
@@ -146,11 +150,11 @@ def add(
         case, source, actor, entity, finding, _moment(since, settings), _moment(until, settings, end=True)
     )
     name, done = holds.add(store, held, by=by, reason=reason, config=settings)
+    with options.open_log(store, config) as log:
+        [(number,)] = log.con.execute("SELECT count(*) FROM held_events WHERE hold_id = ?", [name]).fetchall()
+    if not number:
+        print(f"auditbook: {name} {HOLDS_NOTHING}", file=sys.stderr)
     if not quiet:
-        with options.open_log(store, config) as log:
-            [(number,)] = log.con.execute(
-                "SELECT count(*) FROM held_events WHERE hold_id = ?", [name]
-            ).fetchall()
         print(f"{name} holds {output.count(number, 'event')} of today's, and those to come\nhead {done.head}")
 
 
