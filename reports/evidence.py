@@ -100,8 +100,8 @@ def entry(row: Row, where: ZoneInfo) -> Entry:
         source=row["source"],
         actor=who(row),
         actor_details=_actor_details(row),
-        action=row["action_detail"] or row["action_raw"] or row["action"] or "not named",
-        entity=_entity(row),
+        action=done(row),
+        entity=about(row),
         outcome=row["outcome"],
         message=cut(row["error_message"] or row["reason"] or row["message"] or "")[0],
         file=row["file"],
@@ -113,6 +113,7 @@ def entry(row: Row, where: ZoneInfo) -> Entry:
 
 
 def who(row: Row) -> str:
+    """Who did it, by the best name that is known."""
     if row["actor_anonymous"]:
         return "Anonymous"
     known = (
@@ -137,7 +138,13 @@ def _actor_details(row: Row) -> tuple[str, ...]:
     return tuple(part for part in parts if part and part != who(row).lower())
 
 
-def _entity(row: Row) -> str:
+def done(row: Row) -> str:
+    """What was done, in the product's word."""
+    return row["action_detail"] or row["action_raw"] or row["action"] or "not named"
+
+
+def about(row: Row) -> str:
+    """What it was done to."""
     name = row["entity_name"] or row["entity_id"] or ""
     kind = words(row["entity_type"] or "")
     text = name if kind and name.startswith(kind) else " ".join(part for part in (kind, name) if part)

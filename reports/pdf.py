@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ from reports.text import by_number
 SECONDS = 300
 PAGE = "page "  # how a line of the child begins that names the page it is at
 MEMORY_BYTES = 3 * 1024**3
+ANNEX_PAGE = "‹annex page›"  # where a document says on which page its annex begins
 PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 # What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
 # gets in: not the zone, not the language, not the home directory's font settings.
@@ -38,6 +39,19 @@ class Attached:
     name: str
     description: str
     text: str
+
+
+@dataclass(frozen=True)
+class Annex:
+    """A table behind the document, however long: its rows are read as they are drawn."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: Iterable[Sequence[str]]
+    running: tuple[str, str, str]  # above left and right, below
+    paper: str = "A4"
+    marked: int = 10  # letters of the first column that make a bookmark when they change: a day
 
 
 # A variable face has every weight, and says so itself.
@@ -68,6 +82,7 @@ def press(
     identifier: str,
     logo: str | None = None,
     attached: Sequence[Attached] = (),
+    annex: Annex | None = None,
     seconds: float = SECONDS,
     memory: int = MEMORY_BYTES,
     progress: Progress = silent,
@@ -78,12 +93,13 @@ def press(
             {"family": family, "path": str(_font(held, package, file)), "style": style, "weight": weight}
             for family, package, file, style, weight in FACES
         ]
-        order = {
+        order: dict[str, object] = {
             "faces": faces, "memory": memory, "seconds": seconds, "identifier": identifier,
+            "annex": _rows(folder, annex, faces) if annex else None,
             "logo": logo, "as_of": as_of.isoformat(), "attached": _files(folder, attached),
             "html": str(folder / "report.html"), "pdf": str(folder / "report.pdf"),
         }  # fmt: skip
-        (folder / "report.html").write_text(_printable(html.decode(), faces), "utf-8")
+        (folder / "report.html").write_text(_printable(html.decode(), _known(faces)), "utf-8")
         (folder / "fonts.conf").write_text(_fonts_conf(folder, faces), "utf-8")
         _run(order, folder, _surroundings(folder, as_of), progress)
         return (folder / "report.pdf").read_bytes()
@@ -97,6 +113,25 @@ def _files(folder: Path, attached: Sequence[Attached]) -> list[dict[str, str]]:
         path.write_text(one.text, "utf-8", newline="")
         listed.append({"name": one.name, "description": one.description, "path": str(path)})
     return listed
+
+
+def _rows(folder: Path, annex: Annex, faces: list[dict[str, str]]) -> dict[str, object] | None:
+    """The rows of an annex in a file, a row a line; nothing when there is none."""
+    path, some = folder / "annex.jsonl", False
+    sans, mono = faces[0], faces[2]
+    known = _known([sans, mono])
+    with path.open("w", encoding="utf-8") as file:
+        for row in annex.rows:
+            some = True
+            cells = [_printable(text.replace("\t", "    "), known) for text in row]
+            file.write(json.dumps(cells, ensure_ascii=False) + "\n")
+    told = {name: _printable(getattr(annex, name), known) for name in ("title", "note")}
+    drawn = {"S": ("IBMPlexSans", sans["path"]), "M": ("IBMPlexMono", mono["path"])}
+    return {
+        **told, "rows": str(path), "columns": annex.columns, "paper": annex.paper, "marked": annex.marked,
+        "page": ANNEX_PAGE,
+        "running": [_printable(text, known) for text in annex.running], "faces": drawn,
+    } if some else None  # fmt: skip
 
 
 def _run(order: dict[str, object], folder: Path, environment: dict[str, str], progress: Progress) -> None:
@@ -164,14 +199,19 @@ def _lacking(error: str) -> str:
     return f"PDFs need {what}, which is not on this machine: on Debian, apt-get install {PACKAGES}."
 
 
-def _printable(page: str, faces: list[dict[str, str]]) -> str:
-    """Characters that no face has are shown by their number: on paper a box would say nothing."""
+def _known(faces: list[dict[str, str]]) -> set[int]:
+    """The characters that the faces have."""
     from fontTools.ttLib import TTFont
 
     known = {10}
     for face in faces:
         with TTFont(face["path"], lazy=True) as font:
             known |= set(font.getBestCmap())
+    return known
+
+
+def _printable(page: str, known: set[int]) -> str:
+    """Characters that no face has are shown by their number: on paper a box would say nothing."""
     return page.translate({code: by_number(chr(code)) for code in {ord(one) for one in page} - known})
 
 

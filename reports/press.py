@@ -11,8 +11,11 @@ import logging
 import re
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import datetime
+from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +103,54 @@ def _press(order: dict[str, Any]) -> list[str]:
         ),
         font_config=fonts, url_fetcher=fetcher,
     )  # fmt: skip
-    document = weasyprint.HTML(
-        string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print"
-    )
     options = {
         "pdf_variant": "pdf/a-3a", "pdf_tags": True, "pdf_identifier": order["identifier"].encode(),
     }  # fmt: skip
-    rendered = document.render(font_config=fonts, stylesheets=[style], **options)
-    _describe(rendered.metadata, order, fetcher)
-    rendered.write_pdf(order["pdf"], **options)
+
+    def laid_out(page: str) -> Any:
+        document = weasyprint.HTML(string=page, url_fetcher=fetcher, media_type="print")
+        rendered = document.render(font_config=fonts, stylesheets=[style], **options)
+        _describe(rendered.metadata, order, fetcher)
+        return rendered
+
+    page = Path(order["html"]).read_text("utf-8")
+    rendered = laid_out(page)
+    if order["annex"]:
+        _bound(order, rendered, page, laid_out, options)
+    else:
+        rendered.write_pdf(order["pdf"], **options)
     return warned.said
+
+
+def _bound(
+    order: dict[str, Any], rendered: Any, page: str, laid_out: Callable[[str], Any], options: dict[str, Any]
+) -> None:
+    """The document with its annex behind: laid out once more, now that it is known how many pages there are."""
+    binding, sheets = _beside("binding"), _beside("sheets")
+    laid, before = sheets.plan(order["annex"]), len(rendered.pages)
+    total = before + len(laid.pages)
+    rendered = laid_out(
+        page.replace("counter(pages)", f'"{total}"').replace(order["annex"]["page"], str(before + 1))
+    )
+    faces = {name: binding.Face(*face) for name, face in order["annex"]["faces"].items()}
+
+    def write(pdf: Any, output: Any, *_: object) -> None:
+        binding.bind(pdf, sheets, laid, faces, output, order["identifier"])
+
+    def finish(_: Any, pdf: Any) -> None:
+        pdf.write = partial(write, pdf)
+
+    rendered.write_pdf(order["pdf"], finisher=finish, **options)
+
+
+def _beside(name: str) -> Any:
+    """A module of this folder without the package around it, which would load the store's engine."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _describe(metadata: Any, order: dict[str, Any], fetcher: Any) -> None:
