@@ -267,10 +267,14 @@ def _logpage(log: Log, clock: datetime, filters: dict[str, object]) -> Page:
 
 
 def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:
-    from reports.logpage import render
-
     asked = {"as_of": clock, **filters}
-    return _while_open(log, lambda one: render(one.events(**asked), clock))
+
+    def made(one: Log) -> bytes:
+        from reports.logpage import render
+
+        return render(one.events(**asked), clock)
+
+    return _while_open(log, made)
 
 
 def _while_open(log: Log, make: Callable[[Log], Made]) -> Callable[[], Made]:

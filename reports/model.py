@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline import audience
 from pipeline.config import Looks
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
@@ -204,7 +205,10 @@ def _period(con: Any, request: Request, where: ZoneInfo, signed: earlier.Signed 
 
     When nothing happened since the signed review, the period is the quiet time up to the report's clock.
     """
-    (span,) = rows(con, "SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM events")
+    stored = audience.verbatim(audience.Shown(audience.of(con)), "events")
+    (span,) = rows(
+        con, f"SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM {stored}"
+    )
     since = None if request.since is None else when(con, where.key, request.since, as_of=request.as_of)
     until = (
         None if request.until is None else when(con, where.key, request.until, end=True, as_of=request.as_of)
