@@ -135,16 +135,19 @@ def bind(
     root = _referred(pdf, pdf.catalog["StructTreeRoot"])
     marks, story = _referred(pdf, root["ParentTree"]), _referred(pdf, root["K"][0])
     key = len(marks["Nums"]) // 2
-    drawn = sheets.draw(laid, file, sheets.Pen(faces), pdf.pages["Count"], pdf.pages.number, key)
+    pen, before = sheets.Pen(faces), pdf.pages["Count"]
+    drawn = sheets.draw(laid, file, pen, before, pdf.pages.number, key)
     for n, (page, belongs) in enumerate(zip(drawn.pages, drawn.belongs, strict=True), key):
         pdf.pages["Kids"].extend([page, 0, "R"])
         marks["Nums"].extend([n, f"{belongs} 0 R"])
     pdf.pages["Count"] += len(drawn.pages)
     story["K"].append(f"{drawn.section} 0 R")
-    file.keep(drawn.section, f"<</S/Sect/P {story.number} 0 R/K{sheets.listed(drawn.kids)}>>")
+    file.keep(drawn.section, f"<</S/Sect/P {story.number} 0 R/K[{drawn.table} 0 R]>>")
     file.keep(drawn.table, f"<</S/Table/P {drawn.section} 0 R/K{sheets.listed(drawn.groups)}>>")
-    _bookmark(pdf, file, laid.title, drawn)
+    _bookmark(pdf, file, drawn)
+    fonts_of_pages = _number(pdf, file, sheets, pen, laid, before)
     used = {name: _font(file, face) for name, face in faces.items() if face.used}
+    fonts_of_pages["S"] = f"{used['S']} 0 R"
     file.keep(drawn.resources, f"<</Font<<{''.join(f'/{name} {n} 0 R' for name, n in used.items())}>>>>")
     for one in pdf.objects[1:]:
         if one.compressible:
@@ -158,30 +161,37 @@ def _referred(pdf: Any, reference: bytes) -> Any:
     return pdf.objects[int(reference.split()[0])]
 
 
-def _bookmark(pdf: Any, file: File, title: str, drawn: Any) -> None:
-    """The annex behind the document's own bookmarks, and in it each day."""
-    own, days = file.number(), [file.number() for _ in drawn.days]
-    top = f"[{drawn.pages[0]} 0 R/XYZ 0 9999 0]"
+def _number(pdf: Any, file: File, sheets: Any, pen: Any, laid: Any, before: int) -> Any:
+    """How many pages there are is known now: the document's own but the first are told. Gives their fonts."""
+    saved = file.number()
+    file.draw(saved, ["q"])
+    pages = [pdf.objects[number] for number in pdf.pages["Kids"][: 3 * before : 3]]
+    for n, page in enumerate(pages[1:], 2):
+        drawing = file.number()
+        file.draw(drawing, ["Q", sheets.numbered(laid, pen, n, before + len(laid.pages))])
+        page["Contents"] = pydyf.Array((f"{saved} 0 R", page["Contents"], f"{drawing} 0 R"))
+    return _referred(pdf, _referred(pdf, pages[0]["Resources"])["Font"])
+
+
+def _bookmark(pdf: Any, file: File, drawn: Any) -> None:
+    """Each day below the document's last bookmark, which is that of the annex; where there is none, by itself."""
+    days = [file.number() for _ in drawn.days]
+    ends = {"First": f"{days[0]} 0 R", "Last": f"{days[-1]} 0 R"}
     if "Outlines" in pdf.catalog:
-        outlines = _referred(pdf, pdf.catalog["Outlines"])
-        last = _referred(pdf, outlines["Last"])
-        last["Next"], outlines["Last"] = f"{own} 0 R", f"{own} 0 R"
-        outlines["Count"] += 1
-        beside = f"/Parent {outlines.number} 0 R/Prev {last.number} 0 R"
+        above = _referred(pdf, pdf.catalog["Outlines"])
+        while "Last" in above:
+            above = _referred(pdf, above["Last"])
+        above.update({**ends, "Count": -len(days)})
+        parent = above.number
     else:
-        number = file.number()
-        pdf.catalog["Outlines"] = f"{number} 0 R"
-        file.keep(number, f"<</First {own} 0 R/Last {own} 0 R/Count 1>>")
-        beside = f"/Parent {number} 0 R"
-    inner = f"/First {days[0]} 0 R/Last {days[-1]} 0 R/Count -{len(days)}"
-    file.keep(own, f"<</Title{_said(title)}/Dest{top}{beside}{inner}>>")
+        parent = file.number()
+        pdf.catalog["Outlines"] = f"{parent} 0 R"
+        file.keep(parent, f"<</First {ends['First']}/Last {ends['Last']}/Count {len(days)}>>")
     for n, (name, page, y) in enumerate(drawn.days):
-        around = (f"/Prev {days[n - 1]} 0 R" if n else "") + (
-            f"/Next {days[n + 1]} 0 R" if n + 1 < len(days) else ""
-        )
-        file.keep(
-            days[n], f"<</Title{_said(name)}/Dest[{page} 0 R/XYZ 0 {y:.0f} 0]/Parent {own} 0 R{around}>>"
-        )
+        around = f"/Prev {days[n - 1]} 0 R" if n else ""
+        around += f"/Next {days[n + 1]} 0 R" if n + 1 < len(days) else ""
+        place = f"/Dest[{page} 0 R/XYZ 0 {y:.0f} 0]"
+        file.keep(days[n], f"<</Title{_said(name)}{place}/Parent {parent} 0 R{around}>>")
 
 
 def _said(text: str) -> str:

@@ -23,9 +23,9 @@ from pipeline.progress import Progress, silent
 from reports.text import by_number
 
 SECONDS = 300
+UNNUMBERED = "@page{@bottom-right{content:none}}</style>"
 PAGE = "page "  # how a line of the child begins that names the page it is at
 MEMORY_BYTES = 3 * 1024**3
-ANNEX_PAGE = "‹annex page›"  # where a document says on which page its annex begins
 PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 # What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
 # gets in: not the zone, not the language, not the home directory's font settings.
@@ -43,10 +43,11 @@ class Attached:
 
 @dataclass(frozen=True)
 class Annex:
-    """A table behind the document, however long: its rows are read as they are drawn."""
+    """A table behind the document's last page, however long: its rows are read as they are drawn.
 
-    title: str
-    note: str
+    How many pages there are is known then, so that the document leaves their numbers to it.
+    """
+
     columns: tuple[str, ...]
     rows: Iterable[Sequence[str]]
     running: tuple[str, str, str]  # above left and right, below
@@ -99,7 +100,8 @@ def press(
             "logo": logo, "as_of": as_of.isoformat(), "attached": _files(folder, attached),
             "html": str(folder / "report.html"), "pdf": str(folder / "report.pdf"),
         }  # fmt: skip
-        (folder / "report.html").write_text(_printable(html.decode(), _known(faces)), "utf-8")
+        page = html.decode().replace("</style>", UNNUMBERED, 1) if order["annex"] else html.decode()
+        (folder / "report.html").write_text(_printable(page, _known(faces)), "utf-8")
         (folder / "fonts.conf").write_text(_fonts_conf(folder, faces), "utf-8")
         _run(order, folder, _surroundings(folder, as_of), progress)
         return (folder / "report.pdf").read_bytes()
@@ -125,11 +127,9 @@ def _rows(folder: Path, annex: Annex, faces: list[dict[str, str]]) -> dict[str, 
             some = True
             cells = [_printable(text.replace("\t", "    "), known) for text in row]
             file.write(json.dumps(cells, ensure_ascii=False) + "\n")
-    told = {name: _printable(getattr(annex, name), known) for name in ("title", "note")}
     drawn = {"S": ("IBMPlexSans", sans["path"]), "M": ("IBMPlexMono", mono["path"])}
     return {
-        **told, "rows": str(path), "columns": annex.columns, "paper": annex.paper, "marked": annex.marked,
-        "page": ANNEX_PAGE,
+        "rows": str(path), "columns": annex.columns, "paper": annex.paper, "marked": annex.marked,
         "running": [_printable(text, known) for text in annex.running], "faces": drawn,
     } if some else None  # fmt: skip
 

@@ -107,40 +107,28 @@ def _press(order: dict[str, Any]) -> list[str]:
         "pdf_variant": "pdf/a-3a", "pdf_tags": True, "pdf_identifier": order["identifier"].encode(),
     }  # fmt: skip
 
-    def laid_out(page: str) -> Any:
-        document = weasyprint.HTML(string=page, url_fetcher=fetcher, media_type="print")
-        rendered = document.render(font_config=fonts, stylesheets=[style], **options)
-        _describe(rendered.metadata, order, fetcher)
-        return rendered
-
-    page = Path(order["html"]).read_text("utf-8")
-    rendered = laid_out(page)
-    if order["annex"]:
-        _bound(order, rendered, page, laid_out, options)
-    else:
-        rendered.write_pdf(order["pdf"], **options)
+    document = weasyprint.HTML(
+        string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print"
+    )
+    rendered = document.render(font_config=fonts, stylesheets=[style], **options)
+    _describe(rendered.metadata, order, fetcher)
+    rendered.write_pdf(order["pdf"], finisher=_bound(order) if order["annex"] else None, **options)
     return warned.said
 
 
-def _bound(
-    order: dict[str, Any], rendered: Any, page: str, laid_out: Callable[[str], Any], options: dict[str, Any]
-) -> None:
-    """The document with its annex behind: laid out once more, now that it is known how many pages there are."""
+def _bound(order: dict[str, Any]) -> Callable[[Any, Any], None]:
+    """What writes the document with its annex behind."""
     binding, sheets = _beside("binding"), _beside("sheets")
-    laid, before = sheets.plan(order["annex"]), len(rendered.pages)
-    total = before + len(laid.pages)
-    rendered = laid_out(
-        page.replace("counter(pages)", f'"{total}"').replace(order["annex"]["page"], str(before + 1))
-    )
     faces = {name: binding.Face(*face) for name, face in order["annex"]["faces"].items()}
 
     def write(pdf: Any, output: Any, *_: object) -> None:
+        laid = sheets.plan(order["annex"])
         binding.bind(pdf, sheets, laid, faces, output, order["identifier"])
 
     def finish(_: Any, pdf: Any) -> None:
         pdf.write = partial(write, pdf)
 
-    rendered.write_pdf(order["pdf"], finisher=finish, **options)
+    return finish
 
 
 def _beside(name: str) -> Any:

@@ -22,10 +22,10 @@ from pipeline.hours import zone
 from reports.evidence import Entry, about, done, entry, who
 from reports.html import css, environment
 from reports.model import UNNAMED
-from reports.pdf import ANNEX_PAGE, Annex, press
+from reports.pdf import Annex, press
 from reports.period import EPOCH
 from reports.rows import Row, recorded
-from reports.text import count, moment, visible
+from reports.text import moment, visible
 
 IN_FULL = 500  # entries with their changes; beyond, one row each
 MOST = 100_000
@@ -65,19 +65,21 @@ def pdf(rows: Any) -> tuple[bytes, int]:
 
 def annexed(rows: Any, chosen: Selection) -> Annex:
     """Every entry as a row, read as it is printed."""
-    said = f" · {chosen.looks.classification}" if chosen.looks.classification else ""
     return Annex(
-        title="Entries", note=f"{count(chosen.total, 'entry', 'entries')}, oldest first.",
         columns=COLUMNS, rows=lines(rows), paper=chosen.looks.paper,
-        running=(
-            f"{chosen.organization} · Audit-log entries{said}", chosen.identity, f"head {chosen.head[:16]}"
-        ),
+        running=running(chosen.organization, "Audit-log entries", chosen.looks, chosen.identity, chosen.head),
     )  # fmt: skip
+
+
+def running(organization: str, what: str, looks: Looks, identity: str, head: str) -> tuple[str, str, str]:
+    """What stands above and below every page, as paper.css places it on those of a document."""
+    said = f" · {looks.classification}" if looks.classification else ""
+    return f"{organization} · {what}{said}", identity, f"head {head[:16]}"
 
 
 def lines(rows: Any) -> Iterator[tuple[str, ...]]:
     """The events of a question as rows of texts, oldest first, a batch at a time."""
-    asked = rows if rows.most else replace(rows, order=_OLDEST_FIRST, over=None)
+    asked = rows if rows.most or rows.whole else replace(rows, order=_OLDEST_FIRST, over=None)
     for batch in batches(asked, lambda part: _LINES.format(rows=part.sql)):
         yield from map(line, batch.to_pylist())
 
@@ -86,10 +88,12 @@ def line(row: Row) -> tuple[str, ...]:
     """An event in the columns of an annex."""
     what = done(row) if row["outcome"] in ("unknown", "success") else f"{done(row)} · {row['outcome']}"
     told = (moment(row["at_us"]), row["source"], who(row), what, about(row), f"{row['file']}:{row['line']}")
-    return tuple(_cell(visible(text)) for text in told)
+    return tuple(map(cell, told))
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text as a cell of an annex shows it."""
+    text = visible(text)
     more = len(text) - LONGEST
     return text if more <= 0 else f"{text[:LONGEST]}… ({more:,} more)"
 
@@ -108,9 +112,7 @@ def render(selection: Selection) -> bytes:
     style = "".join(map(css, ("base.css", "print.css", "paper.css", "selection.css")))
     style += f"@page{{size:{selection.looks.paper}}}"
     template = environment().get_template("selection.html.j2")
-    return template.render(
-        selection=selection, style=Markup(style), annex_page=ANNEX_PAGE, most=IN_FULL
-    ).encode()
+    return template.render(selection=selection, style=Markup(style), most=IN_FULL).encode()
 
 
 def select(rows: Any) -> Selection:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 MM = 72 / 25.4
 PAPERS = {"A4": (210 * MM, 297 * MM), "Letter": (612.0, 792.0)}
 TOP, RIGHT, BOTTOM, LEFT = 24 * MM, 20 * MM, 22 * MM, 22 * MM  # as print.css says
+SMALL, FOOT = 7.6, BOTTOM - 5 * MM - 7.6  # of the running heads, in points
 INK, SOFT, RULE = "0.114 0.141 0.188", "0.365 0.4 0.451", "0.839 0.855 0.878"  # --ink, --soft, --rule
 ADVANCE = 0.6  # of a letter of Plex Mono, in ems
 LETTERS = 128  # on a line; their size follows from the paper's width
-GAP, SHORT = 2, 19  # between columns; a column that is no longer is not made shorter
-OPENING = 17 * MM  # what the title takes
+GAP, SHORT = 2, 22  # between columns; a column that is no longer is not made shorter
 RARE = 0.1  # of the texts of a column may be longer than it
 LEADING, SPACE = 1.28, 0.42  # between the lines of a row, and between rows, in ems
 
@@ -35,8 +35,6 @@ class Plan:
     """How the rows fall into pages: the columns' widths in letters, and where in the file each page begins."""
 
     rows: Path
-    title: str
-    note: str
     columns: tuple[str, ...]
     widths: tuple[int, ...]
     paper: tuple[float, float]
@@ -66,7 +64,7 @@ def plan(order: dict[str, Any]) -> Plan:
     widths = _widths([_usual(counted, len(name)) for counted, name in zip(lengths, columns, strict=True)])
     paper = PAPERS[order["paper"]]
     laid = Plan(
-        path, order["title"], order["note"], columns, widths, paper, tuple(order["running"]), order["marked"]
+        path, columns, widths, paper, tuple(order["running"]), order["marked"]
     )  # fmt: skip
     return replace(laid, pages=tuple(_pages(laid)))
 
@@ -86,6 +84,8 @@ def _longest(text: str) -> int:
 
 def _usual(lengths: Counter[int], least: int) -> int:
     """As wide as nearly all of its texts."""
+    if max(lengths) <= SHORT:
+        return max(lengths)
     left = lengths.total() * RARE
     for length in sorted(lengths, reverse=True):
         left -= lengths[length]
@@ -106,21 +106,16 @@ def _widths(longest: Sequence[int]) -> tuple[int, ...]:
 
 def _pages(laid: Plan) -> Iterator[tuple[int, int]]:
     """Where each page begins, and how many rows it has; a row stays whole."""
-    room, first = _room(laid, 0), 0
-    rows, left = 0, room
+    room, first, rows = laid.paper[1] - TOP - BOTTOM - 2 * laid.size, 0, 0
+    left = room
     for at, row in _rows(laid.rows, 0):
         height = _height(laid, row)
         if rows and height > left:
             yield first, rows
-            first, rows, left = at, 0, _room(laid, 1)
+            first, rows, left = at, 0, room
         rows, left = rows + 1, left - height
     if rows:
         yield first, rows
-
-
-def _room(laid: Plan, page: int) -> float:
-    heads = 2 * laid.size * LEADING
-    return laid.paper[1] - TOP - BOTTOM - heads - (0 if page else OPENING)
 
 
 def _height(laid: Plan, row: Sequence[str]) -> float:
@@ -187,7 +182,6 @@ class Drawn:
     resources: int
     section: int
     table: int
-    kids: list[int] = field(default_factory=list)  # of the section
     groups: list[int] = field(default_factory=list)  # of the table
     pages: list[int] = field(default_factory=list)
     belongs: list[int] = field(
@@ -204,11 +198,23 @@ def draw(laid: Plan, file: File, pen: Pen, before: int, parent: int, key: int) -
     for index, (at, number_of_rows) in enumerate(laid.pages):
         sheet = Sheet(laid, file, pen, drawn, index)
         sheet.running(before)
-        y = sheet.heads(sheet.opening(laid.paper[1] - TOP))
+        y = sheet.heads(laid.paper[1] - TOP)
         for _, row in islice(_rows(laid.rows, at), number_of_rows):
             y = sheet.row(row, y)
         sheet.finish(parent, key + index)
     return drawn
+
+
+def numbered(laid: Plan, pen: Pen, page: int, pages: int) -> str:
+    """The number of a page, at its foot."""
+    said = f"page {page} of {pages}"
+    drawing = pen.text(said, laid.paper[0] - RIGHT - pen.width(said, SMALL), FOOT, SMALL, "S")
+    return aside(f"{SOFT} rg {drawing}", "Pagination")
+
+
+def aside(drawing: str, kind: str) -> str:
+    """What is drawn and not read."""
+    return f"/Artifact <</Type/{kind}>> BDC {drawing} EMC"
 
 
 class Sheet:
@@ -224,33 +230,16 @@ class Sheet:
 
     def running(self, before: int) -> None:
         """The running heads, as on the pages before: they are no part of what is read."""
-        (width, height), small = self.laid.paper, 7.6
+        (width, height), pen = self.laid.paper, self.pen
         left, right, below = self.laid.running
-        page = f"page {before + self.index + 1} of {before + len(self.laid.pages)}"
-        top, bottom, end, pen = height - TOP + 5 * MM + 2, BOTTOM - 5 * MM - small, width - RIGHT, self.pen
+        top, end = height - TOP + 5 * MM + 2, width - RIGHT
         for drawing in (
-            pen.text(left, LEFT, top, small, "S"),
-            pen.text(right, end - pen.width(right, small), top, small, "S"),
-            pen.text(below, LEFT, bottom, small),
-            pen.text(page, end - pen.width(page, small), bottom, small, "S"),
+            pen.text(left, LEFT, top, SMALL, "S"),
+            pen.text(right, end - pen.width(right, SMALL), top, SMALL, "S"),
+            pen.text(below, LEFT, FOOT, SMALL),
         ):
             self._aside(f"{SOFT} rg {drawing}", "Pagination")
-
-    def opening(self, y: float) -> float:
-        """On the first sheet what it is about."""
-        if self.index:
-            return y
-        known, laid = self.known, self.laid
-        title, note = (
-            self.pen.text(laid.title, LEFT, y - 15, 17, "S"),
-            self.pen.text(laid.note, LEFT, y - 32, 8.2, "S"),
-        )
-        known.kids += [
-            self._element("H2", known.section, f"{INK} rg {title}"),
-            self._element("P", known.section, f"{SOFT} rg {note}"),
-            known.table,
-        ]
-        return y - OPENING
+        self.drawing.append(numbered(self.laid, pen, before + self.index + 1, before + len(self.laid.pages)))
 
     def heads(self, y: float) -> float:
         """The columns' names: read once, drawn on every page."""
@@ -320,7 +309,7 @@ class Sheet:
         self.file.keep(number, f"<</S/{kind}/P {parent} 0 R/K{listed(kids)}>>")
 
     def _aside(self, drawing: str, kind: str) -> None:
-        self.drawing.append(f"/Artifact <</Type/{kind}>> BDC {drawing} EMC")
+        self.drawing.append(aside(drawing, kind))
 
     def _line(self, y: float, colour: str, width: float) -> None:
         end = self.laid.paper[0] - RIGHT

@@ -22,9 +22,9 @@ from reports import binding, pdf, selection, sheets
 from tests.conftest import ROOT
 
 PAGE = (
-    "<html lang='en'><head><title>Rows</title><style>@page{size:A4;@bottom-right{content:'page ' counter(page) ' of ' "
-    f"counter(pages)}}}}</style></head><body><h1>Rows</h1><p>from page {pdf.ANNEX_PAGE} on</p></body></html>"
-).encode()
+    b"<html lang='en'><head><title>Rows</title><style>@page{size:A4;@bottom-right{content:'page ' counter(page) ' of ' "
+    b"counter(pages)}} h2{break-before:page}</style></head><body><h1>Rows</h1><h2>All rows</h2></body></html>"
+)
 AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
 COLUMNS = ("When", "What")
 
@@ -36,7 +36,7 @@ def _pango() -> None:
 
 
 def printed(rows: list[tuple[str, str]], paper: str = "A4") -> bytes:
-    annex = pdf.Annex("All rows", "oldest first", COLUMNS, iter(rows), ("left", "right", "below"), paper)
+    annex = pdf.Annex(COLUMNS, iter(rows), ("left", "right", "below"), paper)
     return pdf.press(PAGE, as_of=AS_OF, identifier="AB-1", annex=annex)
 
 
@@ -64,13 +64,13 @@ def elements(content: bytes) -> Iterator[tuple[str, int]]:
 
 def test_every_row_stands_on_a_page_and_the_pages_are_counted(tmp_path: Path) -> None:
     rows = [(f"2026-10-{1 + n // 100:02d} 08:00:{n % 60:02d}", f"entry-{n}") for n in range(250)]
-    first, *pages = texts(printed(rows), tmp_path)
-    assert "from page 2 on" in first
-    assert "page 1 of 5" in first
+    cover, last, *pages = texts(printed(rows), tmp_path)
+    assert "page" not in cover, "a cover has no number"
+    assert "page 2 of 6" in last, "the document's own pages are counted with those behind"
     assert [word for page in pages for word in page.split() if word.startswith("entry-")] == [
         one for _, one in rows
     ]
-    assert [f"page {n} of 5" in page for n, page in enumerate(pages, 2)] == [True] * 4
+    assert [f"page {n} of 6" in page for n, page in enumerate(pages, 3)] == [True] * 4
     assert all(page.count("left") == page.count("What") == 1 for page in pages), "heads on every page"
 
 
@@ -88,13 +88,13 @@ def test_a_screen_reader_is_told_of_one_table(tmp_path: Path) -> None:
 def test_days_are_bookmarks_and_lead_to_their_first_row() -> None:
     rows = [(f"2026-10-{1 + n // 100:02d} 08:00:00", "x") for n in range(250)]
     with pikepdf.open(io.BytesIO(printed(rows))) as document, document.open_outline() as outline:
-        *_, last = outline.root
+        [last] = outline.root[0].children
         assert (last.title, [one.title for one in last.children]) == (
             "All rows", ["2026-10-01", "2026-10-02", "2026-10-03"]
         )  # fmt: skip
         places = [document.pages.index(pikepdf.Page(one.destination[0])) + 1 for one in last.children]
         assert places == sorted(places)
-        assert places[0] == 2
+        assert places[0] == 3
 
 
 def test_long_and_foreign_texts_are_all_there(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_long_and_foreign_texts_are_all_there(tmp_path: Path) -> None:
     told = texts(
         printed([("2026-10-01", "Ωμέγα Привет"), ("2026-10-02", "漢<b>é"), ("2026-10-03", long)]), tmp_path
     )
-    said = "".join(told[1].split())
+    said = "".join(told[2].split())
     assert "ΩμέγαПривет" in said
     assert "‹U+6F22›<b>é" in said
     assert long in said
@@ -113,12 +113,12 @@ def test_the_same_rows_are_the_same_bytes_and_letter_is_letter(tmp_path: Path) -
     rows = [("2026-10-01", f"entry {n}") for n in range(80)]
     assert printed(rows) == printed(rows)
     with pikepdf.open(io.BytesIO(printed(rows, "Letter"))) as document:
-        assert [float(side) for side in document.pages[1].MediaBox] == [0, 0, 612, 792]
+        assert [float(side) for side in document.pages[2].MediaBox] == [0, 0, 612, 792]
 
 
 def test_no_row_is_no_annex(tmp_path: Path) -> None:
-    [only] = texts(printed([]), tmp_path)
-    assert "page 1 of 1" in only
+    _, last = texts(printed([]), tmp_path)
+    assert "page 2 of 2" in last
 
 
 def test_what_a_row_needs_is_what_it_gets() -> None:
@@ -178,7 +178,7 @@ def test_an_export_beyond_so_many_entries_has_a_row_for_each(
         newest_lines = set(newest.select("line").arrow()["line"].to_pylist())
         some = newest.write(tmp_path / "some.pdf").read_bytes()
     first, *pages = texts(content, tmp_path)
-    assert "The entries stand from page 2 on" in " ".join(first.split())
+    assert "The entries stand on the next pages" in " ".join(first.split())
     found = [word for page in pages for word in page.split() if word.startswith("hoops.jsonl:")]
     assert sorted(found, key=lambda one: int(one.split(":")[1])) == lines
     _, *pages = texts(some, tmp_path)
