@@ -26,6 +26,12 @@ SECONDS = 300
 UNNUMBERED = "@page{@bottom-right{content:none}}</style>"
 PAGE = "page "  # how a line of the child begins that names the page it is at
 MEMORY_BYTES = 3 * 1024**3
+OUT_OF_MEMORY = (
+    signal.SIGKILL,
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+)  # how a system or a library says it
 PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 # What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
 # gets in: not the zone, not the language, not the home directory's font settings.
@@ -182,12 +188,15 @@ def _heard(child: subprocess.Popen[str], order: str, progress: Progress) -> tupl
 def _reason(code: int, told: str, stderr: str) -> str:
     if told.startswith("missing: "):
         return f"{_lacking(told.removeprefix('missing: '))} The HTML is complete."
-    if told.startswith("memory"):
+    last = stderr.strip().splitlines()[-1:]
+    if told.startswith("memory") or last == ["MemoryError"]:
         return "The PDF needed more memory than it may use; the HTML is complete. Report on a shorter period."
     if code < 0:
-        return f"The PDF's process was ended by {signal.Signals(-code).name}; the HTML is complete."
-    last = stderr.strip().splitlines()
-    return f"The PDF could not be made: {told.strip() or (last[-1] if last else f'exit {code}')} The HTML is complete."
+        ended = signal.Signals(-code)
+        why = ", perhaps for want of memory" if ended in OUT_OF_MEMORY else ""
+        return f"The PDF's process was ended by {ended.name}{why}; the HTML is complete."
+    said = told.strip() or "".join(last) or f"exit {code}"
+    return f"The PDF could not be made: {said.removesuffix('.')}. The HTML is complete."
 
 
 def _lacking(error: str) -> str:
