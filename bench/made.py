@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -13,14 +14,15 @@ from pipeline.config import from_dict, to_dict
 from pipeline.store import part_names
 from pipeline.views import LINE_COLUMNS
 
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 BLOCK = 50_000  # lines of 640 bytes in the 32 MB that a load judges at once
 
 # What differs from nothing or from one value; `i` counts the events.
 MADE = {
     "source": "'printago'",
     "instance": "'s1t2o3r4e5i6d7x8y9z0a1b2'",
-    "occurred_at": "make_timestamptz(1767225600000000 + i * 2500000 + (hash(i) % 2000)::BIGINT * 1000)",
-    "occurred_at_raw": "strftime(make_timestamp(1767225600000000 + i * 2500000), '%Y-%m-%dT%H:%M:%S.%gZ')",
+    "occurred_at": "make_timestamptz({begin} + i * 2500000 + (hash(i) % 2000)::BIGINT * 1000)",
+    "occurred_at_raw": "strftime(make_timestamp({begin} + i * 2500000), '%Y-%m-%dT%H:%M:%S.%gZ')",
     "time_precision": "'ms'",
     "tz_source": "'in_value'",
     "actor_type": "'user'",
@@ -70,10 +72,12 @@ LINE = {
 }
 
 
-def make(store: Path, events: int) -> None:
-    """A store of one commit in parts, its lines and events made in SQL, block by block."""
+def make(store: Path, events: int, since: datetime = BEGIN) -> None:
+    """A store of one commit in parts, its lines and events made in SQL, block by block, from a moment on."""
     lists = {name: "[]" for name, kind in EVENT_COLUMNS.items() if kind.endswith("[]")}
-    made = _select(EVENT_COLUMNS, {**lists, **MADE})
+    begin_us = f"{int(since.timestamp())}000000"
+    given = {name: sql.replace("{begin}", begin_us) for name, sql in MADE.items()}
+    made = _select(EVENT_COLUMNS, {**lists, **given})
     lines = _select(LINE_COLUMNS, LINE)
 
     def write(folder: Path) -> dict[str, int]:

@@ -1,123 +1,216 @@
-"""A review of a month with a million events, then the evidence annex beside a plain table: python -m bench.reporting.
+"""Documents: a review of a month with a million events, its annex beside a plain table, the log page in a browser.
 
-The annex and the table are printed in turns by the same child process with the same fonts; what differs is how the rows
-are marked up. BENCH_EVENTS=n and BENCH_ROWS=n for other numbers, BENCH_STORE=folder to keep the store between runs.
+`python -m bench.reporting` prints these rows alone. BENCH_EVENTS=n and BENCH_ROWS=n for other numbers, and
+BENCH_STORE=folder to keep the store between runs. Every measured thing is a process of its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-from bench.asking import make
-from pipeline import detect
+from bench.made import make
+from bench.turns import TURNS, Row, in_turns, ratio
+from pipeline import config, detect
+from pipeline import load as loading
 from pipeline import store as stores
-from reports.html import css
-from reports.pdf import press
 
+ROOT = Path(__file__).parent.parent
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 ROWS = int(os.environ.get("BENCH_ROWS", "20000"))
-TURNS = int(os.environ.get("BENCH_TURNS", "3"))
+FEWER = 5  # times as few rows has the plain table: it takes as long for each, and less memory
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
-# In a process of its own, so that its peak is its own; the PDF's is that of its child.
+LEAVE = {"model": 2.0, "HTML": 2.0, "PDF": 20.0}  # seconds that each may take
+MEMORY, PAGE, READY, FILTER = 700, 20, 3.0, 0.3  # MB, MB, seconds, seconds
+# What one process does, and what it and the largest of its children took. A child's peak begins with its parent's at
+# the fork, so that the memory of the printing process is asked of that process alone, in `PRINTED`.
 REVIEWED = """import datetime, json, resource, sys, time
 import pipeline, reports
-def said(what, made, who=resource.RUSAGE_SELF):
-    wall, used = time.perf_counter(), resource.getrusage(who)
-    made()
-    now = resource.getrusage(who)
-    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-    print(json.dumps([what, time.perf_counter() - wall, cpu, now.ru_maxrss / 1024]), flush=True)
+from bench.reporting import AS_OF
+def said(what, made):
+    wall, used = time.perf_counter(), [resource.getrusage(who) for who in (0, -1)]
+    size = len(made() or b"")
+    now = [resource.getrusage(who) for who in (0, -1)]
+    cpu = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(used, now))
+    print(json.dumps([what, time.perf_counter() - wall, cpu, now[0].ru_maxrss / 1024, size]), flush=True)
 made = []
 with pipeline.open(sys.argv[1]) as log:
-    at = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
-    said("model", lambda: made.append(reports.review(log, as_of=at)))
+    said("model", lambda: made.append(reports.review(log, as_of=AS_OF)))
     said("HTML", lambda: made[0].html())
-    said("PDF (its child)", lambda: made[0].pdf(), resource.RUSAGE_CHILDREN)
+    said("PDF", lambda: made[0].pdf())
     said("log page", lambda: made[0].log.html())
+    for name, content in (("review.pdf", made[0].pdf()), ("log.html", made[0].log.html())):
+        open(sys.argv[2] + "/" + name, "wb").write(content)
+"""
+# A print of so many rows, as a process without a store: what its child took is the annex's own.
+PRINTED = """import json, resource, sys, time
+from bench.reporting import AS_OF, annexed, cells, table
+from reports.pdf import press
+kind, rows = sys.argv[1], int(sys.argv[2])
+page, annex = (annexed(rows) if kind == "annex" else (table(rows), None))
+began = time.perf_counter()
+press(page, as_of=AS_OF, identifier=kind, annex=annex, seconds=3600, memory=16 * 1024**3)
+seconds = time.perf_counter() - began
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
 """
 
 
-def rows(number: int) -> list[tuple[str, ...]]:
+def cells(number: int) -> Iterator[tuple[str, ...]]:
     """Rows like those of the annex: time, source, who, what, about what, where."""
-    return [
+    return (
         (f"2026-10-{1 + n % 31:02d} 08:{n % 60:02d}:00", "printago", f"person{n % 60}@example.com", "printJob.update",
          f"print job k6v56pyt82039jh01sro{n:06d}", f"printago.jsonl:{n}")
         for n in range(number)
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
-def annex(number: int) -> bytes:
-    """As `export --format pdf` marks up more than 500 entries."""
-    lines = [escape("  ".join(row)) for row in rows(number)]
-    parts = ("\n".join(lines[n : n + 50]) for n in range(0, number, 50))
-    return _page(
-        "".join(f'<pre class="chosen-line">{part}</pre>' for part in parts),
-        "base.css",
-        "print.css",
-        "paper.css",
-        "selection.css",
-    )
+def annexed(number: int) -> tuple[bytes, Any]:
+    """An annex of so many rows behind a page."""
+    from reports.html import css
+    from reports.pdf import Annex
+    from reports.selection import COLUMNS
+
+    style = "".join(map(css, ("base.css", "print.css", "paper.css", "selection.css")))
+    page = f'<html lang="en"><head><title>Annex</title><style>{style}</style></head><body><h1>Annex</h1></body></html>'
+    return page.encode(), Annex("Entries", f"{number:,} entries", COLUMNS, cells(number), ("a", "b", "c"))
 
 
 def table(number: int) -> bytes:
     """As anybody would mark up a table."""
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows(number))
-    return _page(f"<table><tbody>{body}</tbody></table>")
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells(number))
+    page = f"<title>Table</title></head><body><table><tbody>{body}</tbody></table></body></html>"
+    return f'<html lang="en"><head>{page}'.encode()
 
 
 def main() -> None:
-    review()
-    annex_beside_table()
-
-
-def review() -> None:
-    """How long each part of a review takes, and the most memory until then."""
     with tempfile.TemporaryDirectory() as name:
-        store = Path(os.environ.get("BENCH_STORE", name)) / "store"
-        if not stores.exists(store):
-            make(store, EVENTS)
-            detect.detect(store)
-        done = subprocess.run(
-            [sys.executable, "-c", REVIEWED, str(store)], capture_output=True, text=True, check=True
-        )
-    print(f"review of {EVENTS:,} events\n\n| part | seconds | CPU seconds | peak MiB |\n|---|---|---|---|")
-    for line in done.stdout.splitlines():
-        what, wall, cpu, peak = json.loads(line)
-        print(f"| {what} | {wall:.2f} | {cpu:.2f} | {peak:,.0f} |")
-    print()
+        print("| what | measured | beside | ratio |\n|---|---|---|---|")
+        for row in rows(Path(os.environ.get("BENCH_STORE", name))):
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
-def annex_beside_table() -> None:
-    """Medians of both, and the larger child's memory."""
-    print("| what | rows | seconds | rows a second |\n|---|---|---|---|")
-    taken: dict[str, list[float]] = {"annex": [], "table": []}
-    for _ in range(TURNS):
-        for name, made in (("annex", annex), ("table", table)):
-            page = made(ROWS)
-            began = time.perf_counter()
-            press(page, as_of=AS_OF, identifier=name, seconds=3600, memory=16 * 1024**3)
-            taken[name].append(time.perf_counter() - began)
-    middle = {name: sorted(times)[len(times) // 2] for name, times in taken.items()}
-    for name, seconds in middle.items():
-        print(f"| {name} | {ROWS:,} | {seconds:.2f} | {ROWS / seconds:,.0f} |")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(
-        f"\nThe annex is {middle['table'] / middle['annex']:.1f} times as fast; the larger child took {peak:,.0f} MiB."
+def rows(folder: Path) -> Iterator[Row]:
+    """The review first, then what it consists of."""
+    store = folder / "store"
+    if not stores.exists(store):
+        make_store(store)
+    yield from review(store, folder)
+    yield from page(folder / "log.html")
+    yield from annex()
+
+
+def make_store(store: Path) -> None:
+    """A month with so many events of one shop, and the example company's month twice, in which much is found."""
+    settings = config.read(ROOT / "sample_data" / "auditbook.toml")
+    make(store, EVENTS, datetime(2026, 10, 1, tzinfo=UTC))
+    for instance in ("first", "second"):
+        loading.load([str(ROOT / "sample_data")], store=store, config=settings, instance=instance)
+    detect.detect(store, config=settings)
+
+
+def review(store: Path, folder: Path) -> Iterator[Row]:
+    """Each part of a review beside what it may take."""
+    told = [json.loads(line) for line in _said(REVIEWED, str(store), str(folder)).splitlines()]
+    facts = subprocess.run(
+        ["pdfinfo", str(folder / "review.pdf")], capture_output=True, text=True, check=True
     )
+    pages = next(line.split()[1] for line in facts.stdout.splitlines() if line.startswith("Pages"))
+    for what, wall, cpu, _, size in told:
+        if what in LEAVE:
+            name = {
+                "model": f"model of a review of {EVENTS:,} events",
+                "HTML": "its HTML",
+                "PDF": f"its PDF of {pages} pages",
+            }
+            seconds = f"{wall:.2f} s ({cpu:.2f} s of CPU)"
+            yield ratio(name[what], seconds, f"{LEAVE[what]:.0f} s at most", wall / LEAVE[what])
+        else:
+            yield ratio(
+                f"its log page of {min(EVENTS, 100_000):,} events",
+                f"{size / 1e6:.1f} MB",
+                f"{PAGE} MB at most",
+                size / 1e6 / PAGE,
+            )
+    peak = max(one[3] for one in told)
+    yield ratio("peak memory of that process", f"{peak:.0f} MB", f"{MEMORY} MB at most", peak / MEMORY)
 
 
-def _page(body: str, *styles: str) -> bytes:
-    style = "".join(map(css, styles))
-    return f'<html lang="en"><head><title>Annex</title><style>{style}</style></head><body>{body}</body></html>'.encode()
+def page(path: Path) -> Iterator[Row]:
+    """How soon the log page answers in a browser, and how long a filter takes until the rows are drawn."""
+    from tests.browsing import chromium
+
+    with chromium() as browser:
+        opened, filtered = [], {address: list[float]() for address in ADDRESSES}
+        for _ in range(TURNS):
+            tab = browser.new_page()
+            began = time.perf_counter()
+            tab.goto(path.as_uri())
+            tab.wait_for_selector("body[data-ready]")
+            opened.append(time.perf_counter() - began)
+            for address, taken in filtered.items():
+                taken.append(tab.evaluate(FILTERED, address))
+            tab.close()
+    yield ratio(
+        "that page in Chromium until it can be used",
+        f"{median(opened):.2f} s",
+        f"{READY:.0f} s at most",
+        median(opened) / READY,
+    )
+    slowest = max(map(median, filtered.values())) / 1000
+    yield ratio("the slowest filter of it", f"{slowest:.2f} s", f"{FILTER} s at most", slowest / FILTER)
+
+
+ADDRESSES = (
+    "action=delete",
+    "text=slot%203%20of%20printer%2017",
+    "actor=person7@example.com",
+    "ip=198.51.100.0/24",
+    "",
+)
+FILTERED = """address => new Promise(done => {
+  const began = performance.now();
+  const drawn = () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
+  addEventListener("hashchange", drawn, {once: true});
+  location.hash = address;
+})"""
+
+
+def annex() -> Iterator[Row]:
+    """The annex and the table in turns, then the annex of other lengths."""
+    ours, theirs = in_turns(lambda _: _printed("annex", ROWS), lambda _: _printed("table", ROWS // FEWER))
+    told = f"{ROWS / FEWER / theirs[0]:,.0f} rows/s, a plain table of {ROWS // FEWER:,}"
+    yield ratio(f"annex of {ROWS:,} rows", f"{ROWS / ours[0]:,.0f} rows/s", told, FEWER * theirs[0] / ours[0])
+    few, *more = (ROWS // 4, ROWS, ROWS * 3)
+    _, least = json.loads(_said(PRINTED, "annex", str(few)))
+    for number in more:
+        _, peak = json.loads(_said(PRINTED, "annex", str(number)))
+        yield ratio(
+            f"memory of printing {number:,} rows",
+            f"{peak:.0f} MB",
+            f"{least:.0f} MB, {few:,} rows",
+            peak / least,
+        )
+
+
+def _printed(kind: str, number: int) -> list[str]:
+    return [sys.executable, "-c", PRINTED, kind, str(number)]
+
+
+def _said(program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from reports import onrecord
 if TYPE_CHECKING:
     from reports.document import Document
     from reports.model import Report
-    from reports.pdf import Attached
+    from reports.pdf import Annex, Attached
     from reports.period import Moment
     from reports.rows import Log
 
@@ -41,6 +41,7 @@ class Paper:
     model: Document
     store: Path
     attached: Callable[[], list[Attached]]
+    annex: Callable[[], Annex | None]
     asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
     progress: Progress = silent
 
@@ -90,7 +91,7 @@ class Paper:
 
         return press(
             document_for_paper(self.model, self.progress), as_of=self.model.as_of.at, identifier=self.model.report_id,
-            logo=self.model.looks.logo, attached=self.attached(), progress=self.progress,
+            logo=self.model.looks.logo, attached=self.attached(), annex=self.annex(), progress=self.progress,
         )  # fmt: skip
 
 
@@ -182,14 +183,15 @@ class Review:
 
     @cached_property
     def _pdf(self) -> bytes:
-        from reports.annex import of_review
+        from reports.annex import of_review, printed_of_review
         from reports.html import for_paper
         from reports.pdf import press
 
         cover = self.model.cover
         return press(
             for_paper(self.model, self.progress), as_of=cover.as_of.at, identifier=cover.report_id,
-            logo=cover.looks.logo, attached=of_review(self.model), progress=self.progress,
+            logo=cover.looks.logo, attached=of_review(self.model), annex=printed_of_review(self.model),
+            progress=self.progress,
         )  # fmt: skip
 
 
@@ -227,15 +229,19 @@ def paper(
     **filters: object,
 ) -> Paper:  # fmt: skip
     """A document of a kind: about a target where the kind needs one, else of a period; filters as for `log.events`."""
-    from reports.document import attachments, document
+    from reports.annex import of_document, printed_of_document
+    from reports.document import document
 
     clock, given = _clock(as_of), onrecord.settled(filters)
     model = document(log, kind, target, clock, given, progress)
     asked = {"target": target, "filters": onrecord.recorded(given), **_seen_as(log, clock)}
-    attached = _while_open(
-        log, lambda one: attachments(model if one is log else document(one, kind, target, clock, given))
-    )
-    return Paper(model, log.store, attached, asked, progress)
+
+    def of(one: Log) -> Document:
+        return model if one is log else document(one, kind, target, clock, given)
+
+    attached = _while_open(log, lambda one: of_document(of(one)))
+    annex = _while_open(log, lambda one: printed_of_document(of(one)))
+    return Paper(model, log.store, attached, annex, asked, progress)
 
 
 def _of(kind: str) -> Callable[..., Paper]:
@@ -267,10 +273,14 @@ def _logpage(log: Log, clock: datetime, filters: dict[str, object]) -> Page:
 
 
 def _page(log: Log, clock: datetime, filters: dict[str, object]) -> Callable[[], bytes]:
-    from reports.logpage import render
-
     asked = {"as_of": clock, **filters}
-    return _while_open(log, lambda one: render(one.events(**asked), clock))
+
+    def made(one: Log) -> bytes:
+        from reports.logpage import render
+
+        return render(one.events(**asked), clock)
+
+    return _while_open(log, made)
 
 
 def _while_open(log: Log, make: Callable[[Log], Made]) -> Callable[[], Made]:

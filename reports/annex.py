@@ -1,4 +1,4 @@
-"""What is attached to a PDF: the rows behind its sections as CSV and JSON, and a manifest with their hashes."""
+"""What is behind the text of a PDF: rows attached as CSV and JSON, with a manifest, and rows printed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pipeline import export
-from reports.pdf import Attached
+from reports.pdf import Annex, Attached
+from reports.sections import PRINTED
+from reports.selection import COLUMNS, cell, lines, running
+from reports.text import words
 
 if TYPE_CHECKING:
+    from reports.document import Document
     from reports.model import Report
 
 MANIFEST = "manifest.json"
+ATTACHED = 100_000  # rows of a section
 
 
 def of_rows(name: str, title: str, rows: Any) -> list[Attached]:
@@ -82,6 +87,53 @@ def of_review(report: Report) -> list[Attached]:
     return with_manifest(
         made, report_id=cover.report_id, kind="review", head=cover.head, as_of=cover.as_of.iso,
         since=cover.period.since.iso, until=cover.period.until.iso,
+    )  # fmt: skip
+
+
+def of_document(doc: Document) -> list[Attached]:
+    """The rows behind each section of another document, all of them up to a limit."""
+    made = [
+        one
+        for section in doc.sections
+        if section.rows is not None
+        for one in of_rows(section.id, section.title, section.rows.limit(ATTACHED))
+    ]
+    return with_manifest(
+        made, report_id=doc.report_id, kind=doc.kind.name, target=doc.target, head=doc.head, as_of=doc.as_of.iso,
+        most_rows=ATTACHED,
+    )  # fmt: skip
+
+
+def printed_of_review(report: Report) -> Annex | None:
+    """The lines behind the findings, finding by finding; none when all of them stand with their findings."""
+    if not report.printed:
+        return None
+    cover = report.cover
+    return Annex(
+        columns=("Finding", *COLUMNS), rows=map(_behind, report.printed), paper=cover.looks.paper,
+        running=running(
+            cover.organization, "Audit-log review", cover.looks, f"{cover.report_id} · {cover.status}", cover.head
+        ),
+    )  # fmt: skip
+
+
+def _behind(row: dict[str, Any]) -> tuple[str, ...]:
+    what = (
+        row["action"] if row["outcome"] in ("unknown", "success") else f"{row['action']} · {row['outcome']}"
+    )
+    thing = " ".join(part for part in (words(row["entity_type"] or ""), row["entity_id"]) if part)
+    at, place = row["occurred_at"][:19].replace("T", " "), f"{row['file']}:{row['line']}"
+    return tuple(map(cell, (row["name"], at, row["source"], row["actor"] or "", what or "", thing, place)))
+
+
+def printed_of_document(doc: Document) -> Annex | None:
+    """Every entry of a document that tells only the first of them."""
+    section = doc.long
+    if section is None:
+        return None
+    return Annex(
+        columns=COLUMNS, rows=tuple(lines(section.rows.limit(PRINTED))), paper=doc.looks.paper,
+        running=running(doc.organization, doc.kind.title, doc.looks, doc.report_id, doc.head),
     )  # fmt: skip
 
 

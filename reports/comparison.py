@@ -12,7 +12,7 @@ EVENTS = ("Events", "People and programs", "Events that failed", "Deletions")
 _NOW = """SELECT coalesce(sum(n), 0)::BIGINT, (SELECT count(DISTINCT actor_key) FROM period_actors),
     coalesce(sum(failed), 0)::BIGINT, coalesce(sum(deleted), 0)::BIGINT FROM period_slots"""
 _BEFORE = """SELECT count(*), count(DISTINCT actor_key), count(*) FILTER (outcome = 'failure'),
-    count(*) FILTER (action = 'delete') FROM events WHERE occurred_at >= $before AND occurred_at < $since"""
+    count(*) FILTER (action = 'delete') FROM counted_events WHERE occurred_at >= $before AND occurred_at < $since"""
 FINDINGS = ("Findings", "Critical and high findings")
 _FOUND = """SELECT count(*) FILTER (window_start < $since), count(*) FILTER (window_start < $since AND grave),
     count(*) FILTER (window_start >= $since), count(*) FILTER (window_start >= $since AND grave)

@@ -205,7 +205,8 @@ _WORKING = """SELECT local_date, min(slot) < $since AS before FROM calendar
       AND slot >= $since - INTERVAL 2 DAY AND slot < $until GROUP BY local_date"""
 # A source that was heard of before the period is expected in it from its first day.
 _KNOWN = """SELECT source, before_us FROM (SELECT DISTINCT source FROM period_slots) FULL JOIN (
-      SELECT source, epoch_us(max(occurred_at)) AS before_us FROM events WHERE occurred_at < $since GROUP BY source)
+      SELECT source, epoch_us(max(occurred_at)) AS before_us FROM counted_events WHERE occurred_at < $since
+      GROUP BY source)
     USING (source) ORDER BY source"""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from pipeline import audience
 from reports.period import Instant, instant
 from reports.rows import IN_REVIEW, Reader, Row
 from reports.text import words
@@ -55,23 +56,44 @@ class Entry:
 
 def entries(reader: Reader, wanted: list[str]) -> dict[str, list[Entry]]:
     """The first entries of each finding in the order of time."""
-    if not wanted:
+    chosen = reader.rows(_CHOSEN, wanted=wanted, shown=ENTRIES_SHOWN) if wanted else []
+    if not chosen:
         return {}
+    uids = sorted({row["event_uid"] for row in chosen})
+    told = _told(reader, uids)
     found: dict[str, list[Entry]] = {}
-    for row in reader.rows(_ENTRIES, wanted=wanted, shown=ENTRIES_SHOWN):
-        found.setdefault(row["finding_id"], []).append(entry(row, reader.period.since.zone))
+    for row in chosen:
+        found.setdefault(row["finding_id"], []).append(told[row["event_uid"]])
     return found
 
 
-_ENTRIES = """WITH wanted AS (
-      SELECT fe.finding_id, e.* FROM finding_events fe JOIN events e USING (event_uid)
-      WHERE list_contains($wanted, fe.finding_id)
-      QUALIFY row_number() OVER (PARTITION BY fe.finding_id ORDER BY e.occurred_at, e.file, e.line) <= $shown)
-    SELECT w.*, epoch_us(w.occurred_at) AS at_us, l.byte_offset, a.display_name
-    FROM wanted w LEFT JOIN (SELECT actor_key, display_name FROM actors) a USING (actor_key)
-    LEFT JOIN (SELECT event_uid, min(byte_offset) AS byte_offset FROM event_lines
-      WHERE event_uid IN (SELECT event_uid FROM wanted) GROUP BY event_uid) l USING (event_uid)
-    ORDER BY finding_id, w.occurred_at, w.file, w.line"""
+_CHOSEN = """SELECT fe.finding_id, e.event_uid FROM finding_events fe
+      JOIN counted_events e USING (event_uid)
+    WHERE list_contains($wanted, fe.finding_id)
+    QUALIFY row_number() OVER (PARTITION BY fe.finding_id ORDER BY e.occurred_at, e.file, e.line) <= $shown
+    ORDER BY fe.finding_id, e.occurred_at, e.file, e.line, e.event_uid"""
+
+
+def _told(reader: Reader, uids: list[str]) -> dict[str, Entry]:
+    """Events as entries: picked first, as they are stored, so that no secret is looked for in those beside them."""
+    con, places = reader.con, ", ".join("?" * len(uids))
+    events, lines = reader.stored("events"), reader.stored("event_lines")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE behind AS SELECT * FROM {events} WHERE event_uid IN ({places})", uids
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE behind_lines AS SELECT event_uid, min(byte_offset) AS byte_offset "
+        f"FROM {lines} WHERE event_uid IN ({places}) GROUP BY event_uid", uids
+    )  # fmt: skip
+    found = reader.rows(_TOLD.format(events=audience.of_few(con, reader.shown, "behind")))
+    con.execute("DROP TABLE behind")
+    con.execute("DROP TABLE behind_lines")
+    return {row["event_uid"]: entry(row, reader.period.since.zone) for row in found}
+
+
+_TOLD = """SELECT w.*, epoch_us(w.occurred_at) AS at_us, l.byte_offset, a.display_name FROM ({events}) w
+    LEFT JOIN (SELECT actor_key, display_name FROM actors) a USING (actor_key)
+    LEFT JOIN behind_lines l USING (event_uid)"""
 
 
 def behind(reader: Reader) -> tuple[Row, ...]:
@@ -100,8 +122,8 @@ def entry(row: Row, where: ZoneInfo) -> Entry:
         source=row["source"],
         actor=who(row),
         actor_details=_actor_details(row),
-        action=row["action_detail"] or row["action_raw"] or row["action"] or "not named",
-        entity=_entity(row),
+        action=done(row),
+        entity=about(row),
         outcome=row["outcome"],
         message=cut(row["error_message"] or row["reason"] or row["message"] or "")[0],
         file=row["file"],
@@ -113,6 +135,7 @@ def entry(row: Row, where: ZoneInfo) -> Entry:
 
 
 def who(row: Row) -> str:
+    """Who did it, by the best name that is known."""
     if row["actor_anonymous"]:
         return "Anonymous"
     known = (
@@ -137,7 +160,13 @@ def _actor_details(row: Row) -> tuple[str, ...]:
     return tuple(part for part in parts if part and part != who(row).lower())
 
 
-def _entity(row: Row) -> str:
+def done(row: Row) -> str:
+    """What was done, in the product's word."""
+    return row["action_detail"] or row["action_raw"] or row["action"] or "not named"
+
+
+def about(row: Row) -> str:
+    """What it was done to."""
     name = row["entity_name"] or row["entity_id"] or ""
     kind = words(row["entity_type"] or "")
     text = name if kind and name.startswith(kind) else " ".join(part for part in (kind, name) if part)

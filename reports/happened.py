@@ -154,7 +154,7 @@ _WORKING = (
 _PER_DAY = """SELECT source, local_date AS d, sum(n)::BIGINT AS n FROM period_slots
     WHERE local_date IS NOT NULL GROUP BY ALL ORDER BY ALL"""
 _FOUND = f"""SELECT e.source, c.local_date AS d, list(DISTINCT f.finding_id) AS ids
-    FROM findings f JOIN finding_events fe USING (finding_id) JOIN events e USING (event_uid) JOIN calendar c
+    FROM findings f JOIN finding_events fe USING (finding_id) JOIN counted_events e USING (event_uid) JOIN calendar c
       ON c.slot = time_bucket(INTERVAL 15 MINUTES, e.occurred_at) AND c.schedule = 'organization'
     WHERE {IN_REVIEW} AND f.state <> 'withdrawn' AND e.occurred_at >= $since AND e.occurred_at < $until
     GROUP BY ALL ORDER BY ALL"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from reports.model import Report
 
 if TYPE_CHECKING:
     from reports.document import Document
+    from reports.sections import Section
 
 SECTIONS = (
     ("summary", "Summary"),
@@ -52,7 +53,7 @@ def render(report: Report, progress: Progress = silent) -> bytes:
 
 def for_paper(report: Report, progress: Progress = silent) -> bytes:
     """The same document with the style of paper alone; fonts come from pdf.py."""
-    return _document(report, "", _paper(), progress)
+    return _document(report, "", _paper(), progress, report.printed)
 
 
 @cache
@@ -67,7 +68,7 @@ def document(doc: Document, progress: Progress = silent) -> bytes:
 
 def document_for_paper(doc: Document, progress: Progress = silent) -> bytes:
     """The same for paper."""
-    return _other(doc, _paper() + css("document.css"), progress)
+    return _other(doc, _paper() + css("document.css"), progress, doc.long)
 
 
 def _screen() -> str:
@@ -78,16 +79,21 @@ def _paper() -> str:
     return css("base.css") + css("print.css") + css("paper.css")
 
 
-def _other(doc: Document, style: str, progress: Progress) -> bytes:
+def _other(doc: Document, style: str, progress: Progress, long: Section | None = None) -> bytes:
+    from reports.sections import PRINTED
+
     parts = _of(doc.report) if doc.report else {}
+    parts |= {"printed": min(long.total, PRINTED) if long else 0}
     return _filled(
         "document.html.j2", doc.looks, style, say=_sayer(doc.kind.name, progress), doc=doc, **parts
     )
 
 
-def _document(report: Report, page: str, style: str, progress: Progress) -> bytes:
-    """`page` is the log page that stands beside; paper has none."""
-    parts = _of(report, linked=True)
+def _document(
+    report: Report, page: str, style: str, progress: Progress, printed: Sequence[object] = ()
+) -> bytes:
+    """`page` is the log page that stands beside; paper has none, and lines printed behind instead."""
+    parts = {**_of(report, linked=True), "printed": len(printed)}
     return _filled("review.html.j2", report.cover.looks, style, page, say=_sayer("review", progress), **parts)
 
 

@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline import audience
 from pipeline.config import Looks
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import moment as when
@@ -35,6 +37,7 @@ from reports.rows import Log, Reader, rows
 from reports.text import listed
 
 UNNAMED = "Organization not named in the configuration"
+PRINTED = 1_000  # lines behind the findings; all of them are attached
 LIBRARIES = ("auditbook", "duckdb", "jinja2", "weasyprint", "tzdata")
 
 
@@ -75,6 +78,28 @@ class Report:
     actors: int
     behind: tuple[dict[str, Any], ...]
     compared: comparison.Comparison
+
+    @property
+    def lines_behind(self) -> int:
+        """How many lines are behind the findings, a line for each finding that it is behind."""
+        told = (*self.findings.full, *self.findings.brief)
+        return sum(one.entries_total for one in told if one.state != "withdrawn")
+
+    @cached_property
+    def printed(self) -> tuple[dict[str, Any], ...]:
+        """The lines that are printed behind the review, in the order of its findings; none when it tells them all."""
+        if not any(one.entries_more for one in self.findings.full):
+            return ()
+        told = {
+            one.id: (n, one.name)
+            for n, one in enumerate((*self.findings.full, *self.findings.brief))
+            if one.listed
+        }
+        known = sorted(
+            (row for row in self.behind if row["finding_id"] in told),
+            key=lambda row: told[row["finding_id"]][0],
+        )
+        return tuple({**row, "name": told[row["finding_id"]][1]} for row in known[:PRINTED])
 
     @property
     def clean(self) -> tuple[method.Rule, ...]:
@@ -204,7 +229,10 @@ def _period(con: Any, request: Request, where: ZoneInfo, signed: earlier.Signed 
 
     When nothing happened since the signed review, the period is the quiet time up to the report's clock.
     """
-    (span,) = rows(con, "SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM events")
+    stored = audience.verbatim(audience.Shown(audience.of(con)), "events")
+    (span,) = rows(
+        con, f"SELECT epoch_us(min(occurred_at)) AS a, epoch_us(max(occurred_at)) AS b FROM {stored}"
+    )
     since = None if request.since is None else when(con, where.key, request.since, as_of=request.as_of)
     until = (
         None if request.until is None else when(con, where.key, request.until, end=True, as_of=request.as_of)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +23,15 @@ from pipeline.progress import Progress, silent
 from reports.text import by_number
 
 SECONDS = 300
+UNNUMBERED = "@page{@bottom-right{content:none}}</style>"
 PAGE = "page "  # how a line of the child begins that names the page it is at
 MEMORY_BYTES = 3 * 1024**3
+OUT_OF_MEMORY = (
+    signal.SIGKILL,
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+)  # how a system or a library says it
 PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 # What a child needs of the caller's surroundings to find Python's packages and the system's libraries. Nothing else
 # gets in: not the zone, not the language, not the home directory's font settings.
@@ -38,6 +45,20 @@ class Attached:
     name: str
     description: str
     text: str
+
+
+@dataclass(frozen=True)
+class Annex:
+    """A table behind the document's last page, however long: its rows are read as they are drawn.
+
+    How many pages there are is known then, so that the document leaves their numbers to it.
+    """
+
+    columns: tuple[str, ...]
+    rows: Iterable[Sequence[str]]
+    running: tuple[str, str, str]  # above left and right, below
+    paper: str = "A4"
+    marked: int = 10  # letters of the first column that make a bookmark when they change: a day
 
 
 # A variable face has every weight, and says so itself.
@@ -68,6 +89,7 @@ def press(
     identifier: str,
     logo: str | None = None,
     attached: Sequence[Attached] = (),
+    annex: Annex | None = None,
     seconds: float = SECONDS,
     memory: int = MEMORY_BYTES,
     progress: Progress = silent,
@@ -78,12 +100,14 @@ def press(
             {"family": family, "path": str(_font(held, package, file)), "style": style, "weight": weight}
             for family, package, file, style, weight in FACES
         ]
-        order = {
+        order: dict[str, object] = {
             "faces": faces, "memory": memory, "seconds": seconds, "identifier": identifier,
+            "annex": _rows(folder, annex, faces) if annex else None,
             "logo": logo, "as_of": as_of.isoformat(), "attached": _files(folder, attached),
             "html": str(folder / "report.html"), "pdf": str(folder / "report.pdf"),
         }  # fmt: skip
-        (folder / "report.html").write_text(_printable(html.decode(), faces), "utf-8")
+        page = html.decode().replace("</style>", UNNUMBERED, 1) if order["annex"] else html.decode()
+        (folder / "report.html").write_text(_printable(page, _known(faces)), "utf-8")
         (folder / "fonts.conf").write_text(_fonts_conf(folder, faces), "utf-8")
         _run(order, folder, _surroundings(folder, as_of), progress)
         return (folder / "report.pdf").read_bytes()
@@ -97,6 +121,23 @@ def _files(folder: Path, attached: Sequence[Attached]) -> list[dict[str, str]]:
         path.write_text(one.text, "utf-8", newline="")
         listed.append({"name": one.name, "description": one.description, "path": str(path)})
     return listed
+
+
+def _rows(folder: Path, annex: Annex, faces: list[dict[str, str]]) -> dict[str, object] | None:
+    """The rows of an annex in a file, a row a line; nothing when there is none."""
+    path, some = folder / "annex.jsonl", False
+    sans, mono = faces[0], faces[2]
+    known = _known([sans, mono])
+    with path.open("w", encoding="utf-8") as file:
+        for row in annex.rows:
+            some = True
+            cells = [_printable(text.replace("\t", "    "), known) for text in row]
+            file.write(json.dumps(cells, ensure_ascii=False) + "\n")
+    drawn = {"S": ("IBMPlexSans", sans["path"]), "M": ("IBMPlexMono", mono["path"])}
+    return {
+        "rows": str(path), "columns": annex.columns, "paper": annex.paper, "marked": annex.marked,
+        "running": [_printable(text, known) for text in annex.running], "faces": drawn,
+    } if some else None  # fmt: skip
 
 
 def _run(order: dict[str, object], folder: Path, environment: dict[str, str], progress: Progress) -> None:
@@ -147,12 +188,15 @@ def _heard(child: subprocess.Popen[str], order: str, progress: Progress) -> tupl
 def _reason(code: int, told: str, stderr: str) -> str:
     if told.startswith("missing: "):
         return f"{_lacking(told.removeprefix('missing: '))} The HTML is complete."
-    if told.startswith("memory"):
+    last = stderr.strip().splitlines()[-1:]
+    if told.startswith("memory") or last == ["MemoryError"]:
         return "The PDF needed more memory than it may use; the HTML is complete. Report on a shorter period."
     if code < 0:
-        return f"The PDF's process was ended by {signal.Signals(-code).name}; the HTML is complete."
-    last = stderr.strip().splitlines()
-    return f"The PDF could not be made: {told.strip() or (last[-1] if last else f'exit {code}')} The HTML is complete."
+        ended = signal.Signals(-code)
+        why = ", perhaps for want of memory" if ended in OUT_OF_MEMORY else ""
+        return f"The PDF's process was ended by {ended.name}{why}; the HTML is complete."
+    said = told.strip() or "".join(last) or f"exit {code}"
+    return f"The PDF could not be made: {said.removesuffix('.')}. The HTML is complete."
 
 
 def _lacking(error: str) -> str:
@@ -164,14 +208,19 @@ def _lacking(error: str) -> str:
     return f"PDFs need {what}, which is not on this machine: on Debian, apt-get install {PACKAGES}."
 
 
-def _printable(page: str, faces: list[dict[str, str]]) -> str:
-    """Characters that no face has are shown by their number: on paper a box would say nothing."""
+def _known(faces: list[dict[str, str]]) -> set[int]:
+    """The characters that the faces have."""
     from fontTools.ttLib import TTFont
 
     known = {10}
     for face in faces:
         with TTFont(face["path"], lazy=True) as font:
             known |= set(font.getBestCmap())
+    return known
+
+
+def _printable(page: str, known: set[int]) -> str:
+    """Characters that no face has are shown by their number: on paper a box would say nothing."""
     return page.translate({code: by_number(chr(code)) for code in {ord(one) for one in page} - known})
 
 

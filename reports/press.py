@@ -11,8 +11,11 @@ import logging
 import re
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import datetime
+from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +103,42 @@ def _press(order: dict[str, Any]) -> list[str]:
         ),
         font_config=fonts, url_fetcher=fetcher,
     )  # fmt: skip
-    document = weasyprint.HTML(
-        string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print"
-    )
     options = {
         "pdf_variant": "pdf/a-3a", "pdf_tags": True, "pdf_identifier": order["identifier"].encode(),
     }  # fmt: skip
+
+    document = weasyprint.HTML(
+        string=Path(order["html"]).read_text("utf-8"), url_fetcher=fetcher, media_type="print"
+    )
     rendered = document.render(font_config=fonts, stylesheets=[style], **options)
     _describe(rendered.metadata, order, fetcher)
-    rendered.write_pdf(order["pdf"], **options)
+    rendered.write_pdf(order["pdf"], finisher=_bound(order) if order["annex"] else None, **options)
     return warned.said
+
+
+def _bound(order: dict[str, Any]) -> Callable[[Any, Any], None]:
+    """What writes the document with its annex behind."""
+    binding, sheets = _beside("binding"), _beside("sheets")
+    faces = {name: binding.Face(*face) for name, face in order["annex"]["faces"].items()}
+
+    def write(pdf: Any, output: Any, *_: object) -> None:
+        laid = sheets.plan(order["annex"])
+        binding.bind(pdf, sheets, laid, faces, output, order["identifier"])
+
+    def finish(_: Any, pdf: Any) -> None:
+        pdf.write = partial(write, pdf)
+
+    return finish
+
+
+def _beside(name: str) -> Any:
+    """A module of this folder without the package around it, which would load the store's engine."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _describe(metadata: Any, order: dict[str, Any], fetcher: Any) -> None:

@@ -151,7 +151,7 @@ def times(reader: Reader, config: Any) -> Times:
     )
 
 
-_WARNINGS = """SELECT warning, count(*) AS n FROM (SELECT unnest(parse_warnings) AS warning FROM events
+_WARNINGS = """SELECT warning, count(*) AS n FROM (SELECT unnest(parse_warnings) AS warning FROM counted_events
     WHERE occurred_at >= $since AND occurred_at < $until) GROUP BY ALL ORDER BY ALL"""
 
 

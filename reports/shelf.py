@@ -19,7 +19,12 @@ def place(out: Path, day: str, documents: Mapping[str, Document]) -> list[Path]:
     written: list[Path] = []
     folder = out / day
     for name, document in documents.items():
-        made[name] = document()
+        try:
+            made[name] = document()
+        except AuditbookError as error:
+            if not written:
+                raise
+            raise AuditbookError(str(error), hint=f"Written: {', '.join(map(str, written))}.") from error
         folder = _folder(out, day, made)
         written = [_write(folder / each, content) for each, content in made.items()]
     return written

@@ -80,7 +80,7 @@ def late(reader: Reader, report_id: str | None) -> Late | None:
 def _loaded(reader: Reader, condition: str, after: int) -> int:
     """Events under a condition that came by a commit after the given one."""
     row = reader.one(
-        "SELECT count(*) AS n FROM events SEMI JOIN "
+        "SELECT count(*) AS n FROM counted_events SEMI JOIN "
         "(SELECT event_uid FROM stored_lines WHERE fate = 'event' AND commit_no > $after::BIGINT) USING (event_uid) "
         f"WHERE {condition}",
         after=after,

@@ -15,10 +15,10 @@ _COUNTED = """CREATE TEMP TABLE period_slots AS
         count(*) FILTER (action = 'delete') AS deleted, count(conflicts_with) AS conflicts,
         count(*) FILTER (unmapped <> '{}') AS unmapped, sum(len(parse_warnings))::BIGINT AS warnings,
         min(occurred_at) AS first_at, max(occurred_at) AS last_at
-      FROM events WHERE occurred_at >= $since AND occurred_at < $until GROUP BY ALL) counted
+      FROM counted_events WHERE occurred_at >= $since AND occurred_at < $until GROUP BY ALL) counted
     LEFT JOIN calendar c ON c.slot = counted.slot AND c.schedule = 'organization'"""
 _ACTORS = """CREATE TEMP TABLE period_actors AS
-    SELECT source, actor_key, count(*) AS n FROM events
+    SELECT source, actor_key, count(*) AS n FROM counted_events
     WHERE occurred_at >= $since AND occurred_at < $until AND actor_key IS NOT NULL GROUP BY ALL"""
 TABLES = ("period_slots", "period_actors")
 

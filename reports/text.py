@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 # Cc control, Cf format (bidi overrides, zero width), Cs half a surrogate pair, Zl and Zp line separators.
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -53,6 +53,12 @@ def count(value: int, singular: str, plural: str | None = None) -> str:
 def day_month(day: date) -> str:
     """7 October."""
     return f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def moment(microseconds: int) -> str:
+    """What the store's epoch_us() says, to the second in UTC."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def weekday(day: date) -> str:
