@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 LIBRARY = Path(__file__).with_name("scanning.so")
+INTERFACE = 2  # of scanning.c
 MOST_TOP, MOST_COLUMNS = 128, 256
 MOST_KEYS, MOST_INNER_KEYS = 256, 1024  # as in scanning.c
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
@@ -61,7 +62,10 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         found = ctypes.CDLL(str(LIBRARY))
-    except OSError:  # made for another machine
+        interface = found.auditbook_interface()
+    except (OSError, AttributeError):  # made for another machine, or by an older auditbook
+        return None
+    if interface != INTERFACE:
         return None
     found.auditbook_scan.restype = ctypes.c_int64
     found.auditbook_give_back.argtypes = [ctypes.c_void_p]

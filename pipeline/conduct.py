@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import ids, mojibake, normalize
+from pipeline import ids, mojibake
 from pipeline.crew import BLOCK_BYTES, Other, Own, cores, crew
 from pipeline.drift import by_column
 from pipeline.errors import AuditbookError
@@ -28,6 +28,7 @@ from pipeline.normalize import Settings
 from pipeline.packing import Packed, Packing
 from pipeline.progress import Progress
 from pipeline.store import part_names
+from pipeline.unnamed import Equals
 from pipeline.work import Finished, Job, PieceCounts, Prepared, Told
 
 Hand = Own | Other
@@ -76,7 +77,7 @@ class _Load:
     def __init__(self, files: Sequence[File], known: ids.Known, folder: Path) -> None:
         self._files, self._known, self._folder = files, known, folder
         self._fresh = ids.Runs()
-        self._equals: tuple[int, ids.Runs] = (-1, ids.Runs())
+        self._equals = Equals()
         self.lines: Counter[int] = Counter()
         self.tallies = [_Tally() for _ in files]
         self.fields: defaultdict[str, set[str]] = defaultdict(set)
@@ -166,37 +167,11 @@ class _Load:
 
     def _told_apart(self, job: Job, found: Prepared) -> dict[int, str]:
         """Equal lines without an id in one file are several events: those of earlier blocks of the file count too."""
-        if not found.by_line:
+        if found.unnamed is None:
             return {}
-        made: dict[int, str] = {}
-        for number in np.unique(found.piece[list(found.by_line)]):
-            piece = job.pieces[number]
-            if piece.offset == 0:
-                self._equals = (piece.file, ids.Runs())
-            made |= self._of_piece(job, found, int(number), self._equals[1])
-        return made
-
-    def _of_piece(self, job: Job, found: Prepared, number: int, runs: ids.Runs) -> dict[int, str]:
-        mapping = job.mapping
-        assert mapping is not None
-        rows = [row for row in found.by_line if found.piece[row] == number]
-        lines = pa.array([found.by_line[row][0][:32] for row in rows], pa.string())
-        high, low = ids.halves(lines)
-        before = np.maximum(runs.find(high, low), 0)
-        place = np.array([found.by_line[row][1] for row in rows])
-        last = {
-            pair: int(n)
-            for pair, n in zip(zip(high.tolist(), low.tolist(), strict=True), before + place + 1, strict=True)
-        }
-        pairs = np.array(list(last), np.uint64).reshape(-1, 2)
-        runs.add(pairs[:, 0], pairs[:, 1], np.array(list(last.values()), np.int64))
-        return {
-            row: normalize.uid_of_record(
-                mapping.source, found.by_line[row][2], found.by_line[row][0], int(earlier + n)
-            )
-            for row, earlier, n in zip(rows, before, place, strict=True)
-            if earlier
-        }
+        assert job.mapping is not None
+        offsets = [piece.offset for piece in job.pieces]
+        return self._equals.later(job.mapping.source, found.unnamed, offsets, found.piece)
 
 
 def conduct(files: Sequence[File], known: ids.Known, folder: Path, progress: Progress) -> Made:

@@ -192,12 +192,20 @@ class Rows:
     def _run(self, values: Values, wanted: list[str]) -> dict[str, pa.Array]:
         """Every row's values by one statement; DuckDB keeps the order of rows."""
         needed = sorted({leaf for name in wanted for leaf in self._leaves(values, name)})
+        empty = [name for name in needed if self.columns[name].null_count == self.length]
         given = {
-            name: _as_json(self.columns[name]) if name in self.json else self.columns[name] for name in needed
+            name: _as_json(self.columns[name]) if name in self.json else self.columns[name]
+            for name in needed
+            if name not in empty
         }
         given["row_number"] = pa.array(np.arange(self.length, dtype=np.int32))
         self._connection.register("given", pa.table(given))
         source = "given"
+        if empty:  # what is made of nothing but these is made once, not for every row
+            nothing = ", ".join(
+                f'NULL::{"JSON" if name in self.json else "VARCHAR"} AS "{name}"' for name in empty
+            )
+            source = f"(SELECT *, {nothing} FROM given)"
         for layer in values.layers(wanted, self.columns):
             made = ", ".join(f'{values.sql[name]} AS "{name}"' for name in layer)
             source = f"(SELECT *, {made} FROM {source})"

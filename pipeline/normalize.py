@@ -236,14 +236,6 @@ def _uid(made: Dictionary[str, str]) -> str:
     return f"left(sha256({parts} || 'id' || {SEPARATOR} || {made['source_event_id']}), 32)"
 
 
-def uid_of_record(source: str, instance: str | None, digest: str, ordinal: int) -> str:
-    """The identity of a record without an id: what it says, and its place among equal ones of its file."""
-    from hashlib import sha256
-
-    parts = (source, instance or "", "line", digest, str(ordinal))
-    return sha256("\x1f".join(parts).encode()).hexdigest()[:32]
-
-
 def _instance(build: Expressions, rules: Dictionary[str, Any], settings: Settings) -> str:
     if settings.instance is not None:
         return quote(settings.instance)

@@ -6,9 +6,8 @@ already; `finish` writes.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from pipeline.lines import Verdict
 from pipeline.mapping import Mapping
 from pipeline.normalize import Normalized, Plan, Settings
 from pipeline.scan import Scanner
+from pipeline.unnamed import Unnamed, of_records
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ class Job:
 @dataclass(frozen=True)
 class Prepared:
     """What the load must know of a block to say what of it is new: how many lines each piece has, the identities of
-    its records, and, of those that have no id of their own, the hash of their line, their place among equals in the
-    block, and their tenant."""
+    its records, and those that have no id of their own."""
 
     number: int
     lines: list[int]
@@ -66,7 +65,7 @@ class Prepared:
     low: np.ndarray
     rows: np.ndarray
     piece: np.ndarray
-    by_line: dict[int, tuple[str, int, str | None]]
+    unnamed: Unnamed | None
     alone: bool
 
 
@@ -114,7 +113,7 @@ class _Open:
     made: Normalized | None
     rows: np.ndarray  # the lines whose records became events so far
     uids: pa.Array
-    by_line: dict[int, tuple[str, int, str | None]] = field(default_factory=dict)
+    unnamed: Unnamed | None = None
     first_line: list[int] = field(default_factory=list)
     records: Records | None = None
     fates: Fates | None = None
@@ -154,7 +153,7 @@ class Worker:
         high, low = ids.halves(under_way.uids)
         alone = len(np.unique(high)) == len(high)
         return Prepared(
-            job.number, sizes, high, low, under_way.rows, piece[under_way.rows], under_way.by_line, alone
+            job.number, sizes, high, low, under_way.rows, piece[under_way.rows], under_way.unnamed, alone
         )
 
     def fates(self, number: int, told: Told) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -247,7 +246,19 @@ class Worker:
             block, made, rows = _without_rejects(block, made, rows)
         uids = whole(made.events.column("event_uid")).cast(pa.string())
         one = _Open(job, block, piece, mangled, made, rows, uids)
-        return _with_line_uids(one) if uids.null_count else one
+        return self._named(one) if uids.null_count else one
+
+    def _named(self, one: _Open) -> _Open:
+        """Records without an id get an identity too."""
+        assert one.made is not None
+        assert one.job.mapping is not None
+        without = one.uids.is_null()
+        unnamed, uids = of_records(
+            self._connection, one.job.mapping.source, one.block.records,
+            whole(one.made.events.column("instance")), one.piece[one.rows],
+            np.flatnonzero(without.to_numpy(zero_copy_only=False)),
+        )  # fmt: skip
+        return replace(one, uids=pa.compute.replace_with_mask(one.uids, without, uids), unnamed=unnamed)
 
     def _plan(self, job: Job) -> Plan:
         assert job.mapping is not None
@@ -305,28 +316,6 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(changes.LEAVES_MACRO)
     return connection
-
-
-def _with_line_uids(one: _Open) -> _Open:
-    """The identities of records without an id: what they say, and their place among equal ones of the piece."""
-    assert one.made is not None
-    without = pa.compute.is_null(one.uids)
-    records = np.flatnonzero(without.to_numpy(zero_copy_only=False))
-    source, instance = (
-        whole(one.made.events.column(name)).filter(without).to_pylist() for name in ("source", "instance")
-    )
-    pieces = one.piece[one.rows[records]].tolist()
-    texts = one.block.records.filter(without).cast(pa.binary())
-    seen: Counter[tuple[int, str]] = Counter()
-    by_line: dict[int, tuple[str, int, str | None]] = {}
-    uids = []
-    for n, text in enumerate(texts.to_pylist()):
-        key = pieces[n], hashlib.sha256(text).hexdigest()
-        uids.append(normalize.uid_of_record(source[n], instance[n], key[1], seen[key]))
-        by_line[int(records[n])] = (key[1], seen[key], instance[n])
-        seen[key] += 1
-    made = pa.compute.replace_with_mask(one.uids, without, pa.array(uids, pa.string()))
-    return replace(one, uids=made, by_line=by_line)
 
 
 def _mangled(block: Block) -> mojibake.Seen:
