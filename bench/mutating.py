@@ -1,8 +1,8 @@
 """Changes each comparison and each number of a rule, one at a time: some case beside it must notice. `make mutate`.
 
 MUTATE="bulk_delete off_hours" for some rules, MUTATE=folder for somebody's own. A comparison becomes its neighbour
-(< and <=, = and <>), a number or a default one more. Where a change makes no difference the line says so, with a
-comment that begins `-- either way`.
+(< and <=, = and <>), a number or a default one more. Changes that make no difference stand in `either_way.toml`, each
+with why (beside this file, or in that folder); one that stands there and is noticed is an error too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -24,7 +25,8 @@ from pipeline import cases, casetables, detector
 from pipeline.detector import Detector
 from pipeline.errors import AuditbookError
 
-SHIPPED = Path(__file__).resolve().parent.parent / "pipeline" / "detectors"
+HERE = Path(__file__).resolve().parent
+SHIPPED = HERE.parent / "pipeline" / "detectors"
 NEIGHBOUR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "=": "<>", "<>": "="}
 TOKEN = re.compile(
     r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|<=|>=|<>|->>|->|[<>=]|(?<![\w.$])\d+(?:\.\d+)?(?![\w.])",
@@ -61,9 +63,7 @@ def _of_sql(rule: Detector) -> Iterator[Mutant]:
     begin = rule.sql.index("*/") + 2
     for found in TOKEN.finditer(rule.sql, begin):
         text = found.group()
-        end = rule.sql.find("\n", found.end())
-        rest = rule.sql[found.end() : end]
-        if "-- either way" in rest or not (text in NEIGHBOUR or text[0].isdigit()):
+        if not (text in NEIGHBOUR or text[0].isdigit()):
             continue
         other = (
             NEIGHBOUR.get(text) or f"{float(text) + 1:g}"
@@ -76,7 +76,7 @@ def _of_sql(rule: Detector) -> Iterator[Mutant]:
         yield Mutant(replace(rule, sql=changed), line, f"{text} became {other} in …{around}…", {})
 
 
-def survivors(path: Path) -> tuple[str, int, list[str]]:
+def survivors(path: Path) -> tuple[str, int, list[Mutant]]:
     """The rule's name, how many changes there are, and those that no case notices."""
     rule, told = cases.read(path)
     alive = mutants(rule)
@@ -87,7 +87,7 @@ def survivors(path: Path) -> tuple[str, int, list[str]]:
             alive = _not_noticed(alive, cases.changed(case), None)
         if not alive:
             break
-    return rule.id, count, [f"{rule.path}:{one.line} {one.what}" for one in alive]
+    return rule.id, count, alive
 
 
 def _not_noticed(alive: Sequence[Mutant], case: dict[str, Any], matches: bool | None) -> list[Mutant]:
@@ -114,19 +114,33 @@ def _notices(
     return next(cases.differences(case, found), None) is not None
 
 
+def wrong(name: str, alive: Sequence[Mutant], known: Sequence[Mapping[str, str]]) -> list[str]:
+    """The changes of a rule that no case notices and nobody said why, and what is said of changes that are noticed."""
+    said = {one["change"] for one in known if one["rule"] == name}
+    unsaid = [f"{one.rule.path}:{one.line} {one.what}" for one in alive if one.what not in said]
+    gone = said - {one.what for one in alive}
+    return unsaid + [f"{name}: is noticed, or no change of it: {change}" for change in sorted(gone)]
+
+
 def main() -> None:
     began, wanted = time.perf_counter(), os.environ.get("MUTATE", "").split()
     folder = Path(wanted[0]) if wanted and Path(wanted[0]).is_dir() else SHIPPED
     paths = sorted(folder.glob("*.sql"))
     if folder is SHIPPED and wanted:
         paths = [path for path in paths if path.stem in wanted]
+    listed = (HERE if folder is SHIPPED else folder) / "either_way.toml"
+    known = tomllib.loads(listed.read_text("utf-8"))["changes"] if listed.exists() else []
     total, left = 0, []
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         for name, count, alive in pool.map(survivors, paths):
-            print(f"{name:32} {count:4} changes, {len(alive)} unnoticed", flush=True)
-            total, left = total + count, [*left, *alive]
+            found = wrong(name, alive, known)
+            print(
+                f"{name:32} {count:4} changes, {len(alive)} make no difference, {len(found)} wrong",
+                flush=True,
+            )
+            total, left = total + count, [*left, *found]
     print("\n".join(["", *left]) if left else "")
-    print(f"{len(paths)} rules, {total} changes, {len(left)} unnoticed, {time.perf_counter() - began:.0f} s")
+    print(f"{len(paths)} rules, {total} changes, {len(left)} wrong, {time.perf_counter() - began:.0f} s")
     sys.exit(1 if left else 0)
 
 

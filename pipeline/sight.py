@@ -33,7 +33,7 @@ def open_to(connection: duckdb.DuckDBPyConnection, task: Task, window: Span, tab
     made = {
         "activity": f"SELECT {columns} FROM main.{table} WHERE {during(task.reach.read(window))} AND {seen}",
         "events": f"SELECT {told}, actor_key FROM {own}.activity",
-        "habits": f"SELECT * FROM main.habits WHERE {during(past, 'slot')}",
+        "habits": f"SELECT * FROM main.{'long_' if task.is_long else ''}habits WHERE {during(past, 'slot')}",
         "places": f"""SELECT * FROM main.places
           WHERE "day" >= {moment(past[0])}::DATE AND "day" <= {moment(past[1])}::DATE""",
     }

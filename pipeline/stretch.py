@@ -134,19 +134,18 @@ def _lay(
 
 
 def _lay_past(connection: duckdb.DuckDBPyConnection, past: Summary, tasks: Readers) -> None:
-    since, until = hull(
-        [task.reach.remembered(window) for task, window in tasks if task.rule.habits != "0 days"]
-    )
-    for name, time, made in (
-        ("habits", f"slot >= {moment(since)} AND slot < {moment(until)}", activity.with_clock),
-        (
-            "places",
-            f'"day" >= {moment(since)}::DATE AND "day" <= {moment(until)}::DATE',
-            activity.with_person,
-        ),
+    """Habits and places as far back as most rules look, and a view of the habits of all the time that some do."""
+    spans = [(task, task.reach.remembered(window)) for task, window in tasks if task.rule.habits != "0 days"]
+    for kind, name, span in (
+        ("TABLE", "habits", hull([span for task, span in spans if not task.is_long])),
+        ("VIEW", "long_habits", hull([span for task, span in spans if task.is_long])),
     ):
-        rows = f"(SELECT * FROM {past.relation(name, since)} WHERE {time})"
-        connection.execute(f"CREATE OR REPLACE TABLE {name} AS {made(rows)}")
+        rows = f"(SELECT * FROM {past.relation('habits', span[0])} WHERE {during(span, 'slot')})"
+        connection.execute(f"CREATE OR REPLACE {kind} {name} AS {activity.with_clock(rows)}")
+    since, until = (f"{moment(time)}::DATE" for time in hull([span for _, span in spans]))
+    rows = f"""(SELECT * FROM {past.relation("places", hull([span for _, span in spans])[0])}
+        WHERE "day" >= {since} AND "day" <= {until})"""
+    connection.execute(f"CREATE OR REPLACE TABLE places AS {activity.with_person(rows)}")
 
 
 def _seen(rules: Sequence[Detector]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pipeline.touched import DAY, Reach
 # Rules that look no further share one table of all events, the others one of what they read: for those that read little
 # it is worth it soon.
 SHORT, SHORTER = 9 * DAY, 3 * DAY
+LONG = 100 * DAY  # of habits: who looks further back reads them where they are kept
 DERIVED_FROM = {
     "event_changes": {"changes"},
     "event_entities": {"entity_type", "entity_id", "entity_ids", "parent_entity_type", "parent_entity_id",
@@ -47,6 +48,10 @@ class Task:
         back, ahead = self.reach.back, self.reach.ahead
         far = SHORT if self.rule.reads == "true" else SHORTER
         return back is not None and ahead is not None and max(back, ahead) <= far
+
+    @property
+    def is_long(self) -> bool:
+        return self.reach.habits is None or self.reach.habits > LONG
 
 
 def used(rules: Sequence[Detector]) -> set[str]:

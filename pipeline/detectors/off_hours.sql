@@ -132,7 +132,7 @@ asked AS (
 -- For each such hour: on how many earlier days of the same kind it, or one beside it, was used.
 customs AS (
   SELECT o.person, o.night, o.hour, count(DISTINCT u.night) AS habit_days,
-    coalesce(date_diff('day', min(u.night), max(u.night)), 0) AS span_days -- either way: no habit has no span
+    coalesce(date_diff('day', min(u.night), max(u.night)), 0) AS span_days
   FROM asked o
   LEFT JOIN used u ON u.person = o.person AND u.is_free = o.is_free
     AND u.night < o.night AND u.night >= o.night - $baseline_days
