@@ -68,24 +68,25 @@ LINE = {
       || repeat('x', 400) || '","correlationId":"' || left(md5('c' || i // 2), 24) || '"}'""",
     "newline": "true",
     "event_uid": "md5('e' || i)",
-    "commit_no": "1",
 }
 
 
-def make(store: Path, events: int, since: datetime = BEGIN) -> None:
-    """A store of one commit in parts, its lines and events made in SQL, block by block, from a moment on."""
+def make(store: Path, events: int, since: datetime = BEGIN, first: int = 0) -> None:
+    """Add a commit in parts, its lines and events made in SQL block by block, from a moment on; `first` are there."""
     lists = {name: "[]" for name, kind in EVENT_COLUMNS.items() if kind.endswith("[]")}
     begin_us = f"{int(since.timestamp())}000000"
     given = {name: sql.replace("{begin}", begin_us) for name, sql in MADE.items()}
     made = _select(EVENT_COLUMNS, {**lists, **given})
-    lines = _select(LINE_COLUMNS, LINE)
+    if not first:
+        stores.create(store)
+    lines = _select(LINE_COLUMNS, {**LINE, "commit_no": str(len(stores.commits(store)) + 1)})
 
     def write(folder: Path) -> dict[str, int]:
         counts = {}
         with duckdb.connect() as con:
             con.execute("SET TimeZone = 'UTC'")
-            for number, begin in enumerate(range(0, events, BLOCK), start=1):
-                size = min(BLOCK, events - begin)
+            for number, begin in enumerate(range(first, first + events, BLOCK), start=1):
+                size = min(BLOCK, first + events - begin)
                 among = f"FROM range({begin}, {begin + size}) AS t(i)"
                 for name, query in zip(part_names(number), (lines, made), strict=True):
                     parts.write(folder / name, con.sql(f"{query} {among}").to_arrow_table())
@@ -93,7 +94,6 @@ def make(store: Path, events: int, since: datetime = BEGIN) -> None:
         return counts
 
     config = from_dict({})
-    stores.create(store)
     stores.commit(store, "load", {"config": to_dict(config), "inputs": []}, write)
     catalog.publish(store, config)
 

@@ -13,15 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import export
+from bench import made
 from bench.detecting import PAGE, write
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 NIGHT, TIMES = max(1, 3 * EVENTS // 100), 10
-LOAD = """import sys
-from pipeline.config import read
-from pipeline.load import load
-load([sys.argv[1]], store=sys.argv[2], config=read(None))"""
 DETECT = """import sys
 from pipeline.config import read
 from pipeline.detect import detect
@@ -52,19 +48,11 @@ def main() -> None:
 
 
 def _store(folder: Path, times: int) -> dict[str, Measured]:
-    """Load and evaluate a store, then a night upon it; what each evaluation took."""
-    store, exported = folder / f"store-{times}", folder / "export.jsonl"
-    export.write(exported, EVENTS * times + NIGHT)
-    night = folder / "night.jsonl"
-    with exported.open("rb") as stream, night.open("wb") as rest:
-        for _ in range(EVENTS * times):
-            stream.readline()
-        place = stream.tell()
-        rest.write(stream.read())
-    os.truncate(exported, place)
-    _measure([LOAD, str(exported), str(store)])
+    """Evaluate a store that was loaded, then a night upon it; what each evaluation took."""
+    store = folder / f"store-{times}"
+    made.make(store, EVENTS * times)
     found = {"calibration": _measure([CALIBRATION, str(store)]), "first": _measure([DETECT, str(store)])}
-    _measure([LOAD, str(night), str(store)])
+    made.make(store, NIGHT, first=EVENTS * times)
     return {**found, "night": _measure([DETECT, str(store)])}
 
 

@@ -179,7 +179,7 @@ def fill(
     _settings(connection, config)
     past = summary.of(chain)
     people(connection, config, past.relation("sightings"))
-    slots(connection, config, years(connection, past.times()))
+    slots(connection, config, reach(connection, past))
     declared.tables(connection, config)
     geography.table(connection, config.places, past.relation("places"))
     findings.tables(connection, chain, config)
@@ -322,6 +322,14 @@ def years(connection: duckdb.DuckDBPyConnection, times: str) -> list[tuple[datet
         "GROUP BY year(make_timestamp(epoch_us(first_at))) ORDER BY 1"
     ).fetchall()
     return [(_moment(first), _moment(last)) for first, last in found]
+
+
+def reach(connection: duckdb.DuckDBPyConnection, past: summary.Summary) -> list[tuple[datetime, datetime]]:
+    """From when to when there are events; asked of them, year by year, only where a clock must have been wrong."""
+    firsts, lasts = zip(*past.spans.values(), strict=True) if past.spans else ((), ())
+    if firsts and max(lasts).year - min(firsts).year >= LONGEST_CALENDAR:
+        return years(connection, past.times())
+    return [(min(firsts), max(lasts))] if firsts else []
 
 
 def slots(

@@ -6,7 +6,7 @@ A broken rule is an error that names its file; it is never an empty result. How 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -68,6 +68,13 @@ def evaluate(
         rows, names = given.fetchall(), tuple(column[0] for column in given.description or ())
     except duckdb.Error as error:
         raise AuditbookError(f"{dialect.first_line(error)}.", path=detector.path) from error
+    return findings(detector, rows, names, severity)
+
+
+def findings(
+    detector: Detector, rows: Sequence[Sequence[Any]], names: Sequence[str], severity: str | None = None
+) -> list[Finding]:
+    """The findings that the rows of a detector tell, oldest first; what a finding must say, each of them says."""
     if names not in (COLUMNS, WITHOUT_CLEARED_BY):
         message = f"returns the columns {', '.join(names)}."
         raise AuditbookError(message, path=detector.path, hint=f"Expected {', '.join(COLUMNS)}.")

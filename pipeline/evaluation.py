@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline import catalog, coverage, detector, stretch
+from pipeline import catalog, coverage, detector, sight, stretch
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.coverage import Asked, Counts
@@ -25,9 +25,10 @@ from pipeline.detector import Detector, Finding, Value
 from pipeline.errors import AuditbookError
 from pipeline.progress import Progress
 from pipeline.standing import Found
-from pipeline.stretch import Source, Task
+from pipeline.stretch import Source
 from pipeline.summary import Span, Summary, events_of
-from pipeline.touched import DAY, EARLIEST, LATEST, Reach, chunks, days, merged, overlap
+from pipeline.task import Task
+from pipeline.touched import DAY, EARLIEST, LATEST, Reach, chunks, days, during, hull, merged, moment, overlap
 
 MOST = 1_500_000  # events of one stretch
 
@@ -72,9 +73,9 @@ def run(
     """Evaluate the rules over what is new (or over a stretch again), those that are new or changed over everything."""
     outcome, kept = Outcome(), dict[str, list[tuple[Finding, Mapping[str, object]]]]()
     source = Source(past, tuple(part for part in stores.parts(chain) if part.events is not None))
-    events = _per_day(connection, past)
-    known = catalog.years(connection, past.times())
+    known = catalog.reach(connection, past)
     tasks = _tasks(rules, _news(connection, past), again, outcome)
+    events = _per_day(connection, past, hull([window for task in tasks for window in task.windows]))
     for chunk, chosen in _passes(tasks, events):
         # A wrong clock's year is far from all others: between them there is nothing to know.
         reach = stretch.reaches(chunk, chosen)
@@ -128,9 +129,13 @@ def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
     )
 
 
-def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary) -> dict[date, int]:
-    habits = f"(SELECT (slot AT TIME ZONE 'UTC')::DATE AS local_day, n FROM {past.relation('habits')})"
-    return dict(connection.execute(f"SELECT local_day, sum(n)::BIGINT FROM {habits} GROUP BY ALL").fetchall())
+def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary, span: Span) -> dict[date, int]:
+    habits = f"(SELECT slot, n FROM {past.relation('habits', span[0])} WHERE {during(span, 'slot')})"
+    return dict(
+        connection.execute(
+            f"SELECT (slot AT TIME ZONE 'UTC')::DATE, sum(n)::BIGINT FROM {habits} GROUP BY ALL"
+        ).fetchall()
+    )
 
 
 def _passes(tasks: Sequence[Task], events: Mapping[date, int]) -> list[tuple[Span, list[tuple[Task, Span]]]]:
@@ -157,7 +162,7 @@ def _count(
     connection: duckdb.DuckDBPyConnection, chosen: Sequence[tuple[Task, Span]], chunk: Span, outcome: Outcome
 ) -> None:
     """How much each rule sees; a scope that cannot be evaluated is the rule's failure alone."""
-    since, until = (stretch.moment(time) for time in chunk)
+    since, until = (moment(time) for time in chunk)
     tasks = [task for task, _ in chosen]
     which = "true" if any(task.again for task in tasks) else "is_new"
     inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until} AND {which})"
@@ -172,9 +177,9 @@ def _count(
             except AuditbookError as error:
                 outcome.failed[task.rule.id] = str(error)
                 sights.append({})
-    for task, sight in zip(tasks, sights, strict=True):
+    for task, seen in zip(tasks, sights, strict=True):
         known = outcome.sights.setdefault(task.rule.id, {})
-        for source, counts in sight.items():
+        for source, counts in seen.items():
             known[source] = known.get(source, Counts()) + counts
 
 
@@ -186,7 +191,7 @@ def _evaluated(
 ) -> dict[str, list[Finding]]:
     def evaluate(task: Task) -> list[Finding] | AuditbookError:
         with connection.cursor() as cursor:
-            stretch.enter(cursor, task)
+            sight.enter(cursor, task)
             try:
                 return detector.evaluate(cursor, task.rule, task.overrides, task.severity)
             except AuditbookError as error:
@@ -228,9 +233,8 @@ def _behind(
 
 # The actor of a finding is who has most of its events; what nobody is named for stands as ''.
 _BEHIND = """WITH backed AS (
-    SELECT n, source, actor_key, schedule, count(*) AS events FROM (
-      SELECT n, event_uid, source, actor_key, schedule FROM pairs JOIN near USING (event_uid)
-      UNION SELECT n, event_uid, source, actor_key, schedule FROM pairs JOIN far USING (event_uid)) GROUP BY ALL),
+    SELECT n, source, actor_key, schedule, count(DISTINCT event_uid) AS events
+    FROM pairs JOIN laid USING (event_uid) GROUP BY ALL),
   mostly AS (
     SELECT n, actor_key, any_value(schedule) AS schedule, sum(events) AS events FROM backed
     WHERE actor_key IS NOT NULL GROUP BY n, actor_key),

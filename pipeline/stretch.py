@@ -1,65 +1,27 @@
 """The events of a stretch of time -> tables in memory, read once for all rules. Part of detect.
 
-Each rule has a schema of its own, in which `activity`, `events`, `habits` and the rest hold what it may see: as far as
-it said that it looks, and only the events that it said it reads.
+Most rules look but days back and share one table, `near`. Those that look back for weeks share `far`, of the events
+that some of them reads; one that reads all of weeks has a table of its own, of the columns that it mentions.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import duckdb
 
-from pipeline import activity, views
+from pipeline import activity, sight
 from pipeline.activity import ACTIVITY_COLUMNS
 from pipeline.columns import EVENT_COLUMNS
-from pipeline.rulefile import Detector, Value
+from pipeline.rulefile import Detector
+from pipeline.sight import ALWAYS, KNOWN
 from pipeline.store import Part
 from pipeline.summary import Span, Summary, events_of
-from pipeline.touched import DAY, Reach
+from pipeline.task import LATE, Task, asked, used
+from pipeline.touched import during, hull, moment
 
-# Rules that look no further share one table of all events, the others one of what they read: for those that read little
-# it is worth it soon.
-SHORT, SHORTER = 9 * DAY, 3 * DAY
-_DERIVED_FROM = {
-    "event_changes": {"changes"},
-    "event_entities": {"entity_type", "entity_id", "entity_ids", "parent_entity_type", "parent_entity_id",
-                       "related_entities"},
-    "event_messages": {"communications"},
-    "correlation_groups": {"correlation_id", "file", "line"},
-    "job_runs": {"category", "metadata", "action_detail", "outcome", "error_message", "instance", "file", "line"},
-}  # fmt: skip
-_UNFOLDED = {"event_changes": views.changes_of, "event_entities": views.entities_of}  # once for all rules
-_WORD = re.compile(r"[a-z_0-9]+")
-_LATE = {"sentence"}  # made when a rule reads it, of the few events that it picks
-_ALWAYS = {"event_uid", "source", "occurred_at", "actor_type", "actor_anonymous", "is_bulk", "classes"}
-_KNOWN = {*_ALWAYS, "actor_key", "schedule"}
-
-
-@dataclass(frozen=True)
-class Task:
-    """A rule to evaluate: with these parameters, over the stretches in which its windows end."""
-
-    rule: Detector
-    chosen: Mapping[str, Value]
-    overrides: Mapping[str, object]
-    severity: str
-    reach: Reach
-    windows: tuple[Span, ...]
-    again: bool  # whether everything is judged anew, and not only what is new
-
-    @property
-    def schema(self) -> str:
-        return f'"r_{self.rule.id}"'
-
-    @property
-    def is_short(self) -> bool:
-        back, ahead = self.reach.back, self.reach.ahead
-        far = SHORT if self.rule.reads == "true" else SHORTER
-        return back is not None and ahead is not None and max(back, ahead) <= far
+Readers = Sequence[tuple[Task, Span]]  # rules, each with the stretch in which its windows end
 
 
 @dataclass(frozen=True)
@@ -75,15 +37,15 @@ class Source:
         last = max((end for _, end in self.past.spans.values()), default=span[1])
         return other[0] <= max(span[0], first) and min(span[1], last) < other[1]
 
-    def relation(self, since: datetime, until: datetime, columns: Iterable[str]) -> str:
-        """SQL: the events of a time, each marked whether it is new."""
+    def relation(self, span: Span, columns: Iterable[str], marks: Mapping[str, str]) -> str:
+        """SQL: the events of a time, each marked whether it is new and, by name, what else is so of it."""
         new = {part.name for part in self.past.new}
         spans = self.past.spans
-        within = [p for p in self.parts if spans[p.name][0] < until and spans[p.name][1] >= since]
-        names = ", ".join(f'"{name}"' for name in sorted(columns))
+        within = [p for p in self.parts if spans[p.name][0] < span[1] and spans[p.name][1] >= span[0]]
+        names = "".join(f'"{name}", ' for name in sorted(columns))
+        told = "".join(f", coalesce({sql}, false) AS {name}" for name, sql in marks.items())
         sides = [
-            f"""SELECT {names}, actor_key, {fresh} AS is_new FROM {events_of(parts)}
-            WHERE {_during((since, until))}"""
+            f"SELECT {names}actor_key, {fresh} AS is_new{told} FROM {events_of(parts)} WHERE {during(span)}"
             for fresh, parts in (("false", [p for p in within if p.name not in new]),
                                  ("true", [p for p in within if p.name in new]))
             if parts or fresh == "true"
@@ -91,180 +53,102 @@ class Source:
         return f"({' UNION ALL '.join(sides)})"
 
 
-def lay(
-    connection: duckdb.DuckDBPyConnection, source: Source, chunk: Span, tasks: Sequence[tuple[Task, Span]]
-) -> None:
+@dataclass(frozen=True)
+class Table:
+    """A table of events to be laid: who reads it, of what time, with which columns, and only what of it."""
+
+    name: str
+    readers: Readers
+    span: Span
+    columns: set[str]
+    only: str
+
+
+def lay(connection: duckdb.DuckDBPyConnection, source: Source, chunk: Span, tasks: Readers) -> None:
     """Read a stretch of time and what these rules need around it for their windows, and make each its schema."""
-    short = [(task, window) for task, window in tasks if task.is_short]
-    far = [(task, window) for task, window in tasks if not task.is_short]
-    # What is new lies in the windows of every rule: to count it, the narrowest will do.
-    least = min((window for _, window in tasks), key=lambda span: span[1] - span[0], default=chunk)
-    new = [least, *(window for task, window in tasks if task.again)]
-    whole = _hull([*new, *(task.reach.read(window) for task, window in short)])
-    spans = [task.reach.read(window) for task, window in far]
-    if source.within(_hull(spans), whole):
-        short, far, spans = [*tasks], [], []
     seen = _seen([task.rule for task, _ in tasks])
-    used = _used([task.rule for task, _ in short]).union(*(_asked(task.rule) for task, _ in far))
-    _lay(connection, "near", source, whole, used, _of(seen, short), "true")
-    wanted = {f"{seen[task.rule.reads]} AND {_during(task.reach.read(window))}" for task, window in far}
-    used = _used([task.rule for task, _ in far])
-    _lay(
-        connection, "far", source, _hull(spans), used, _of(seen, far), " OR ".join(sorted(wanted)) or "false"
-    )
+    tables = _tables(source, chunk, tasks, seen)
     _lay_past(connection, source.past, tasks)
-    for table, readers in {"near": short, "far": far}.items():
-        marks = _unfold(connection, table, seen, [task.rule for task, _ in readers])
-        for task, window in readers:
-            _own_schema(connection, task, window, table, seen[task.rule.reads], marks)
+    for table in tables:
+        _lay(connection, source, table, seen)
+        for task, window in table.readers:
+            sight.open_to(connection, task, window, table.name, seen[task.rule.reads])
+    every = " UNION ALL ".join(
+        f"SELECT event_uid, source, actor_key, schedule FROM {table.name}" for table in tables
+    )
+    connection.execute(f"CREATE OR REPLACE VIEW laid AS {every}")
 
 
-def reaches(chunk: Span, tasks: Sequence[tuple[Task, Span]]) -> Span:
+def reaches(chunk: Span, tasks: Readers) -> Span:
     """From when to when anything is read."""
     read = [
         span for task, window in tasks for span in (task.reach.read(window), task.reach.remembered(window))
     ]
-    return _hull([chunk, *read])
+    return hull([chunk, *read])
 
 
-def enter(cursor: duckdb.DuckDBPyConnection, task: Task) -> None:
-    """Let a cursor see what the rule may see."""
-    cursor.execute("SET TimeZone = 'UTC'")
-    cursor.execute(f"SET search_path = 'r_{task.rule.id},main'")
+def _tables(source: Source, chunk: Span, tasks: Readers, seen: Mapping[str, str]) -> list[Table]:
+    # What is new lies in the windows of every rule: to count it, the narrowest will do.
+    least = min((window for _, window in tasks), key=lambda span: span[1] - span[0], default=chunk)
+    new = [least, *(window for task, window in tasks if task.again)]
+    whole = hull([*new, *(task.reach.read(window) for task, window in tasks if task.is_short)])
+    names: dict[str, list[tuple[Task, Span]]] = {}
+    for task, window in tasks:
+        is_near = task.is_short or source.within(task.reach.read(window), whole)
+        name = "near" if is_near else "far" if task.rule.reads != "true" else f"far_{task.rule.id}"
+        names.setdefault(name, []).append((task, window))
+    counted = set[str]().union(*(asked(task.rule) for task, _ in tasks))
+    near = names.pop("near", [])
+    return [
+        Table("near", near, whole, used([task.rule for task, _ in near]) | counted, "true"),
+        *(_far(name, readers, seen) for name, readers in names.items()),
+    ]
+
+
+def _far(name: str, readers: Readers, seen: Mapping[str, str]) -> Table:
+    spans = [task.reach.read(window) for task, window in readers]
+    only = {
+        f"{seen[task.rule.reads]} AND {during(span)}" for (task, _), span in zip(readers, spans, strict=True)
+    }
+    return Table(
+        name, readers, hull(spans), used([task.rule for task, _ in readers]), " OR ".join(sorted(only))
+    )
 
 
 def _lay(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    source: Source,
-    span: Span,
-    used: set[str],
-    seen: Mapping[str, str],
-    wanted: str,
+    connection: duckdb.DuckDBPyConnection, source: Source, table: Table, seen: Mapping[str, str]
 ) -> None:
-    computed = [name for name in activity.COMPUTED if name in used and name not in _LATE]
-    columns = (_ALWAYS | (used & set(EVENT_COLUMNS))).union(
+    computed = [name for name in activity.COMPUTED if name in table.columns and name not in LATE]
+    columns = (ALWAYS | (table.columns & set(EVENT_COLUMNS))).union(
         *(activity.COMPUTED[name][1] for name in computed)
     )
-    laid = activity.activity_of(source.relation(*span, columns), computed)
-    kept = ", ".join(f'"{name}"' for name in ACTIVITY_COLUMNS if name in (used | _KNOWN) - _LATE)
-    marks = "".join(f", coalesce({reads}, false) AS {mark}" for reads, mark in seen.items() if mark != "true")
-    connection.execute(
-        f"""CREATE OR REPLACE TABLE {table} AS SELECT * FROM (SELECT {kept}, is_new{marks} FROM ({laid}))
-        WHERE {wanted}"""
-    )
-
-
-def _unfold(
-    connection: duckdb.DuckDBPyConnection, table: str, seen: Mapping[str, str], rules: Sequence[Detector]
-) -> dict[str, list[str]]:
-    """What events say in lists, a row each, once for all rules; and which marks of theirs stand beside it."""
-    marks = {}
-    for name, made in _UNFOLDED.items():
-        asked = sorted({seen[rule.reads] for rule in rules if name in _words(rule)})
-        marks[name] = [mark for mark in asked if mark != "true"]
-        if not asked:  # nor need the table have what would be unfolded
-            continue
-        wanted = f"(SELECT * FROM {table} WHERE {' OR '.join(asked)})"
-        more = "".join(f", {mark}" for mark in marks[name])
-        connection.execute(f"CREATE OR REPLACE TABLE {table}_{name} AS {made(wanted, more)}")
-    return marks
-
-
-def _lay_past(
-    connection: duckdb.DuckDBPyConnection, past: Summary, tasks: Sequence[tuple[Task, Span]]
-) -> None:
-    since, until = _hull(
-        [task.reach.remembered(window) for task, window in tasks if task.rule.habits != "0 days"]
-    )
-    for name, time, made in (
-        ("habits", f"slot >= {moment(since)} AND slot < {moment(until)}", activity.with_clock),
-        (
-            "places",
-            f'"day" >= {moment(since)}::DATE AND "day" <= {moment(until)}::DATE',
-            activity.with_person,
-        ),
-    ):
-        rows = f"(SELECT * FROM {past.relation(name, since)} WHERE {time})"
-        connection.execute(f"CREATE OR REPLACE TABLE {name} AS {made(rows)}")
-
-
-def _own_schema(
-    connection: duckdb.DuckDBPyConnection,
-    task: Task,
-    window: Span,
-    table: str,
-    seen: str,
-    marks: Mapping[str, Sequence[str]],
-) -> None:
-    own, words, past = task.schema, _words(task.rule), task.reach.remembered(window)
-    mine = words.union(_KNOWN, *(_DERIVED_FROM[name] for name in _DERIVED_FROM.keys() & words))
-    columns = ", ".join(
-        f"{activity.COMPUTED[name][0]} AS {name}" if name in _LATE else f'"{name}"'
-        for name in ACTIVITY_COLUMNS
-        if name in mine
-    )
-    told = ", ".join(f'"{name}"' for name in EVENT_COLUMNS if name in mine)
-    sees = f"{_during(task.reach.read(window))} AND {seen}"
-    made = {
-        "activity": f"SELECT {columns} FROM main.{table} WHERE {sees}",
-        "events": f"SELECT {told}, actor_key FROM {own}.activity",
-        "habits": f"SELECT * FROM main.habits WHERE {_during(past, 'slot')}",
-        "places": f"""SELECT * FROM main.places
-          WHERE "day" >= {moment(past[0])}::DATE AND "day" <= {moment(past[1])}::DATE""",
+    marks = {
+        seen[reads]: reads for reads in sorted({task.rule.reads for task, _ in table.readers} - {"true"})
     }
-    for name in _DERIVED_FROM.keys() & words:
-        if name in _UNFOLDED:
-            rows = f"* EXCLUDE ({', '.join(marks[name])})" if marks[name] else "*"
-            made[name] = f"SELECT {rows} FROM main.{table}_{name} WHERE {sees}"
-        else:
-            made[name] = re.sub(r"\bFROM events\b", f"FROM {own}.events", views.DERIVED[name])
-    needed = {name: sql for name, sql in made.items() if name in words | {"activity", "events"}}
+    laid = activity.activity_of(source.relation(table.span, columns, marks), computed)
+    kept = [f'"{name}"' for name in ACTIVITY_COLUMNS if name in (table.columns | KNOWN) - LATE]
     connection.execute(
-        "; ".join([
-            f"DROP SCHEMA IF EXISTS {own} CASCADE", f"CREATE SCHEMA {own}",
-            *(f"CREATE VIEW {own}.{name} AS {sql}" for name, sql in needed.items()),
-        ])
-    )  # fmt: skip
+        f"CREATE OR REPLACE TABLE {table.name} AS SELECT {', '.join([*kept, 'is_new', *marks])} FROM ({laid}) "
+        f"WHERE {table.only}"
+    )
+
+
+def _lay_past(connection: duckdb.DuckDBPyConnection, past: Summary, tasks: Readers) -> None:
+    """Habits and places as far back as most rules look, and a view of the habits of all the time that some do."""
+    spans = [(task, task.reach.remembered(window)) for task, window in tasks if task.rule.habits != "0 days"]
+    for kind, name, span in (
+        ("TABLE", "habits", hull([span for task, span in spans if not task.is_long])),
+        ("VIEW", "long_habits", hull([span for task, span in spans if task.is_long])),
+    ):
+        rows = f"(SELECT * FROM {past.relation('habits', span[0])} WHERE {during(span, 'slot')})"
+        connection.execute(f"CREATE OR REPLACE {kind} {name} AS {activity.with_clock(rows)}")
+    since, until = (f"{moment(time)}::DATE" for time in hull([span for _, span in spans]))
+    rows = f"""(SELECT * FROM {past.relation("places", hull([span for _, span in spans])[0])}
+        WHERE "day" >= {since} AND "day" <= {until})"""
+    connection.execute(f"CREATE OR REPLACE TABLE places AS {activity.with_person(rows)}")
 
 
 def _seen(rules: Sequence[Detector]) -> dict[str, str]:
     """What rules read of the events -> the column that says of each whether it is of that."""
     reads = sorted({rule.reads for rule in rules})
     return {one: "true" if one == "true" else f"sees_{n}" for n, one in enumerate(reads)}
-
-
-def _used(rules: Sequence[Detector]) -> set[str]:
-    """The columns that some rule mentions; to read one too many costs little, one too few would be an error."""
-    words = {word for rule in rules for word in _words(rule)}
-    words = words.union(*(activity.COMPUTED[name][1] for name in _LATE & words))
-    return words | {name for table in _DERIVED_FROM.keys() & words for name in _DERIVED_FROM[table]}
-
-
-def _words(rule: Detector) -> set[str]:
-    body = rule.sql.partition("*/")[2]
-    return _asked(rule) | set(_WORD.findall(f"{body} {rule.reads} actor_email"))
-
-
-def _asked(rule: Detector) -> set[str]:
-    """What is asked to count what a rule sees."""
-    return set(_WORD.findall(" ".join([rule.scope, *rule.needs])))
-
-
-def _hull(spans: Sequence[Span]) -> Span:
-    never = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (never, never)
-
-
-def _of(seen: Mapping[str, str], tasks: Sequence[tuple[Task, Span]]) -> dict[str, str]:
-    """What these rules read, of what all do."""
-    return {task.rule.reads: seen[task.rule.reads] for task, _ in tasks}
-
-
-def _during(span: Span, column: str = "occurred_at") -> str:
-    return f"{column} >= {moment(span[0])} AND {column} < {moment(span[1])}"
-
-
-def moment(time: datetime) -> str:
-    """SQL: an instant."""
-    return f"TIMESTAMPTZ '{time.year:04d}-{time:%m-%d %H:%M:%S.%f}+00'"

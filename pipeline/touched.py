@@ -92,6 +92,22 @@ def overlap(windows: Sequence[Span], chunk: Span) -> Span | None:
     return (inside[0][0], inside[-1][1]) if inside else None
 
 
+def hull(spans: Sequence[Span]) -> Span:
+    """From the first to the last moment of some stretches."""
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (never, never)
+
+
+def during(span: Span, column: str = "occurred_at") -> str:
+    """SQL: that something happened in a stretch."""
+    return f"{column} >= {moment(span[0])} AND {column} < {moment(span[1])}"
+
+
+def moment(time: datetime) -> str:
+    """SQL: an instant."""
+    return f"TIMESTAMPTZ '{time.year:04d}-{time:%m-%d %H:%M:%S.%f}+00'"
+
+
 def _less(moment: datetime, by: timedelta | None) -> datetime:
     return EARLIEST if by is None or moment - EARLIEST < by else moment - by
 

@@ -11,6 +11,7 @@ next_steps = """Look at the history of the thing: is an entry missing, or was a 
 way. If the product allows it now, add the step to [[transitions]] of its mapping."""
 scope = "source IN (SELECT source FROM status_graph) AND entity_type IS NOT NULL AND outcome <> 'failure' AND len(changes) > 0"
 lookback = "1 day"
+reads = "len(changes) > 0 AND outcome <> 'failure' AND entity_type IN (SELECT entity_type FROM status_graph)"
 needs = ["changes"]
 
 [controls]

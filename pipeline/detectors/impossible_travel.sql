@@ -89,15 +89,15 @@ moves AS (
 measured AS (
   SELECT *, epoch(occurred_at) - epoch(from_at) AS seconds,
     12742 * asin(least(
-      1, -- either way: it is more by rounding only
+      1,
       sqrt((x - from_x) * (x - from_x) + (y - from_y) * (y - from_y) + (z - from_z) * (z - from_z)) / 2))
       - accuracy_km - from_accuracy_km AS km
   FROM moves
 ),
 fast AS (
   SELECT * FROM measured WHERE km * 3600 - $max_kmh * seconds
-      > 0 -- either way: no speed and no distance is exactly so
-    AND km >= $min_km -- either way
+      > 0
+    AND km >= $min_km
 ),
 ends AS (
   SELECT DISTINCT person, local_date, source_ip FROM fast

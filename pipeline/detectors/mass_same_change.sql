@@ -48,37 +48,61 @@ maximum = 365
 unit = "days"
 meaning = "Who changed as many of that kind, in whatever way, on so many earlier days is left alone"
 */
-WITH changed AS (
-  SELECT person, who, local_date, event_uid, occurred_at, records, kind, bucket, c.field AS field, c.new AS value
-  FROM (
-    SELECT person, who, local_date, event_uid, occurred_at, records, coalesce(entity_type, 'record') AS kind,
-      time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at) AS bucket, unnest(changes) AS c
-    FROM activity
-    WHERE action = 'update' AND actor_type IN ('user', 'api_key', 'unknown') AND NOT actor_anonymous AND outcome <> 'failure')
-  WHERE c.new_present AND NOT c.redacted
+WITH updates AS (
+  SELECT person, event_uid, occurred_at, local_date, records, coalesce(entity_type, 'record') AS kind,
+    time_bucket($window_minutes * INTERVAL 1 MINUTE, occurred_at) AS bucket
+  FROM activity
+  WHERE action = 'update' AND actor_type IN ('user', 'api_key', 'unknown') AND NOT actor_anonymous AND outcome <> 'failure'
 ),
 -- A window lies in two buckets of its length: where these hold too few there is nothing to slide over.
 buckets AS (
-  SELECT person, kind, field, value, bucket, sum(records) AS records
-  FROM changed GROUP BY person, kind, field, value, bucket
+  SELECT person, kind, bucket, sum(records) AS records FROM updates GROUP BY person, kind, bucket
 ),
 pairs AS (
-  SELECT a.person, a.kind, a.field, a.value, a.bucket
-  FROM buckets a LEFT JOIN buckets b ON b.person = a.person AND b.kind = a.kind AND b.field = a.field
-    AND b.value IS NOT DISTINCT FROM a.value AND b.bucket = a.bucket + $window_minutes * INTERVAL 1 MINUTE
+  SELECT a.person, a.kind, a.bucket
+  FROM buckets a LEFT JOIN buckets b ON b.person = a.person AND b.kind = a.kind
+    AND b.bucket = a.bucket + $window_minutes * INTERVAL 1 MINUTE
   WHERE a.records + coalesce(b.records, 0) >= $threshold
 ),
 full_enough AS (
-  SELECT person, kind, field, value, bucket FROM pairs
+  SELECT person, kind, bucket FROM pairs
   UNION
-  SELECT person, kind, field, value, bucket + $window_minutes * INTERVAL 1 MINUTE FROM pairs
+  SELECT person, kind, bucket + $window_minutes * INTERVAL 1 MINUTE FROM pairs
+),
+earlier AS (
+  SELECT person, coalesce(entity_type, 'record') AS kind, local_date, sum(records) AS records
+  FROM habits WHERE action = 'update' AND outcome <> 'failure'
+  GROUP BY person, coalesce(entity_type, 'record'), local_date
+),
+-- Where all that somebody changed on a day is no more than on other days, no value of it is.
+unusual AS (
+  SELECT d.person, d.kind, d.first_at, d.last_at
+  FROM (SELECT person, kind, local_date, sum(records) AS records, min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM updates GROUP BY person, kind, local_date) d
+  LEFT JOIN earlier e ON e.person = d.person AND e.kind = d.kind AND e.records >= d.records
+    AND e.local_date < d.local_date AND e.local_date >= d.local_date - $baseline_days
+  GROUP BY d.person, d.kind, d.local_date, d.first_at, d.last_at HAVING count(e.person) < $usual_days
+),
+busy AS (
+  SELECT DISTINCT u.event_uid, u.kind
+  FROM updates u
+  JOIN full_enough f ON f.person = u.person AND f.kind = u.kind AND f.bucket = u.bucket
+  JOIN unusual n ON n.person = u.person AND n.kind = u.kind
+    AND u.occurred_at >= n.first_at - $window_minutes * INTERVAL 1 MINUTE
+    AND u.occurred_at <= n.last_at + $window_minutes * INTERVAL 1 MINUTE
+),
+changed AS (
+  SELECT DISTINCT person, who, local_date, event_uid, occurred_at, records, kind, c.field AS field, c.new AS value
+  FROM (
+    SELECT e.person, e.who, e.local_date, e.event_uid, e.occurred_at, e.records, b.kind, unnest(e.changes) AS c
+    FROM activity e JOIN busy b ON b.event_uid = e.event_uid)
+  WHERE c.new_present AND NOT c.redacted
 ),
 summed AS (
   SELECT c.*, sum(c.records) OVER (
     PARTITION BY c.person, c.kind, c.field, c.value ORDER BY c.occurred_at
     RANGE BETWEEN $window_minutes * INTERVAL 1 MINUTE PRECEDING AND CURRENT ROW) AS in_window
-  FROM changed c JOIN full_enough f ON f.person = c.person AND f.kind = c.kind AND f.field = c.field
-    AND f.value IS NOT DISTINCT FROM c.value AND f.bucket = c.bucket
+  FROM changed c
 ),
 covered AS (
   SELECT *, max(in_window) OVER (
@@ -91,11 +115,6 @@ days AS (
     max(occurred_at) AS window_end, sum(records) AS records, max(best_window) AS most,
     list_sort(list_distinct(list(event_uid))) AS events
   FROM covered WHERE best_window >= $threshold GROUP BY person, local_date, kind, field, value
-),
-earlier AS (
-  SELECT person, coalesce(entity_type, 'record') AS kind, local_date, sum(records) AS records
-  FROM habits WHERE action = 'update' AND outcome <> 'failure'
-  GROUP BY person, coalesce(entity_type, 'record'), local_date
 ),
 usual AS (
   SELECT d.person, d.local_date, d.kind, d.field, d.value, count(*) AS days

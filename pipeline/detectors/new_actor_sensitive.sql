@@ -82,7 +82,7 @@ done AS (
   FROM activity e JOIN starts s ON s.person = e.person AND e.local_date >= s.first_day AND e.local_date < s.first_day + $new_days
   JOIN spans p ON p.source = e.source AND p.first_at <= s.first_at - $min_history_days * INTERVAL 1 DAY
   WHERE e.actor_type IN ('user', 'api_key', 'unknown') AND NOT e.actor_anonymous
-    AND len(e.classes) > 0 -- either way: none has no class
+    AND len(e.classes) > 0
 ),
 sensitive AS (
   SELECT * FROM done WHERE class IN ('permission', 'admin_grant', 'secret', 'token_created', 'export', 'logging', 'critical_setting',
@@ -97,7 +97,7 @@ people AS (
 ),
 classed AS (
   SELECT source, person, local_date, unnest(classes) AS class FROM habits WHERE actor_type = 'user' AND is_named
-    AND len(classes) > 0 -- either way: none has no class
+    AND len(classes) > 0
 ),
 practised AS (
   SELECT a.source, a.first_day, c.class, c.person

@@ -103,18 +103,18 @@ through AS (
   SELECT person, local_date FROM habits WHERE actor_type = 'user' AND is_named AND hour < $night_ends
   GROUP BY person, local_date HAVING max(hour) - min(hour) >= 2
 ),
--- What people did outside business hours, on their own clock. A night is named by the evening it began.
-worked AS (
-  SELECT e.person, e.who, e.schedule, coalesce(e.team, e.schedule) AS team, e.event_uid, e.occurred_at, e.hour, strftime(e.local_at, '%H:%M') AS clock,
-    CASE WHEN e.hour < $night_ends OR (e.hour < 12 AND t.person IS NOT NULL) THEN e.local_date - 1 ELSE e.local_date END AS night,
-    e.source_ip, e.classes
-  FROM activity e LEFT JOIN through t ON t.person = e.person AND t.local_date = e.local_date
-  WHERE NOT e.is_business_hours AND e.actor_type = 'user' AND e.is_named AND NOT e.is_service
-    AND e.time_precision IS DISTINCT FROM 'day'
-),
+-- The hours outside business in which people did something, on their own clock. A night is named by the evening it began.
 outside AS (
   SELECT w.*, coalesce(d.is_free, false) AS is_free
-  FROM worked w LEFT JOIN days d ON d.schedule = w.schedule AND d.local_date = w.night
+  FROM (
+    SELECT e.person, e.schedule, e.local_date, e.hour,
+      CASE WHEN e.hour < $night_ends OR (e.hour < 12 AND t.person IS NOT NULL) THEN e.local_date - 1 ELSE e.local_date END AS night
+    FROM (
+      SELECT DISTINCT person, schedule, local_date, hour FROM activity
+      WHERE NOT is_business_hours AND actor_type = 'user' AND is_named AND NOT is_service
+        AND time_precision IS DISTINCT FROM 'day') e
+    LEFT JOIN through t ON t.person = e.person AND t.local_date = e.local_date) w
+  LEFT JOIN days d ON d.schedule = w.schedule AND d.local_date = w.night
 ),
 slots AS (
   SELECT DISTINCT h.person, h.schedule, coalesce(h.team, h.schedule) AS team, h.hour,
@@ -132,7 +132,7 @@ asked AS (
 -- For each such hour: on how many earlier days of the same kind it, or one beside it, was used.
 customs AS (
   SELECT o.person, o.night, o.hour, count(DISTINCT u.night) AS habit_days,
-    coalesce(date_diff('day', min(u.night), max(u.night)), 0) AS span_days -- either way: no habit has no span
+    coalesce(date_diff('day', min(u.night), max(u.night)), 0) AS span_days
   FROM asked o
   LEFT JOIN used u ON u.person = o.person AND u.is_free = o.is_free
     AND u.night < o.night AND u.night >= o.night - $baseline_days
@@ -155,7 +155,7 @@ chances AS (
     AND d.local_date >= p.first_night
   GROUP BY p.person, p.night, p.active_days, p.kind_days
 ),
-unusual AS (
+strange AS (
   SELECT o.*, h.habit_days, h.span_days, c.active_days
   FROM outside o
   JOIN customs h ON h.person = o.person AND h.night = o.night AND h.hour = o.hour
@@ -163,6 +163,14 @@ unusual AS (
   WHERE c.active_days >= $min_baseline_days AND h.habit_days < c.possible_days
     AND (h.habit_days < $habit_days OR h.span_days < $habit_span_days)
     AND NOT (h.habit_days >= $habit_days AND h.habit_days * 100 >= c.kind_days * $habit_percent)
+),
+-- What was done in them.
+unusual AS (
+  SELECT s.*, e.who, coalesce(e.team, e.schedule) AS team, e.event_uid, e.occurred_at, strftime(e.local_at, '%H:%M') AS clock,
+    e.source_ip, e.classes
+  FROM strange s JOIN activity e ON e.person = s.person AND e.local_date = s.local_date AND e.hour = s.hour
+  WHERE NOT e.is_business_hours AND e.actor_type = 'user' AND e.is_named AND NOT e.is_service
+    AND e.time_precision IS DISTINCT FROM 'day'
 ),
 -- What is critical by its class, and not what this person does on other days too.
 classed AS (

@@ -111,10 +111,10 @@ SELECT
   b.n || ' events' AS observed,
   'about ' || b.told || ', less than ' || $times || ' times more or less' AS expected,
   b.source || ' on ' || b.local_date
-    || CASE WHEN b.residual > 0 THEN ': more' ELSE ': less' END -- either way: it is never nought
+    || CASE WHEN b.residual > 0 THEN ': more' ELSE ': less' END
     || ' than on such a weekday; the median of '
     || b.samples || ' of them is ' || b.middle || ', the level of the last days ' || round(100 * exp(b.level)) || ' %.' AS reason,
-  CASE WHEN b.residual > 0 -- either way: it is never nought
+  CASE WHEN b.residual > 0
        THEN 'fewer than ' || CAST(ceil(greatest($times * (b.usual + 1) - 1, b.usual + $min_difference)) AS BIGINT) || ' events'
        ELSE 'more than ' || CAST(floor(least((b.usual + 1) / $times - 1, b.usual - $min_difference)) AS BIGINT) || ' events' END AS cleared_by,
   list_sort(list(e.event_uid)) AS events

@@ -21,18 +21,22 @@ hipaa = ["164.312(a)(2)(iv)", "164.312(d)"]
 nist = ["IA-5", "SC-28", "AU-9"]
 */
 WITH named AS (
-  SELECT field FROM (SELECT DISTINCT field FROM event_changes)
+  SELECT field FROM (SELECT DISTINCT c.field AS field FROM (SELECT unnest(changes) AS c FROM activity))
   WHERE regexp_matches(field, '(?i)(^|[^a-z])(password|passwd|secret|token|api[_ -]?key|private[_ -]?key|credential|client[_ -]?secret)s?$|(Password|Secret|Token|ApiKey|PrivateKey)$')
 ),
 -- A secret is long: most values need no look, in a field of that name or in another.
+changed AS (
+  SELECT event_uid, c.field AS field, c.old AS old, c.new AS new, c.field IN (SELECT field FROM named) AS is_named
+  FROM (SELECT event_uid, unnest(changes) AS c FROM activity)
+  WHERE strlen(c.old) >= 15 OR strlen(c.new) >= 15 OR c.field IN (SELECT field FROM named)
+),
 fields AS (
-  SELECT c.event_uid, c.field, n.field IS NOT NULL AS is_named, c.value->>'$' AS text
+  SELECT event_uid, field, is_named, CAST(value AS JSON)->>'$' AS text
   FROM (
-    SELECT event_uid, field, old AS value FROM event_changes WHERE strlen(CAST(old AS VARCHAR)) >= 8
+    SELECT event_uid, field, is_named, old AS value FROM changed
     UNION ALL
-    SELECT event_uid, field, new FROM event_changes WHERE strlen(CAST(new AS VARCHAR)) >= 8) c
-  LEFT JOIN named n ON n.field = c.field
-  WHERE n.field IS NOT NULL OR strlen(CAST(c.value AS VARCHAR)) >= 15
+    SELECT event_uid, field, is_named, new FROM changed)
+  WHERE strlen(value) >= 15 OR (is_named AND strlen(value) >= 8)
 ),
 texts AS (
   SELECT event_uid, 'the field ' || field AS place, is_named, text FROM fields WHERE text <> '[REDACTED]'

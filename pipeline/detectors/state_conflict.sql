@@ -10,7 +10,6 @@ next_steps = """Look at the history of the thing on both sides of the break, and
 vendor which entries exist between the two. Compare with a backup where it matters."""
 scope = "len(changes) > 0 AND (entity_id IS NOT NULL OR len(entity_ids) > 0) AND outcome <> 'failure'"
 lookback = "memory_days + practice_days + 1 day"
-reads = "len(changes) > 0 AND (entity_id IS NOT NULL OR len(entity_ids) > 0) AND outcome <> 'failure'"
 needs = ["changes", "entity_type"]
 attack = ["T1070", "T1565.001"]
 
@@ -42,52 +41,71 @@ maximum = 1.0
 unit = "share"
 meaning = "A field whose history breaks more often than that is not judged"
 */
-WITH things AS (
-  SELECT event_uid, entity_id FROM event_entities
-  WHERE relation IN ('entity', 'bulk') AND entity_id IS NOT NULL AND entity_type IS NOT NULL
+WITH kinds AS (
+  SELECT row_number() OVER () AS kind, source, instance, entity_type
+  FROM (SELECT DISTINCT source, coalesce(instance, '') AS instance, entity_type FROM activity WHERE entity_type IS NOT NULL)
 ),
--- What changed only once did not change before.
+things AS (
+  SELECT event_uid, unnest(CASE WHEN len(entity_ids) = 0 THEN [entity_id] ELSE list_distinct(entity_ids || [entity_id]) END) AS entity_id
+  FROM activity
+  WHERE entity_type IS NOT NULL AND outcome <> 'failure' AND len(changes) > 0
+),
+-- What changed only once did not change before. A number for each of the others is compared sooner than its name.
 repeated AS (
-  SELECT entity_id FROM things GROUP BY entity_id HAVING count(*) > 1
+  SELECT row_number() OVER () AS thing, entity_id FROM things GROUP BY entity_id HAVING count(*) > 1
 ),
 sides AS (
-  SELECT e.event_uid, e.source, coalesce(e.instance, '') AS instance, e.occurred_at, e.entity_type, t.entity_id,
-    unnest(e.changes) AS c
-  FROM (SELECT DISTINCT t.event_uid, t.entity_id FROM things t JOIN repeated r ON r.entity_id = t.entity_id) t
+  SELECT e.event_uid, e.occurred_at, k.kind, r.thing, r.entity_id, unnest(e.changes) AS c
+  FROM things t
+  JOIN repeated r ON r.entity_id = t.entity_id
   JOIN activity e ON e.event_uid = t.event_uid
-  WHERE e.outcome <> 'failure' AND len(e.changes) > 0
+  JOIN kinds k ON k.source = e.source AND k.instance = coalesce(e.instance, '') AND k.entity_type = e.entity_type
 ),
 -- The values are compared as they are written; a value of null says nothing.
 followed AS (
-  SELECT event_uid, source, instance, occurred_at, entity_type, entity_id, c.field AS field,
-    nullif(c.old, 'null') AS old, lag(nullif(c.new, 'null')) OVER history AS set_before,
-    lag(occurred_at) OVER history AS set_at, lag(event_uid) OVER history AS set_by
+  SELECT event_uid, occurred_at, kind, entity_id, c.field AS field, nullif(c.old, 'null') AS old,
+    lag(nullif(c.new, 'null')) OVER history AS set_before, lag(occurred_at) OVER history AS set_at,
+    lag(event_uid) OVER history AS set_by
   FROM sides WHERE c.new_present AND NOT c.redacted
-  WINDOW history AS (PARTITION BY source, instance, entity_type, entity_id, c.field ORDER BY occurred_at, event_uid)
+  WINDOW history AS (PARTITION BY thing, kind, c.field ORDER BY occurred_at, event_uid)
 ),
 pairs AS (
-  SELECT *, CASE WHEN old = set_before THEN 0 ELSE 1 END AS breaks,
-    -- What a status or a figure says is the business itself; of other fields it must first be seen that they hold.
-    CASE WHEN regexp_matches(lower(field), '(status|stage|total|quantity|amount|price|role)') THEN 1 ELSE 5 END AS needed
+  SELECT *, CASE WHEN old = set_before THEN 0 ELSE 1 END AS breaks
   FROM followed
   WHERE old IS NOT NULL AND set_before IS NOT NULL AND set_at < occurred_at
     AND set_at >= occurred_at - $memory_days * INTERVAL 1 DAY
 ),
--- Most fields never break; only those that do are looked at closer.
-broken_fields AS (
-  SELECT source, instance, entity_type, field FROM pairs WHERE breaks = 1 GROUP BY source, instance, entity_type, field
+-- Most fields never break, and some always do: of whole days that is seen without a look at each change.
+days AS (
+  SELECT kind, field, date_trunc('day', timezone('UTC', occurred_at)) AS day, sum(breaks) AS breaks, count(*) AS n
+  FROM pairs GROUP BY kind, field, date_trunc('day', timezone('UTC', occurred_at))
+),
+counted AS (
+  SELECT d.kind, d.field, d.day, sum(b.n) AS most,
+    coalesce(sum(b.breaks) FILTER (b.day < d.day AND b.day > d.day - $practice_days * INTERVAL 1 DAY), 0) AS least
+  FROM days d
+  JOIN days b ON b.kind = d.kind AND b.field = d.field
+    AND b.day <= d.day AND b.day >= d.day - $practice_days * INTERVAL 1 DAY
+  WHERE d.breaks > 0
+  GROUP BY d.kind, d.field, d.day
 ),
 practised AS (
-  SELECT p.*, sum(p.breaks) OVER near AS broken, count(*) OVER near AS seen
+  SELECT p.*, timezone('UTC', d.day) AS day, sum(p.breaks) OVER near AS broken, count(*) OVER near AS seen,
+    -- What a status or a figure says is the business itself; of other fields it must first be seen that they hold.
+    CASE WHEN regexp_matches(lower(p.field), '(status|stage|total|quantity|amount|price|role)') THEN 1 ELSE 5 END AS needed
   FROM pairs p
-  JOIN broken_fields b ON b.source = p.source AND b.instance = p.instance AND b.entity_type = p.entity_type AND b.field = p.field
-  WINDOW near AS (PARTITION BY p.source, p.instance, p.entity_type, p.field ORDER BY p.occurred_at
+  JOIN counted d ON d.kind = p.kind AND d.field = p.field AND (d.least = 0 OR d.least < d.most * $max_share)
+    AND timezone('UTC', p.occurred_at) < d.day + INTERVAL 1 DAY
+    AND timezone('UTC', p.occurred_at) >= d.day - $practice_days * INTERVAL 1 DAY
+  WINDOW near AS (PARTITION BY p.kind, p.field, d.day ORDER BY p.occurred_at
     RANGE BETWEEN $practice_days * INTERVAL 1 DAY PRECEDING AND CURRENT ROW)
 ),
 told AS (
-  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before, e.who, e.local_date
+  SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before,
+    e.source, coalesce(e.instance, '') AS instance, e.entity_type, e.who, e.local_date
   FROM practised p JOIN activity e ON e.event_uid = p.event_uid
-  WHERE p.breaks = 1 AND p.seen - p.broken >= p.needed AND (p.broken = 1 OR p.broken <= p.seen * $max_share)
+  WHERE p.breaks = 1 AND p.occurred_at >= p.day AND p.seen - p.broken >= p.needed
+    AND (p.broken = 1 OR p.broken <= p.seen * $max_share)
 )
 SELECT
   source || '|' || instance || '|' || entity_type || '|' || field || '|' || local_date AS key,
