@@ -61,9 +61,9 @@ def operations(log: Log, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     if not ties:
         return [1] * len(rows)
     kept = "events" if log.shown.audience == "external" else audience.verbatim(log.shown, "events")
+    among = f"correlation_id IN ({', '.join('?' * len(ties))})"
     counted = log.con.execute(
-        f"SELECT {_OPERATION}, count(*) FROM {kept} WHERE correlation_id IN ({', '.join('?' * len(ties))}) GROUP BY ALL",
-        ties,
+        f"SELECT {_OPERATION}, count(*) FROM {kept} WHERE {among} GROUP BY ALL", ties
     ).fetchall()
     of = {tuple(tie): number for *tie, number in counted}
     return [of.get((row["source"], row["instance"], row["correlation_id"]), 1) for row in rows]

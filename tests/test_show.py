@@ -101,9 +101,9 @@ def test_the_log_counts_beside_an_entry_how_many_belong_together(invoke: Invoke,
     uid = json.loads(shown(invoke, small_store, "e008", "--json"))["event_uid"]
     said = "\n(2): one of two entries of one operation, and so on; `auditbook show` has all of it\n"
 
-    together = table("printJob.update")  # two others of its operation are not asked for, and counted
+    together = table("printerSlot.assign")  # the third of the operation is not asked for, and counted
     assert f"   {uid[:12]} (3)\n" in together and said in together
-    assert "(" not in table("printJob.retry")
+    assert "(2)" not in table("printJob.retry")
 
 
 def test_the_raw_line_its_place_and_where_it_came_from(invoke: Invoke, small_store: Path) -> None:

@@ -89,9 +89,20 @@ def _table(log: Log, found: Rows, limited: Rows) -> None:
     hidden = matching - len(shown)
     more = f"; {hidden:,} more with --limit 0" if hidden else ""
     print(f"\n{len(shown):,} of {output.count(matching, 'event')}{more}")
+    if not matching and found.question.relative:
+        _say_newest(log)
     if any(n > 1 for n in together):
         print("(2): one of two entries of one operation, and so on; `auditbook show` has all of it")
     notices(found)
+
+
+def _say_newest(log: Log) -> None:
+    """Why a time that counts from now finds nothing in a log that ends before it."""
+    from pipeline.moments import instant
+
+    [(newest,)] = log.con.execute("SELECT max(occurred_at) FROM events").fetchall()
+    if newest:
+        print(f"the newest entry of the log is of {instant(newest)}; --as-of counts from there")
 
 
 def _line(
