@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +26,23 @@ def write(path: Path, lines: int, seed: int = 1, first: int = 0) -> None:
             record = _record(dice, at, dice.choice(people))
             if number >= first:
                 stream.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+
+def loaded(folder: Path, lines: int) -> Path:
+    """A store in the folder, of an export of so many lines that was loaded by the command."""
+    exported, store = folder / "export.jsonl", folder / "store"
+    write(exported, lines)
+    command = [
+        str(Path(sys.executable).with_name("auditbook")),
+        "load",
+        str(exported),
+        "--store",
+        str(store),
+        "-q",
+    ]
+    subprocess.run(command, check=True)
+    exported.unlink()
+    return store
 
 
 def _record(dice: random.Random, at: datetime, person: tuple[str, str, str]) -> dict[str, object]:

@@ -1,6 +1,7 @@
-"""Exports of a million events beside DuckDB's own COPY of the same columns, in turns: python -m bench.exporting.
+"""Exports of a million loaded events beside DuckDB's own COPY of the same columns, in turns: python -m bench.exporting.
 
 Every measured command is a process of its own, so that its peak memory is its own. BENCH_EVENTS=n for another number.
+What is measured is written to docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.made import make
+from bench import export
+from bench.detecting import write
+from bench.turns import PAGE, machine
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 TURNS = 3
@@ -26,11 +29,16 @@ NEWEST_FIRST = "ORDER BY occurred_at DESC, file DESC, line DESC"
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make(folder / "store", EVENTS)
-        print("| what | measured | beside | ratio | peak memory |\n|---|---|---|---|---|")
+        export.loaded(folder, EVENTS)
+        lines = [
+            f"{machine()}: a store of {EVENTS:,} loaded events. Medians of {TURNS} alternating runs.", "",
+            "| what | measured | beside | ratio | peak memory |", "|---|---|---|---|---|",
+        ]  # fmt: skip
         for kind in ("csv", "parquet", "jsonl"):
             for words, order in (("", ""), (", newest first too", NEWEST_FIRST)):
-                print(_row(folder, kind, words, order), flush=True)
+                lines.append(_row(folder, kind, words, order))
+                print(lines[-1], flush=True)
+        write(PAGE, "exporting", lines)
 
 
 def _row(folder: Path, kind: str, words: str, order: str) -> str:

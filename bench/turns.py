@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 TURNS = 3
 Row = tuple[str, str, str, str]
 Measured = tuple[float, float, float]
@@ -16,6 +20,13 @@ Measured = tuple[float, float, float]
 def ratio(what: str, ours: str, theirs: str, found: float) -> Row:
     """A line of the table."""
     return what, ours, theirs, f"{found:.2f}"
+
+
+def machine() -> str:
+    """When and on what it was measured."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    day = datetime.now(UTC).date().isoformat()
+    return f"{day} ({platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()})"
 
 
 def in_turns(

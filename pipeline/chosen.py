@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pipeline import audience
+from pipeline import audience, moments
 from pipeline import entities as index
 from pipeline.errors import UsageError
 from pipeline.filters import ACTOR, fold_entity, known, moment, several
@@ -137,7 +137,7 @@ def entity(log: Log, name: str, filters: Mapping[str, object]) -> Chosen:
     text = ":".join(target)
     relation, places, linked = _named(log, [target], filters)
     if not places:
-        raise UsageError(f'"{text}" is named by no event of this store.', hint=_like(log, target))
+        raise _unnamed(log, target, filters)
     if len(places) > 1:
         told = ", ".join(" ".join(part for part in place if part) for place in places)
         raise UsageError(f'"{text}" is a thing of {told}.', hint="Say which with --source and --instance.")
@@ -199,6 +199,21 @@ def _linked(log: Log, table: str) -> list[Entity]:
         [list(ONE_LIFE)],
     ).fetchall()
     return [(str(kind), str(one)) for kind, one in rows]
+
+
+def _unnamed(log: Log, target: Entity, filters: Mapping[str, object]) -> UsageError:
+    """Nothing there is called so; or it is, and nothing of it is among what was asked for."""
+    text = ":".join(target)
+    if any(filters.get(name) is not None for name in ("source", "instance", "since", "until", "as_of")):
+        relation, places, _ = _named(log, [target], {})
+        if places:
+            [(first, last)] = log.con.execute(
+                f"SELECT min(occurred_at), max(occurred_at) FROM {relation}"
+            ).fetchall()
+            of = ", ".join(sorted({source for source, _ in places}))
+            told = f"It is in {of}, from {moments.instant(first)} until {moments.instant(last)}."
+            return UsageError(f'"{text}" is named by no event of the time and source asked for.', hint=told)
+    return UsageError(f'"{text}" is named by no event of this store.', hint=_like(log, target))
 
 
 def _like(log: Log, target: Entity) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline import audience, ids, views, vocabulary
@@ -20,6 +20,7 @@ _DIGITS = re.compile(r"[0-9a-f]{1,32}")
 _CORRELATED = (
     "SELECT event_uid FROM {} WHERE correlation_id = ? AND source = ? AND coalesce(instance, '') = ?"
 )
+_OPERATION = "source, instance, correlation_id"
 _RIVALS = "SELECT event_uid FROM {} WHERE conflicts_with = ? ORDER BY occurred_at, file, line"
 _FINDINGS = """SELECT finding_id, severity, state, detector, title, subject, window_start FROM findings
   WHERE finding_id IN (SELECT finding_id FROM finding_events WHERE event_uid = ?) ORDER BY window_start, finding_id"""
@@ -52,6 +53,20 @@ def entry(log: Log, typed: str) -> dict[str, Any]:
         "loaded": {"commit_no": commit, **(_rows(log, _LOADED, commit) or [{}])[0]},
         "duplicates": _rows(log, _AGAIN, commit, row["file_sha256"], row["line"]),
     }  # fmt: skip
+
+
+def operations(log: Log, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """How many entries each row's operation has, itself included: those that the product ties together."""
+    ties = sorted({row["correlation_id"] for row in rows if row["correlation_id"]})
+    if not ties:
+        return [1] * len(rows)
+    kept = "events" if log.shown.audience == "external" else audience.verbatim(log.shown, "events")
+    among = f"correlation_id IN ({', '.join('?' * len(ties))})"
+    counted = log.con.execute(
+        f"SELECT {_OPERATION}, count(*) FROM {kept} WHERE {among} GROUP BY ALL", ties
+    ).fetchall()
+    of = {tuple(tie): number for *tie, number in counted}
+    return [of.get((row["source"], row["instance"], row["correlation_id"]), 1) for row in rows]
 
 
 def _correlated(log: Log, uid: str, part: Part) -> dict[str, Part | None]:

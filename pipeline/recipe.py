@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import chosen as choosing
+from pipeline import hours
 from pipeline.chosen import Chosen
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.filters import known, moment
@@ -66,7 +67,13 @@ def run(
     known(given, {*NARROWING, "as_of", "limit", *one.parameters}, f"setting of {name}")
     now = clock(log, given.get("as_of"))
     chosen = choose(log, one, target, {key: given.get(key) for key in NARROWING}, now)
-    return ask(log, one, chosen, _values(one, given), now, given.get("limit"))
+    values = _values(one, given)
+    days = {name: _day(log, values[name], now or newest(log, chosen.source)) for name in one.days}
+    answer = ask(log, one, chosen, {**values, **days}, now, given.get("limit"))
+    zone = log.config.organization.timezone
+    return replace(
+        answer, sight=(*(f"The {name} is {day}, in {zone}." for name, day in days.items()), *answer.sight)
+    )
 
 
 def choose(
@@ -164,6 +171,12 @@ def _ends(log: Log, sources: list[str]) -> list[str]:
 def clock(log: Log, asked: object) -> datetime | None:
     """The time that was asked for; a bare date is its end."""
     return None if asked is None else moment(log.con, log.config.organization.timezone, asked, end=True)
+
+
+def _day(log: Log, written: object, now: datetime) -> str:
+    """A day as it was written, as the organization's date."""
+    zone = log.config.organization.timezone
+    return moment(log.con, zone, written, as_of=now).astimezone(hours.zone(zone)).date().isoformat()
 
 
 def _values(one: Recipe, given: Mapping[str, object]) -> dict[str, Value]:

@@ -23,6 +23,7 @@ class Parameter:
 
     meaning: str
     default: Value | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Recipe:
     unseen: tuple[Unseen, ...]
     sql: str
     path: str
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """The parameters that are a day."""
+        return tuple(name for name, one in self.parameters.items() if one.kind == "day")
 
     @property
     def usage(self) -> str:

@@ -14,11 +14,12 @@ from pipeline.config import Looks
 from pipeline.errors import UsageError
 from pipeline.hours import zone
 from pipeline.progress import Progress, silent
+from pipeline.vocabulary import several
 from reports.kindfile import Kind, kinds
 from reports.model import UNNAMED, Report, Request, build, identity, period, versions
 from reports.period import Instant, Period, instant
 from reports.rows import Log
-from reports.sections import Asking, Section, narrowing, section
+from reports.sections import Asking, Section, narrowing, recipe_section, section
 from reports.text import count, words
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?Z")
@@ -61,15 +62,16 @@ def document(
     progress: Progress = silent,
 ) -> Document:  # fmt: skip
     """One document of a kind; `clock` is the time that it is as of."""
-    kind = kinds()[name]
+    kind, added = kinds()[name], tuple(recipe_section(str(text)) for text in several(filters.get("recipe")))
+    narrowed = {key: value for key, value in filters.items() if key != "recipe"}
     where = zone(log.config.organization.timezone)
     request = Request(clock, filters.get("since"), filters.get("until"))  # type: ignore[arg-type]
-    rows, said = _rows(log, kind, target, clock, filters, request)
-    asking = Asking(log, kind, target, clock, {**filters, **said}, rows)
+    rows, said = _rows(log, kind, target, clock, narrowed, request)
+    asking = Asking(log, kind, target, clock, {**narrowed, **said}, rows)
     span = _span(rows, period(log, request))
     report = build(log, request) if any("review" in one for one in kind.sections) else None
     made = []
-    for n, one in enumerate(kind.sections, 1):
+    for n, one in enumerate((*kind.sections, *added), 1):
         progress(f"asking for the {name} · {one.get('title') or one.get('recipe') or one.get('review')}")
         made.append(section(n, one, asking, span))
     as_of = Instant(clock.astimezone(UTC).replace(microsecond=0), where)

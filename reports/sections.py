@@ -10,6 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.detector import shipped
+from pipeline.recipefile import shipped as shipped_recipes
+from pipeline.vocabulary import names as known
 from reports import plots
 from reports.evidence import Entry
 from reports.findings import Finding, named
@@ -142,14 +144,29 @@ def _charted(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
     return replace(made, chart=chart, chart_said=said, total=len(chart))
 
 
+def recipe_section(written: str) -> dict[str, Any]:
+    """A recipe that is added to a document, as it is typed: `ip-story 192.0.2.214`, `user-day Ana Ruiz day=today`."""
+    name, *rest = written.split() or [""]
+    known({name: None}, {*shipped_recipes()}, "recipe")
+    settings = {word.partition("=")[0]: word.partition("=")[2] for word in rest if "=" in word}
+    target = " ".join(word for word in rest if "=" not in word)
+    return {"recipe": name, "added": {"target": target or None, **settings}}
+
+
 def _answered(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
     """A recipe's rows with how to read them and what to do next."""
-    target = asking.target if asking.kind.target in ("entity", "person") else None
+    added = one.get("added")
     given = narrowing(asking.filters, "source", "instance", "since", "until")
-    answer = asking.log.recipe(one["recipe"], target, as_of=asking.clock, **given)
+    if added is None:
+        given["target"] = asking.target if asking.kind.target in ("entity", "person") else None
+    answer = asking.log.recipe(one["recipe"], as_of=asking.clock, **{**given, **(added or {})})
     recipe = answer.recipe
+    about = (
+        f": {answer.target}" if added and answer.target and asking.log.shown.audience != "external" else ""
+    )
     return replace(
-        _tabled(made, one, answer.rows), id=recipe.name, title=made.title or recipe.title, lead=recipe.answers,
+        _tabled(made, one, answer.rows), id=f"{recipe.name}-{made.id}" if added else recipe.name,
+        title=(made.title or recipe.title) + about, lead=recipe.answers,
         reading=recipe.reading, next_steps=recipe.next_steps, sight=answer.sight,
     )  # fmt: skip
 

@@ -266,3 +266,25 @@ def test_a_question_waits_for_no_library_that_it_does_not_need(small_store: Path
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_nothing_lately_names_the_time_of_the_newest_entry(invoke: Invoke, tmp_path: Path) -> None:
+    invoke("load", put(tmp_path / "wine.jsonl", (WINE % (1, NOON, "SUCCESS")).encode()), "-q")
+
+    lately = invoke("events", "--since", "24h").stdout
+    assert "the newest entry of the log is of 2026-03-02 12:00Z; --as-of counts from there\n" in lately
+    assert "newest entry" not in invoke("events", "--since", "24h", "--as-of", "2026-03-02T13:00Z").stdout
+    assert "newest entry" not in invoke("events", "--text", "no such words").stdout
+
+
+def test_json_is_one_document_wherever_rows_are_printed(invoke: Invoke, small_store: Path) -> None:
+    for command in ("events", "findings", "ledger", "rejects", "values action"):
+        asked = [*command.split(), "--store", str(small_store)]
+        told = invoke(*asked, "--json")
+        assert told.exit_code == 0, told.stderr
+        assert told.stdout == invoke(*asked, "--format", "json").stdout
+
+
+def test_what_is_calculated_is_called_as_it_was_written(invoke: Invoke, small_store: Path) -> None:
+    table = invoke("sql", "SELECT count(*), 1 AS actor_name FROM files", "--store", small_store).stdout
+    assert table.splitlines()[0] == "count_star()   actor name"

@@ -197,6 +197,16 @@ def test_what_is_not_there_is_said(log: Log, asked: str, sentence: str) -> None:
     assert str(refused.value).startswith(sentence)
 
 
+@pytest.mark.parametrize("asked", [{"at": "2026-10-10"}, {"source": "craftstage"}, {"until": "2026-10-01"}])
+def test_what_is_there_at_another_time_or_elsewhere_is_said(log: Log, asked: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as refused:
+        log.history("sales_doc:Q-10472", **asked)
+    assert str(refused.value) == (
+        '"sales_doc:Q-10472" is named by no event of the time and source asked for. '
+        "It is in hoops, from 2026-10-14 14:20Z until 2026-10-30 15:16:30Z."
+    )
+
+
 def test_a_background_job_is_folded_into_its_runs(log: Log, invoke: Invoke, sample_store: Path) -> None:
     runs = log.history("background_job:SYNC_SQUARE_STOCK", since="2026-10-14", until="2026-10-18").runs().pl()
     assert runs["outcome"].to_list() == ["failure"] * 5

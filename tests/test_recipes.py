@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from click.testing import Result
 from markupsafe import escape
 
 import pipeline
+import reports
 from pipeline import recipefile
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.query import Log
@@ -255,7 +257,10 @@ def test_a_day_is_the_organizations_and_marks_what_is_new(log: Log) -> None:
     assert (late[0]["local_time"], late[0]["first"]) == ("23:36:00", "address")
     lena = log.recipe("user-day", "Lena Fuchs", day="2026-10-05")
     assert rows(lena, "first")[0].startswith("person, source")
-    assert log.recipe("user-day", "Lena Fuchs", day="2026-10-04").count() == 0
+    nothing = log.recipe("user-day", "Lena Fuchs", day="2026-10-04")
+    assert (nothing.count(), nothing.sight[0]) == (0, "The day is 2026-10-04, in America/New_York.")
+    before = {"as_of": "2026-10-06T20:00Z", "day": "yesterday"}
+    assert rows(log.recipe("user-day", "Lena Fuchs", **before), "event") == rows(lena, "event")
 
 
 def test_failed_jobs_have_a_next_step_and_a_bundle_for_support(log: Log, made: Log) -> None:
@@ -394,6 +399,7 @@ def test_a_recipe_narrows_by_source_and_time_and_writes_itself(log: Log, tmp_pat
         ("failed-jobs", None, {"recuring": 2}, '"recuring" is not a setting of failed-jobs. Did you mean recurring?'),
         ("failed-jobs", None, {"recurring": "x"}, 'recurring: "x" is not a number.'),
         ("user-day", "nobody", {}, '"nobody" is no actor of this store.'),
+        ("user-day", "Lena Fuchs", {"day": "2026-13-99"}, '"2026-13-99" is not a time. Write 2026-10-31, '),
     ],
 )  # fmt: skip
 def test_what_is_asked_wrongly_is_said(
@@ -444,3 +450,45 @@ def test_the_command_lists_shows_and_answers(invoke: Invoke, sample_store: Path)
     )
     wrong = invoke("recipe", "when-value", "job:J-2222", "--set", "field", "--store", sample_store)
     assert wrong.exit_code == 2 and '--set: "field" is not a name and a value.' in wrong.output + wrong.stderr
+
+
+TYPED = {"entity": "job:J-2222", "person": "Lena Fuchs", "address": "192.0.2.214", "none": ""}
+
+
+def test_every_recipe_can_be_a_part_of_a_document(log: Log) -> None:
+    must = {"when-value": "field=status value=New", "why-status": "status=New"}
+    asked = [
+        " ".join([name, *filter(None, ["" if one.optional_target else TYPED[one.target], must.get(name)])])
+        for name, one in recipefile.shipped().items()
+    ]
+    made = reports.paper(log, "digest", as_of=datetime(2026, 11, 1, tzinfo=UTC), recipe=asked).model
+
+    titles = {section.title.partition(":")[0] for section in (*made.sections, *made.nothing)}
+    assert titles >= {one.title for one in recipefile.shipped().values()}
+    [story] = [section for section in made.sections if section.id.startswith("ip-story-")]
+    assert (story.title, story.total) == ("Everything from one address: 192.0.2.214", 36)
+    assert '--recipe "ip-story 192.0.2.214" ' in made.command
+
+
+def test_a_document_with_a_recipe_is_made_by_the_command(invoke: Invoke, sample_store: Path) -> None:
+    def report(*arguments: str) -> Result:
+        return invoke("report", *arguments, "--store", sample_store, "--as-of", "2026-11-01T00:00Z", "-q")
+
+    made = report("actor", "Lena Fuchs", "--recipe", "user-day Lena Fuchs day=2026-10-05")
+    assert made.exit_code == 0, made.stderr
+    page = Path("out/2026-10-31/actor-Lena-Fuchs.html").read_text("utf-8")
+    assert "Somebody&#39;s day: Lena Fuchs" in page
+    assert "--recipe &#34;user-day Lena Fuchs day=2026-10-05&#34;" in page
+    for arguments, sentence in (
+        (
+            ["activity", "--recipe", "ip-stroy 192.0.2.1"],
+            '"ip-stroy" is not a recipe. Did you mean ip-story?',
+        ),
+        (["activity", "--recipe", "ip-story"], "ip-story needs a target. auditbook recipe ip-story ADDRESS"),
+        (
+            ["review", "--recipe", "runs"],
+            "a review has no further parts. --recipe is for the other kinds, such as",
+        ),
+    ):
+        refused = report(*arguments)
+        assert refused.exit_code == 2 and refused.stderr.startswith(f"auditbook: {sentence}"), refused.stderr

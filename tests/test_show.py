@@ -94,6 +94,18 @@ def test_correlated_entries_with_their_own_times_and_changes(invoke: Invoke, sma
     assert json.loads(shown(invoke, small_store, "e008", "--format", "json")) == told
 
 
+def test_the_log_counts_beside_an_entry_how_many_belong_together(invoke: Invoke, small_store: Path) -> None:
+    def table(detail: str) -> str:
+        return invoke("events", "--source", "printago", "--detail", detail, "--store", small_store).stdout
+
+    uid = json.loads(shown(invoke, small_store, "e008", "--json"))["event_uid"]
+    said = "\n(2): one of two entries of one operation, and so on; `auditbook show` has all of it\n"
+
+    together = table("printerSlot.assign")  # the third of the operation is not asked for, and counted
+    assert f"   {uid[:12]} (3)\n" in together and said in together
+    assert "(2)" not in table("printJob.retry")
+
+
 def test_the_raw_line_its_place_and_where_it_came_from(invoke: Invoke, small_store: Path) -> None:
     told = json.loads(shown(invoke, small_store, "e010", "--json"))
     written = (ROOT / "tests" / "sources" / "printago.jsonl").read_bytes()

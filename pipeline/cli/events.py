@@ -14,6 +14,7 @@ from pipeline.cli import filters as filtering
 from pipeline.cli import options, output
 
 if TYPE_CHECKING:
+    from pipeline.query import Log
     from pipeline.rows import Rows
 
 DEFAULT_LIMIT = 50
@@ -57,7 +58,7 @@ def events(
             output.rows(limited, shape, limited.columns)
             notices(found)
         else:
-            _table(found, limited)
+            _table(log, found, limited)
 
 
 def notices(found: Rows, stream: Any = None) -> None:
@@ -72,12 +73,15 @@ def notices(found: Rows, stream: Any = None) -> None:
         print(output.inert(line), file=stream or sys.stdout)
 
 
-def _table(found: Rows, limited: Rows) -> None:
+def _table(log: Log, found: Rows, limited: Rows) -> None:
+    from pipeline.entry import operations
     from pipeline.export import rows_as_json
 
     assert found.question is not None
     view, now = found.question.view, found.question.now if found.question.relative else None
-    shown = [_line(row, view.columns, now) for row in rows_as_json(limited)]
+    entries = list(rows_as_json(limited))
+    together = operations(log, entries)
+    shown = [_line(row, n, view.columns, now) for row, n in zip(entries, together, strict=True)]
     names = view.columns or (*(("ago",) if now else ()), *COLUMNS)
     uid = "uid" if "event" in names else "event"
     output.table(("time_utc", *names, uid), shown, keys=(uid, "time_utc"), spare=SPARE)
@@ -85,11 +89,27 @@ def _table(found: Rows, limited: Rows) -> None:
     hidden = matching - len(shown)
     more = f"; {hidden:,} more with --limit 0" if hidden else ""
     print(f"\n{len(shown):,} of {output.count(matching, 'event')}{more}")
+    if not matching and found.question.relative:
+        _say_newest(log)
+    if any(n > 1 for n in together):
+        print("(2): one of two entries of one operation, and so on; `auditbook show` has all of it")
     notices(found)
 
 
-def _line(row: Mapping[str, Any], columns: tuple[str, ...], now: datetime | None) -> dict[str, Any]:
+def _say_newest(log: Log) -> None:
+    """Why a time that counts from now finds nothing in a log that ends before it."""
+    from pipeline.moments import instant
+
+    [(newest,)] = log.con.execute("SELECT max(occurred_at) FROM events").fetchall()
+    if newest:
+        print(f"the newest entry of the log is of {instant(newest)}; --as-of counts from there")
+
+
+def _line(
+    row: Mapping[str, Any], together: int, columns: tuple[str, ...], now: datetime | None
+) -> dict[str, Any]:
     bulk = f" (+{len(row['entity_ids'])})" if row["entity_ids"] else ""
+    uid = f"{row['event_uid'][:12]}{f' ({together})' if together > 1 else ''}"
     told = {
         "time_utc": row["occurred_at"],
         "source": row["source"],
@@ -105,8 +125,8 @@ def _line(row: Mapping[str, Any], columns: tuple[str, ...], now: datetime | None
         "outcome": row["outcome"],
         "status": row["status_raw"] or row["outcome"],
         "message": row["message"],
-        "event": row["event_uid"][:12],
-        "uid": row["event_uid"][:12],
+        "event": uid,
+        "uid": uid,
     }
     if now is not None:
         from pipeline.moments import ago

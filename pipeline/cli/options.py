@@ -54,11 +54,19 @@ memory_limit = click.option(
 SHAPES = ("table", "csv", "json", "jsonl")
 
 
+def several(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Decorators as one, first on top."""
+    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
+
+
 def shape_of(*more: str) -> Callable[[Command], Command]:
     """How rows are printed: a table for people, the others for programs, `more` for some rows only."""
-    return click.option(
-        "--format", "shape", type=click.Choice([*SHAPES, *more]), default="table", show_default=True,
-        help="How rows are printed.",
+    return several(
+        click.option(
+            "--format", "shape", type=click.Choice([*SHAPES, *more]), default="table", show_default=True,
+            help="How rows are printed.",
+        ),
+        click.option("--json", "shape", flag_value="json", help="The same as --format json."),
     )  # fmt: skip
 
 
@@ -91,11 +99,6 @@ def _audience_option() -> click.Option:
         ["--audience"], type=click.Choice(["full", "internal", "external"]), expose_value=False, callback=keep,
         show_default="internal", help="For whom: full shows secrets, external hides people and free text.",
     )  # fmt: skip
-
-
-def several(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Decorators as one, first on top."""
-    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
 
 
 def read_config(path: Path | None) -> Config:

@@ -185,12 +185,17 @@ def _grid(
     for name, width in zip(columns, _widths(columns, lines, keys, room), strict=True):
         numeric = bool(records) and all(isinstance(record.get(name), int | None) for record in records)
         made.add_column(
-            Text(name.replace("_", " ")), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis",
+            Text(_titled(name)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis",
             width=width,
         )  # fmt: skip
     for line in lines:
         made.add_row(*(Text(text, style_of(name, text)) for name, text in zip(columns, line, strict=True)))
     show(made)
+
+
+def _titled(name: str) -> str:
+    """The name of a column in words; what somebody calculated stays as they wrote it."""
+    return name.replace("_", " ") if name.isidentifier() else name
 
 
 def folding(*names: str) -> Table:

@@ -25,6 +25,12 @@ TARGETS = {"entity": "entity", "actor": "actor", "incident": "finding"}  # a fil
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.argument("target", required=False)
 @filtering.filters
+@click.option(
+    "--recipe",
+    multiple=True,
+    metavar="'NAME TARGET'",
+    help="An investigation as a further part: 'ip-story 192.0.2.1'.",
+)
 @click.option("--prepared-by", metavar="NAME", help="A review: who prepared it.")
 @click.option(
     "--reviewed-by", metavar="NAME", help="A review: who reviewed it, somebody else. With both it is FINAL."
@@ -56,10 +62,17 @@ def report(
       auditbook report review --since 2026-10-01 --until 2026-10-31 --out october
       auditbook report review --prepared-by "Ana Silva" --reviewed-by "Dana Ruiz"
       auditbook report entity job:J-2217
+      auditbook report incident ID --recipe 'ip-story 192.0.2.214' --recipe 'user-day Ana Ruiz day=2026-10-21'
       auditbook report log --since 7d --source printago
     """
     import reports
+    from pipeline.errors import UsageError
 
+    if kind in ("review", "log") and filters["recipe"]:
+        raise UsageError(
+            f"a {kind} has no further parts.",
+            hint="--recipe is for the other kinds, such as incident or activity.",
+        )
     progress = options.progress(quiet, verbose)
     progress(f"writing the {kind}")
     as_of, asked = filters.pop("as_of"), filtering.given(filters)

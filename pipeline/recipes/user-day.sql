@@ -12,8 +12,9 @@ themselves, a source, an address. All spellings that are tied together count as 
 next_steps = "`auditbook recipe ip-story ADDRESS` for an address that is new; `auditbook sources actors` for who is tied together."
 spare = ["outcome"]
 [parameters.day]
-default = ""
-meaning = "The day, as 2026-10-05; without it the day of --as-of."
+default = "today"
+kind = "day"
+meaning = "2026-10-05, today or yesterday; today is the day of --as-of, without it that of the newest entry."
 [columns]
 local_time = "The time in the organization's zone."
 source = "The product."
@@ -38,5 +39,5 @@ SELECT strftime(local_moment, '%H:%M:%S') AS local_time, source, coalesce(action
   nullif(concat_ws(', ', CASE WHEN new_person THEN 'person' END, CASE WHEN new_source THEN 'source' END,
     CASE WHEN new_address THEN 'address' END), '') AS first, event_uid AS event
 FROM all_of_them
-WHERE local_moment::DATE = coalesce(TRY_CAST(nullif($day, '') AS DATE), timezone($zone, $as_of::TIMESTAMPTZ)::DATE)
+WHERE local_moment::DATE = $day::DATE
 ORDER BY occurred_at, file, line
