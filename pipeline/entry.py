@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline import audience, ids, views, vocabulary
+from pipeline import audience, views, vocabulary
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipeline.ids import Known
     from pipeline.query import Log
     from pipeline.store import Part
 
@@ -79,7 +80,7 @@ def _correlated(log: Log, uid: str, part: Part) -> dict[str, Part | None]:
     if not narrow or narrow[0]["c"] is None:
         return {}
     found = _rows(log, _stored(log, _CORRELATED), narrow[0]["c"], narrow[0]["source"], narrow[0]["i"])
-    known = ids.known(log.store, log.chain)
+    known = _known(log)
     return {one["event_uid"]: known.part(one["event_uid"]) for one in found if one["event_uid"] != uid}
 
 
@@ -109,7 +110,7 @@ def _stored(log: Log, query: str) -> str:
 def found(log: Log, typed: str) -> tuple[str, Part]:
     """The uid and the part of the one event that is meant; none, or several, is an error that says what to type."""
     word = typed.strip()
-    known = ids.known(log.store, log.chain)
+    known = _known(log)
     uids, total = known.beginning(word.lower(), MOST + 1) if _DIGITS.fullmatch(word.lower()) else ([], 0)
     if not uids and len(word) <= vocabulary.LONGEST:
         uids = [row["event_uid"] for row in _rows(log, _stored(log, _OWN_ID), word)]
@@ -127,6 +128,12 @@ def found(log: Log, typed: str) -> tuple[str, Part]:
         f'"{vocabulary.short(word)}" is the beginning of several events.',
         hint=f"Type more of it: {listed}{more}.",
     )
+
+
+def _known(log: Log) -> Known:
+    from pipeline import ids  # which needs numpy: the table of events, which also counts operations, does without
+
+    return ids.known(log.store, log.chain)
 
 
 def _rows(log: Log, query: str, *values: object) -> list[dict[str, Any]]:
