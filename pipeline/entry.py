@@ -131,7 +131,8 @@ def found(log: Log, typed: str) -> tuple[str, Part]:
 
 
 def _known(log: Log) -> Known:
-    from pipeline import ids  # which needs numpy: the table of events, which also counts operations, does without
+    # This needs numpy; the table of events, which counts operations with what is above, does without.
+    from pipeline import ids
 
     return ids.known(log.store, log.chain)
 
