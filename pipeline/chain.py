@@ -206,6 +206,8 @@ def _check_record(folder: Path, number: int, state: _State) -> Commit:
     if stores.record_text(record).encode() != written:
         raise _Broken("record.json", "the record says the same in other bytes than were written.")
     _check_signature(record, state)
+    if (led_out := stores.leads_out(links[3])) is not None:
+        raise _Broken("record.json", f'the record names the file "{led_out}", which is not in its folder.')
     present = {path.name for path in folder.iterdir()} - {"record.json"}
     if strange := sorted(present - set(links[3])):
         raise _Broken(strange[0], "a file that no record names was added.")
