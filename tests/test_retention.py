@@ -388,6 +388,20 @@ def test_originals_are_kept_byte_for_byte_until_a_line_of_theirs_is_purged(
     )
 
 
+def test_the_ledger_says_how_much_of_it_was_purged(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text('[sources.printago]\nretention = "2 years"\n')
+    put(tmp_path / "a.jsonl", lines(1, 40))
+    auditbook("load", "a.jsonl", "-q")
+    assert auditbook("ledger").stdout.endswith("40 events + 0 duplicates + 0 rejects + 0 blank\n")
+
+    auditbook("retain", "--apply", "--as-of", "2028-10-02T12:00Z", "--word", "purge 35")
+
+    assert auditbook("ledger").stdout.endswith(
+        "40 events + 0 duplicates + 0 rejects + 0 blank\n"
+        "35 lines of them purged or erased since (commit 2); the sum is of what was loaded\n"
+    )
+
+
 def test_an_original_with_a_line_on_hold_stays_until_the_hold_is_released(
     auditbook: Auditbook, tmp_path: Path
 ) -> None:
