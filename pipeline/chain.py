@@ -64,10 +64,14 @@ def verify(
 def _seen(path: Path) -> list[tuple[str, int]]:
     """What a run that goes on meanwhile makes anew: a break is one only if nothing of it was."""
     places = ("commits/*", "ids/*", "entities/*", "auditbook.duckdb", "manifest.jsonl")
-    found = [
-        (each, each.lstat().st_ino) for place in places for each in path.glob(place) if os.path.lexists(each)
-    ]
-    return sorted((str(each), inode) for each, inode in found)
+    return sorted((str(each), _inode(each)) for place in places for each in path.glob(place))
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.lstat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _verified(
