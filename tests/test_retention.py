@@ -388,6 +388,18 @@ def test_originals_are_kept_byte_for_byte_until_a_line_of_theirs_is_purged(
     )
 
 
+def test_an_archive_without_a_retention_is_refused(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text('[sources.printago]\narchive = "2 years"\n')
+
+    done = auditbook("retain")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "auditbook: auditbook.toml:2 [sources.printago] archive: nothing is archived without a retention. archive is "
+        "what follows retention: say how long that is, too.\n",
+    )
+
+
 def test_the_ledger_says_how_much_of_it_was_purged(auditbook: Auditbook, tmp_path: Path) -> None:
     (tmp_path / "auditbook.toml").write_text('[sources.printago]\nretention = "2 years"\n')
     put(tmp_path / "a.jsonl", lines(1, 40))
