@@ -1,4 +1,4 @@
-"""Speed and memory as ratios, each pair measured in turns in this one run. `make bench` prints them and keeps them.
+"""Speed and memory as ratios, each pair measured in turns in this one run: `python -m bench [loading|proof]`.
 
 Every measured command is a process of its own, so that its peak memory is its own.
 """
@@ -15,17 +15,20 @@ from bench import keeping, loading, normalizing, verifying
 from bench.detecting import write
 from bench.turns import PAGE, Row, in_turns, machine, ratio
 
-BENCHES = (loading, normalizing, verifying, keeping)
+PARTS = {"loading": (loading, normalizing), "proof": (verifying, keeping)}
 
 
 def main() -> None:
-    table = ["| what | measured | beside | ratio |", "|---|---|---|---|"]
-    print("\n".join(table))
-    with tempfile.TemporaryDirectory() as folder:
-        for row in chain([_help()], *(bench.rows(Path(folder)) for bench in BENCHES)):
-            table.append(f"| {' | '.join(row)} |")
-            print(table[-1], flush=True)
-            write(PAGE, "loading", _told(table))  # what was measured stays when the rest is broken off
+    """Print them, and keep them in the page; `make bench` asks for every part."""
+    for part in sys.argv[1:] or PARTS:
+        table = ["| what | measured | beside | ratio |", "|---|---|---|---|"]
+        print("\n".join(table))
+        with tempfile.TemporaryDirectory() as folder:
+            first = [_help()] if part == "loading" else []
+            for row in chain(first, *(bench.rows(Path(folder)) for bench in PARTS[part])):
+                table.append(f"| {' | '.join(row)} |")
+                print(table[-1], flush=True)
+                write(PAGE, part, _told(table))  # what was measured stays when the rest is broken off
 
 
 def _help() -> Row:

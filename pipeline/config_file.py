@@ -92,6 +92,10 @@ def _contradictions(plain: dict[str, Any], where: object) -> Iterator[tuple[Path
     """What each key allows and the whole does not: a rule's parameters, and one spelling for two people."""
     if where is not None:  # what a store recorded names sources of a folder that may not be here
         yield from _unknown_sources(plain, where)
+        for name, given in plain.get("sources", {}).items():
+            if isinstance(given, dict) and "archive" in given and "retention" not in given:
+                hint = "archive is what follows retention: say how long that is, too."
+                yield ("sources", name, "archive"), "nothing is archived without a retention.", hint
     for name, given in plain.get("detectors", {}).items():
         from pipeline import detector
 

@@ -49,7 +49,7 @@ class Plan:
             "spellings": list(self.spellings), "lines": self.due.lines, "by_source": self.due.counts,
             "held": self.held, "rows": self.rows, "records": self.records,
             "parts": [part.name for part in self.due.rows], "bytes": self.due.bytes,
-            "originals": len(self.due.originals), "word": self.word,
+            "originals": len(self.due.originals), "originals_on_hold": len(self.due.staying), "word": self.word,
         }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def apply(
     with locked(path) as interrupted, catalog.connect(path, config) as connection:
         chain = stores.commits(path)
         found = _plan(connection, chain, persons)
-        if not found.due.lines and not found.rows:
+        if not found.due.anything and not found.rows:
             return found, None
         stones = [
             purge.tombstone(source, found.due, policy=f"erasure: {reason}") for source in found.due.counts

@@ -280,7 +280,10 @@ def strange(
         if names is None:
             foreign.append(path)
             continue
-        run = _opened(path)
+        try:
+            run = _opened(path)
+        except (FileNotFoundError, KeyError):  # a run put it together with another meanwhile
+            return path, foreign
         lines = [str(wanted[name]) for name in names]
         ours = connection.execute(_SUM.format(drawn=drawn, identities=_OURS), [lines]).fetchall()
         # Those that are not in order are not found, though they are there.

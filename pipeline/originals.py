@@ -104,11 +104,23 @@ def named(chain: Sequence[Commit], text: str) -> dict[str, Any]:
     return found[0]
 
 
-def of_lines(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> list[str]:
-    """The originals that hold a line which is about to be purged (the temporary table `going`)."""
+def of_lines(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> tuple[list[str], list[str]]:
+    """The originals that hold a line which is about to be purged (the temporary table `going`) or was purged before;
+    and those of them that stay, because something else in them is on hold."""
     files = kept(chain)
-    gone = {digest for (digest,) in connection.execute("SELECT DISTINCT file_sha256 FROM going").fetchall()}
-    return sorted(digest for digest, one in files.items() if one["file_sha256"] in gone)
+    if not files:
+        return [], []
+    gone, held = (
+        {digest for (digest,) in connection.execute(asked).fetchall()} for asked in (_PURGED, _ON_HOLD)
+    )
+    found = sorted(digest for digest, one in files.items() if one["file_sha256"] in gone)
+    staying = [digest for digest in found if files[digest]["file_sha256"] in held]
+    return [digest for digest in found if digest not in staying], staying
+
+
+_PURGED = """SELECT DISTINCT file_sha256 FROM going
+  UNION SELECT DISTINCT file_sha256 FROM stored_lines WHERE fate = 'purged'"""
+_ON_HOLD = "SELECT DISTINCT file_sha256 FROM events SEMI JOIN held_events USING (event_uid)"
 
 
 def sweep(store: Path, chain: Sequence[Commit]) -> None:

@@ -31,9 +31,12 @@ class Due:
     first: dict[str, str | None]
     last: dict[str, str | None]
     digest: str
-    originals: tuple[
-        str, ...
-    ] = ()  # input files that are kept and hold such a line, by hash: they go as a whole
+    originals: tuple[str, ...] = ()  # kept input files with such a line, by hash: they go as a whole
+    staying: tuple[str, ...] = ()  # those that stay, for a line of theirs is on hold
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.lines or self.originals)
 
     @property
     def lines(self) -> int:
@@ -78,9 +81,10 @@ def due(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> Due:
     ).fetchone()
     assert digest is not None
     order = sorted(rows, key=lambda part: part.name)
+    removed, staying = originals.of_lines(connection, chain)
     return Due(
         {part: rows[part] for part in order}, counts, {one[0]: one[1] for one in spans},
-        {one[0]: one[2] for one in spans}, str(digest[0]), tuple(originals.of_lines(connection, chain)),
+        {one[0]: one[2] for one in spans}, str(digest[0]), tuple(removed), tuple(staying),
     )  # fmt: skip
 
 

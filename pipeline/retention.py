@@ -50,7 +50,7 @@ class Plan:
             "as_of": self.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"), "sources": [vars(one) for one in self.sources],
             "lines": self.due.lines, "by_source": self.due.counts, "parts": [part.name for part in self.due.rows],
             "bytes": self.due.bytes, "originals": len(self.due.originals),
-            "word": self.word if self.due.lines else None,
+            "originals_on_hold": len(self.due.staying), "word": self.word if self.due.anything else None,
         }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def apply(
     with locked(path) as interrupted, catalog.connect(path, config) as connection:
         chain = stores.commits(path)
         found = _plan(connection, chain, config, as_of or datetime.now(UTC))
-        if not found.due.lines:
+        if not found.due.anything:
             return found, None
         policies = {one.source: one for one in found.sources}
         stones = [

@@ -15,7 +15,7 @@ import re
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -164,13 +164,23 @@ def commits(store: Path) -> list[Commit]:
         try:
             record = json.loads((folder / "record.json").read_bytes())
             number, newest = int(folder.name), int(record["content"]["format"])
+            led_out = leads_out(record["content"]["files"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AuditbookError(
                 "cannot be read.", path=folder / "record.json", hint="`auditbook verify` says what is broken."
             ) from error
         refuse_newer(store, newest)
+        if led_out is not None:
+            raise AuditbookError(
+                f'names the file "{led_out}", which is not in its folder.', path=folder / "record.json"
+            )
         found.append(Commit(number, folder, record))
     return found
+
+
+def leads_out(files: Iterable[str]) -> str | None:
+    """The first name of a commit's files that is a path: whoever can write a record names no file but the commit's."""
+    return next((name for name in files if "/" in name or name in ("", ".", "..")), None)
 
 
 def refuse_newer(store: Path, newest: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ import duckdb
 import pytest
 
 import pipeline
-from pipeline import caches, chain, keys, signing
+from pipeline import beside, caches, chain, keys, signing
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.detect import detect
 from pipeline.errors import UsageError
-from pipeline.found import Break
+from pipeline.found import Beside, Break
 from pipeline.load import load
 from pipeline.signing import Signing
 from tests.conftest import Auditbook
@@ -431,6 +431,27 @@ def test_what_is_missing_beside_the_commits_is_said_and_is_no_break(made: Path) 
         "auditbook.duckdb is not there; `auditbook rebuild` makes it again.",
         "manifest.jsonl is not there; `auditbook rebuild` makes it again.",
     )
+
+
+def test_a_run_that_goes_on_meanwhile_is_no_break(
+    made: Path, signed: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits were read before a load, what is beside them after it: it is looked at again."""
+    looked = beside.check
+    turns: list[int] = []
+
+    def check(store: Path, known: Sequence[stores.Commit], documents: Sequence[Path]) -> Beside:
+        if not turns:
+            load([put(tmp_path / "late.jsonl", lines(40, 41))], store=store, config=signed_by(key))
+        turns.append(len(known))
+        return looked(store, known, documents)
+
+    key = signed[0].parent / "key.pem"
+    monkeypatch.setattr(beside, "check", check)
+
+    found = chain.verify(made)
+
+    assert (found.broken, found.commits, turns) == (None, 5, [4, 5])
 
 
 def test_a_report_is_held_against_the_chain(auditbook: Auditbook, tmp_path: Path) -> None:

@@ -386,3 +386,80 @@ def test_originals_are_kept_byte_for_byte_until_a_line_of_theirs_is_purged(
     assert broken.stderr.endswith(
         "the original of b.jsonl was changed: its sha256 is not the recorded one.\n"
     )
+
+
+def test_an_archive_without_a_retention_is_refused(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text('[sources.printago]\narchive = "2 years"\n')
+
+    done = auditbook("retain")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "auditbook: auditbook.toml:2 [sources.printago] archive: nothing is archived without a retention. archive is "
+        "what follows retention: say how long that is, too.\n",
+    )
+
+
+def test_the_ledger_says_how_much_of_it_was_purged(auditbook: Auditbook, tmp_path: Path) -> None:
+    (tmp_path / "auditbook.toml").write_text('[sources.printago]\nretention = "2 years"\n')
+    put(tmp_path / "a.jsonl", lines(1, 40))
+    auditbook("load", "a.jsonl", "-q")
+    assert auditbook("ledger").stdout.endswith("40 events + 0 duplicates + 0 rejects + 0 blank\n")
+
+    auditbook("retain", "--apply", "--as-of", "2028-10-02T12:00Z", "--word", "purge 35")
+
+    assert auditbook("ledger").stdout.endswith(
+        "40 events + 0 duplicates + 0 rejects + 0 blank\n"
+        "35 lines of them purged or erased since (commit 2); the sum is of what was loaded\n"
+    )
+
+
+def test_an_original_with_a_line_on_hold_stays_until_the_hold_is_released(
+    auditbook: Auditbook, tmp_path: Path
+) -> None:
+    (tmp_path / "auditbook.toml").write_text(
+        '[originals]\nkeep = true\n[sources.printago]\nretention = "2 years"\n'
+    )
+    put(tmp_path / "a.jsonl", lines(1, 40))
+    auditbook("load", "a.jsonl", "-q")
+    by, then = ("--by", "D", "--reason", "r", "-q"), ("--as-of", "2028-10-02T12:00Z")
+    auditbook("retain", "hold", "add", "--entity", "print_job:job1", "--case", "Ana v. Example", *by)
+
+    held = json.loads(auditbook("retain", *then, "--json").stdout)
+    plan = auditbook("retain", *then).stdout
+    done = auditbook("retain", "--apply", *then, "--word", held["word"])
+    kept = auditbook("originals", "a.jsonl").stdout.encode()
+    auditbook("retain", "hold", "release", "Ana v. Example", *by)
+    last = json.loads(auditbook("retain", *then, "--json").stdout)
+    auditbook("retain", "--apply", *then, "--word", last["word"], "-q")
+
+    assert (held["lines"], held["originals"], held["originals_on_hold"]) == (30, 0, 1)
+    assert "; 1 original with such lines kept, as other lines in it are on hold\n" in plan
+    assert done.returncode == 0, done.stderr
+    assert kept == lines(1, 40)
+    assert (last["lines"], last["originals"], last["originals_on_hold"]) == (5, 1, 0)
+    assert list((tmp_path / "store/originals").iterdir()) == []
+    assert auditbook("verify").returncode == 0
+
+
+def test_an_original_that_a_hold_kept_goes_with_the_next_plan(auditbook: Auditbook, tmp_path: Path) -> None:
+    """Nothing else is due then."""
+    (tmp_path / "auditbook.toml").write_text(
+        '[originals]\nkeep = true\n[sources.printago]\nretention = "2 years"\n'
+    )
+    put(tmp_path / "a.jsonl", lines(1, 40))
+    auditbook("load", "a.jsonl", "-q")
+    by, then = ("--by", "D", "--reason", "r", "-q"), ("--as-of", "2028-10-02T12:00Z")
+    auditbook("retain", "hold", "add", "--source", "printago", "--since", "2026-10-02T13:00Z", *by)
+    held = auditbook("retain", "--apply", *then, "--word", "purge 35")
+    assert held.returncode == 0, held.stderr
+    assert len(list((tmp_path / "store/originals").iterdir())) == 1
+    auditbook("retain", "hold", "release", "hold-2", *by)
+
+    plan = auditbook("retain", *then)
+    done = auditbook("retain", "--apply", *then, "--word", "purge 0")
+
+    assert "nothing is due to be purged; 1 original with such lines removed as a whole\n" in plan.stdout
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "store/originals").iterdir()) == []
+    assert auditbook("verify").returncode == 0

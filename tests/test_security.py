@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import pipeline
+from pipeline import store as stores
 from pipeline.config import read
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
@@ -92,6 +94,27 @@ def test_names_do_not_lead_out(store: Path, tmp_path: Path) -> None:
     made = set(tmp_path.rglob("*")) - before
     assert made
     assert all(path == store or path.is_relative_to(store) for path in made)
+
+
+def test_a_record_names_no_file_but_its_own(store: Path, tmp_path: Path) -> None:
+    """What a later commit replaces is removed a day later: it must not be anybody's file."""
+    load([put(tmp_path / "a.jsonl", line(1))], store=store, config=CONFIG)
+    mine = Path(put(tmp_path / "mine.txt", b"x"))
+    path = store / "commits/000001/record.json"
+    record = json.loads(path.read_bytes())
+    away = "../../../mine.txt"
+    record["content"]["files"][away] = {"sha256": stores.sha256_file(mine), "bytes": 1, "rows": 0}
+    record["head"] = stores.head_of(record["content"])
+    record["seal"] = stores.seal_of(stores.GENESIS, record)
+    path.write_text(stores.record_text(record))
+
+    broken = pipeline.verify(store).broken
+
+    assert broken is not None
+    assert broken.what == f'the record names the file "{away}", which is not in its folder.'
+    with pytest.raises(AuditbookError, match=r"record.json names the file .* which is not in its folder"):
+        load([put(tmp_path / "b.jsonl", line(2))], store=store, config=CONFIG)
+    assert mine.exists()
 
 
 def test_no_command_takes_a_key_as_an_argument() -> None:

@@ -46,7 +46,7 @@ def erase(
             _tell(found)
         return
     erasure.answered_for(by or "", reason or "")
-    if word is None and (found.due.lines or found.rows):
+    if word is None and (found.due.anything or found.rows):
         if not as_json:
             _tell(found)
         word = asked(found.word)

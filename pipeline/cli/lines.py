@@ -51,6 +51,7 @@ def ledger(shape: str, store: Path) -> None:
 
     with options.open_log(store, None) as log:
         found = list(rows_as_json(log.ledger()))
+        purged, by = log.con.execute(_PURGED).fetchall()[0]
     if shape != "table":
         output.structured(found, shape)
         return
@@ -60,3 +61,12 @@ def ledger(shape: str, store: Path) -> None:
     equal = "=" if total["read"] == sum(total[name] for name in COUNTS[1:]) else "is NOT"
     parts = " + ".join(f"{total[name]:,} {name}" for name in COUNTS[1:])
     print(f"\n{output.count(len(found), 'file')}: {total['read']:,} lines read {equal} {parts}")
+    if purged:
+        print(
+            f"{output.count(purged, 'line')} of them purged or erased since ({by}); the sum is of what was loaded"
+        )
+
+
+# Lines are looked through only where something was purged.
+_PURGED = """SELECT CASE WHEN count(*) > 0 THEN (SELECT count(*) FROM stored_lines WHERE fate = 'purged') END,
+    'commit ' || string_agg(DISTINCT commit_no::VARCHAR, ', ' ORDER BY commit_no::VARCHAR) FROM tombstones"""

@@ -61,7 +61,7 @@ def retain(
         _show(retention.plan(store, settings, clock), as_json, quiet)
         return
     found = retention.plan(store, settings, clock)
-    if found.due.lines and word is None:
+    if found.due.anything and word is None:
         if not as_json:
             _show(found, False, quiet)
         word = asked(found.word)
@@ -95,25 +95,29 @@ def _show(plan: Plan, as_json: bool, quiet: bool) -> None:
         print(
             "archived events are told apart by their age alone: they stay where they are and in every answer"
         )
-    if plan.due.lines:
+    if plan.due.anything:
         print(f'`auditbook retain --apply` purges them; its word is "{plan.word}"')
 
 
 def going(due: Any) -> str:
     """In words: what a plan would take."""
+    count = output.count
+    taken = f"; {count(len(due.originals), 'original')} with such lines removed as a whole" * bool(
+        due.originals
+    )
+    stay = f"; {count(len(due.staying), 'original')} with such lines kept, as other lines in it are on hold"
+    kept = taken + stay * bool(due.staying)
     if not due.lines:
-        return "nothing is due to be purged"
+        return f"nothing is due to be purged{kept}"
     fates: dict[str, int] = {}
     for counts in due.counts.values():
         for fate, number in counts.items():
             fates[fate] = fates.get(fate, 0) + number
     parts = ", ".join(
-        output.count(number, fate if fate != "blank" else "further line") for fate, number in fates.items()
+        count(number, fate if fate != "blank" else "further line") for fate, number in fates.items()
     )
-    files = output.count(len(due.rows), "part")
-    told = f"{output.count(due.lines, 'line')} would be purged ({parts}); {files} of {due.bytes:,} bytes rewritten"
-    kept = f"; {output.count(len(due.originals), 'original')} with such lines removed as a whole"
-    return told + kept * bool(due.originals)
+    rewritten = f"; {count(len(due.rows), 'part')} of {due.bytes:,} bytes rewritten" * bool(due.rows)
+    return f"{count(due.lines, 'line')} would be purged{f' ({parts})' * bool(parts)}{rewritten}{kept}"
 
 
 @retain.group()
