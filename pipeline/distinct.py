@@ -28,18 +28,22 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 @dataclass(frozen=True)
 class Values:
     """Named SQL; a value may use those named before it. `cut` are those that say little about much: whatever is made of
-    one of them needs no more than its answer."""
+    one of them needs no more than its answer. `between` are
+    those of which many others are made, in their order."""
 
     sql: Mapping[str, str]
     cut: frozenset[str] = frozenset()
+    between: tuple[str, ...] = ()
     uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @staticmethod
-    def of(sql: Mapping[str, str], given: Iterable[str], cut: Iterable[str] = ()) -> Values:
+    def of(
+        sql: Mapping[str, str], given: Iterable[str], cut: Iterable[str] = (), between: Iterable[str] = ()
+    ) -> Values:
         """Find out what each value is made of, itself or by way of others."""
         names = {*sql, *given}
         uses = {name: frozenset(_NAME.findall(_LITERAL.sub("", text))) & names for name, text in sql.items()}
-        return Values(sql, frozenset(cut), uses)
+        return Values(sql, frozenset(cut), tuple(between), uses)
 
     def same_as(self, name: str, known: Mapping[str, object]) -> str | None:
         """The known column that a value only repeats."""
@@ -95,6 +99,13 @@ class Rows:
         ]
         if varied:  # by one statement: what they have in common is made once
             self.columns |= self._run(values, varied)
+        for name in values.between:
+            if self._combined(self._leaves(values, name)) is not None:
+                self.columns |= self._grouped(values, [name])
+        made = self._grouped(values, names)
+        return {name: self._told(repeated[name]) if name in repeated else made[name] for name in wanted}
+
+    def _grouped(self, values: Values, names: Sequence[str]) -> dict[str, pa.Array]:
         groups: list[tuple[frozenset[str], list[str]]] = []
         freely: list[str] = []
         for name in sorted(names, key=lambda name: (len(self._leaves(values, name)), names.index(name))):
@@ -104,7 +115,7 @@ class Rows:
         made = self._run(values, freely) if freely else {}
         for leaves, members in groups:
             made |= self._once(values, leaves, members)
-        return {name: self._told(repeated[name]) if name in repeated else made[name] for name in wanted}
+        return made
 
     def _told(self, name: str) -> pa.Array:
         """A column as it is, as a dictionary where it varies little."""

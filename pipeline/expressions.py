@@ -102,7 +102,11 @@ class Expressions:
         if isinstance(expression, str):
             return self.text_at(expression)
         sql = modified(self._base(expression), expression)
-        return f"({mapped(sql, expression) if 'map' in expression else sql})"
+        if "map" not in expression:
+            return f"({sql})"
+        if self.item is None and "(" in sql:  # the engine would make it again for each key
+            sql = self.once(sql)
+        return f"({mapped(sql, expression)})"
 
     def before_map(self, expression: Dictionary[str, Any]) -> str:
         """SQL for the text that is about to be looked up in an expression's map."""

@@ -97,7 +97,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     unwrap = record.get("unwrap", [])
     return Plan(
         mapping=mapping,
-        values=Values.of({**places.values, **sql, "raw_time": clock.raw}, places.columns, tests),
+        values=Values.of({**places.values, **sql, "raw_time": clock.raw}, places.columns, tests, layers),
         outputs=tuple(outputs),
         clock=clock,
         opened=unwrapped_sql("block", unwrap) if unwrap else None,
