@@ -16,6 +16,7 @@ ENTRIES_SHOWN = 6
 CHANGES_SHOWN = 8
 ATTACHED = 20_000
 LONGEST_VALUE = 240
+NOTHING = ("null", "absent", "empty")  # a side of a change that says no more than that there was nothing
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Value:
 @dataclass(frozen=True)
 class Change:
     field: str
-    old: Value
-    new: Value
+    old: Value | None
+    new: Value | None
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def entry(row: Row, where: ZoneInfo) -> Entry:
     """An event as a reader of the report sees it."""
     at = instant(row["at_us"], where)
     assert at is not None
-    changes = [_change(change) for change in row["changes"] or []]
+    changes = [_change(change, row["action"]) for change in row["changes"] or []]
     return Entry(
         uid=row["event_uid"],
         at=at,
@@ -174,14 +175,13 @@ def about(row: Row) -> str:
     return f"{text} ({many:,} in one step)".strip() if many > 1 else text
 
 
-def _change(change: dict[str, Any]) -> Change:
+def _change(change: dict[str, Any], action: str | None) -> Change:
+    """Both sides of a change; of what was made or deleted the one that there is."""
     if change["redacted"]:
         return Change(change["field"], Value("redacted"), Value("redacted"))
-    return Change(
-        change["field"],
-        _value(change["old"], change["old_present"]),
-        _value(change["new"], change["new_present"]),
-    )
+    old, new = _value(change["old"], change["old_present"]), _value(change["new"], change["new_present"])
+    made, gone = action == "create" and old.kind in NOTHING, action == "delete" and new.kind in NOTHING
+    return Change(change["field"], None if made else old, None if gone else new)
 
 
 def _value(text: str | None, present: bool) -> Value:

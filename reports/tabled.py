@@ -21,7 +21,8 @@ OURS = ("kind", "actor_type", "class", "critical", "outcome", "verdict", "did_to
 USUAL, SMALL = 100, 126
 GAP = 3
 LONGEST_TEXT = 600
-BREAKS = re.compile(r"\s+|(?<=[A-Za-z])[-/](?=[A-Za-z])")  # a line may end there; not within 2026-10-01
+# A line may end there; not within 2026-10-01 08:00:00.
+BREAKS = re.compile(r"\s+(?!\d\d:\d\d:\d\d)|(?<=[A-Za-z])[-/](?=[A-Za-z])")
 LONGEST_WORDS, LONGEST_CELL = (26, 18, 13), 44
 
 
@@ -103,10 +104,15 @@ def tabled(
         )
 
     return Table(
-        columns=tuple((words(name), name in numeric) for name in kept),
+        columns=tuple((_title(name), name in numeric) for name in kept),
         shown=tuple(tuple(said(name, row[name]) for name in kept) for row in found),
         total=rows.count() if len(found) == most else len(found),
     )
+
+
+def _title(name: str) -> str:
+    said = words(name)
+    return said[:1].upper() + said[1:]
 
 
 def told(value: Any) -> str:

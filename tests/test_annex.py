@@ -19,6 +19,7 @@ import pipeline
 from pipeline import load as loading
 from pipeline.config import from_dict
 from reports import binding, pdf, selection, sheets
+from tests import standards
 from tests.conftest import ROOT
 
 PAGE = (
@@ -114,6 +115,13 @@ def test_the_same_rows_are_the_same_bytes_and_letter_is_letter(tmp_path: Path) -
     assert printed(rows) == printed(rows)
     with pikepdf.open(io.BytesIO(printed(rows, "Letter"))) as document:
         assert [float(side) for side in document.pages[2].MediaBox] == [0, 0, 612, 792]
+
+
+def test_the_standards_are_met_with_an_annex_too(tmp_path: Path) -> None:
+    rows = [(f"2026-10-{1 + n // 40:02d}", "Ωμέγα ✓ 漢" if n % 2 else "") for n in range(120)]
+    page = PAGE.replace(b"@page", b"h1,h2{font-family:'Plex Sans'}@page")
+    annex = pdf.Annex(COLUMNS, iter(rows), ("left", "right", "below"))
+    standards.must_be_met({"annex": pdf.press(page, as_of=AS_OF, identifier="AB-1", annex=annex)}, tmp_path)
 
 
 def test_no_row_is_no_annex(tmp_path: Path) -> None:

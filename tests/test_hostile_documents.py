@@ -17,7 +17,7 @@ from pipeline import detect
 from pipeline import load as loading
 from pipeline.config import from_dict
 from reports import pdf
-from tests import hostile
+from tests import hostile, standards
 from tests.browsing import chromium
 
 AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
@@ -116,10 +116,13 @@ def test_paper_fetches_nothing_and_leads_nowhere(
     """The renderer's fetcher refuses everything but the fonts, and a refusal is an error: there was none."""
     if lack := pdf.missing():
         pytest.skip(lack)
+    made = {}
     for kind in ("communications", "failures"):
         path = tmp_path / f"{kind}.pdf"
-        path.write_bytes(DOCUMENTS[kind](logs[0]).pdf())
+        made[kind] = DOCUMENTS[kind](logs[0]).pdf()
+        path.write_bytes(made[kind])
         urls = subprocess.run(["pdfinfo", "-url", str(path)], capture_output=True, text=True, check=True)
         assert [one for one in urls.stdout.splitlines() if "://" in one or "javascript:" in one] == [], kind
         text = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True, check=True)
         assert "window.hit=1" in text.stdout, kind
+    standards.must_be_met(made, tmp_path)

@@ -21,6 +21,7 @@ import pipeline
 import reports
 from pipeline import decide, query
 from pipeline.errors import AuditbookError
+from pipeline.progress import Progress
 from reports import html, pdf
 from reports.model import Report
 from tests.reviews import AS_OF, HOSTILE, SETTINGS, make
@@ -153,6 +154,38 @@ def test_a_renderer_that_takes_too_long_is_ended() -> None:
         AuditbookError, match=r"not done after 0\.05 seconds and was given up; the HTML is complete"
     ):
         pdf.press(b"<html lang=en><title>t</title>x</html>", as_of=AS_OF, identifier="x", seconds=0.05)
+
+
+def test_a_renderer_that_needs_too_much_memory_is_ended() -> None:
+    if lack := pdf.missing():
+        pytest.skip(lack)
+    page = b"<html lang=en><title>t</title>" + b"<p>one more paragraph</p>" * 20_000 + b"</html>"
+    with pytest.raises(
+        AuditbookError, match=r"more memory than it may use; the HTML is complete|want of memory"
+    ):
+        pdf.press(page, as_of=AS_OF, identifier="x", memory=150 * 1024**2)
+
+
+def test_a_renderer_that_is_killed_leaves_the_html_and_says_where(
+    log: query.Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lack := pdf.missing():
+        pytest.skip(lack)
+    heard = pdf._heard
+
+    def killed(child: subprocess.Popen[str], order: str, progress: Progress) -> tuple[str, str]:
+        child.kill()
+        return heard(child, order, progress)
+
+    monkeypatch.setattr(pdf, "_heard", killed)
+    with pytest.raises(AuditbookError) as error:
+        reports.digest(log, as_of=AS_OF).write(tmp_path / "out")
+    [left] = (tmp_path / "out").rglob("*.*ml")
+    assert str(error.value) == (
+        "The PDF's process was ended by SIGKILL, perhaps for want of memory; the HTML is complete. "
+        f"Written: {left}."
+    )
+    assert left.read_bytes() == reports.digest(log, as_of=AS_OF).html()
 
 
 def test_the_same_bytes_anywhere(
