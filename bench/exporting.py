@@ -33,8 +33,8 @@ def main() -> None:
         folder, given = Path(name), os.environ.get("BENCH_STORE")
         store = Path(given) if given else export.loaded(folder, EVENTS)
         lines = [
-            f"{machine()}: a store of {_events(store):,} loaded events. Medians of {TURNS} alternating runs; each is told "
-            "in seconds, in seconds of CPU, and in MB at its peak.", "",
+            f"{machine()}: a store of {_events(store):,} loaded events. Medians of {TURNS} alternating runs; each "
+            "is told in seconds, in seconds of CPU, and in MB at its peak.", "",
             "| what | measured | beside | ratio | of CPU |", "|---|---|---|---|---|",
         ]  # fmt: skip
         for kind in ("csv", "parquet", "jsonl"):
