@@ -78,9 +78,8 @@ class Log:
         return Log(self.store, self.config, self.shown.audience, self.shown.privacy, self._until)
 
     def refresh(self) -> Log:
-        """See the commits that were made since; returns itself."""
-        self.con.close()
-        self._connect()
+        """See the commits that were made since; returns itself. What was asked before answers as of then."""
+        self._connect()  # the connection of before lasts as long as somebody's rows need it
         return self
 
     def close(self) -> None:

@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 MOST = 50  # rows shown
 LONGEST = 160  # characters of a text shown
 CHANGES = 4  # of an event shown
-EVENTS = ("occurred_at", "source", "actor", "action", "entity", "outcome", "changes", "event_uid")
-QUIET = {"changes": ([],), "outcome": ("unknown",)}  # left out when no row says more
+EVENTS = (
+    "occurred_at",
+    "source",
+    "actor",
+    "action",
+    "entity",
+    "source_ip",
+    "outcome",
+    "changes",
+    "event_uid",
+)
+QUIET = {"changes": ([],), "outcome": ("unknown",), "source_ip": ()}  # left out when no row says more
 FINDINGS = ("finding_id", "severity", "state", "title", "subject", "window_start", "observed", "expected")
 _EVENT = frozenset(
     "occurred_at actor_name actor_email actor_id actor_type action action_detail entity_type changes".split()
@@ -67,7 +77,9 @@ def table(rows: Rows) -> str:
     if set(names) >= _EVENT:
         found = [{**row, **_in_short(row)} for row in found]
         columns = [
-            name for name in EVENTS if name not in QUIET or any(row[name] not in QUIET[name] for row in found)
+            name
+            for name in EVENTS
+            if name not in QUIET or any(row.get(name) not in (None, *QUIET[name]) for row in found)
         ]
     elif set(FINDINGS) <= set(names):
         columns = [*FINDINGS]
@@ -142,8 +154,13 @@ def _in_short(row: dict[str, Any]) -> dict[str, Any]:
         part for part in (row["entity_type"], row.get("entity_name") or row.get("entity_id")) if part
     )
     many = len(row.get("entity_ids") or [])
+    other = row.get("impersonator_email") or row.get("impersonator_name") or row.get("impersonator_id")
+    who = name or row["actor_type"]
     return {
-        "actor": [name or row["actor_type"], row["actor_email"] if row["actor_email"] != name else None],
+        "actor": [
+            f"{other} as {who}" if other else who,
+            row["actor_email"] if row["actor_email"] != name else None,
+        ],
         "action": [row["action_detail"] or row["action"], row["action"] if row["action_detail"] else None],
         "entity": f"{entity} (+{many})" if many else entity,
     }

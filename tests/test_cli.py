@@ -78,6 +78,7 @@ def test_nothing_heavy_is_imported_for_help() -> None:
         (["frobnicate"], "auditbook: No such command 'frobnicate'. See `auditbook --help`."),
         (["events", "--zzz"], "auditbook: No such option '--zzz'. See `auditbook events --help`."),
         (["run"], "auditbook: Missing argument 'EXPORT…'. See `auditbook run --help`."),
+        (["report"], "auditbook: Missing argument 'KIND'. Choose from: review, entity, actor, "),
         (["run", "nowhere.jsonl"], "auditbook: nowhere.jsonl does not exist."),
         (["load", "empty"], "auditbook: empty has no exports in it. Looked for .jsonl, .ndjson, .json, .csv, also "),
         (
@@ -410,6 +411,14 @@ def test_sql_reads_and_never_writes(invoke: Invoke, small_store: Path, tmp_path:
     assert not (tmp_path / "x.csv").exists()
     wrong = invoke("sql", "select nothing from events", "--store", small_store)
     assert wrong.exit_code == 1 and 'Referenced column "nothing" not found' in wrong.stderr
+
+
+def test_holds_are_understood_with_and_without_their_noun(invoke: Invoke, small_store: Path) -> None:
+    short, long = (
+        invoke(*command, "list", "--json", "--store", small_store)
+        for command in (["hold"], ["retain", "hold"])
+    )
+    assert (short.exit_code, json.loads(short.stdout)) == (0, []) == (long.exit_code, json.loads(long.stdout))
 
 
 def test_a_limit_beyond_all_numbers_is_a_usage_error(invoke: Invoke, small_store: Path) -> None:

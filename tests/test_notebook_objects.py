@@ -22,6 +22,7 @@ from pipeline.query import Event, Log, Rows
 from pipeline.trial import Trial
 from reports.html import css
 from reports.notebook import Plot
+from tests.browsing import chromium
 from tests.conftest import COMMAND, ROOT
 from tests.exports import CONFIG, line, put
 
@@ -51,12 +52,44 @@ def test_a_store_says_what_is_in_it(month: Log) -> None:
     assert 'log.history("job:…")' in shown.replace("&#34;", '"')
 
 
+# What Jupyter says of cells of every table in an output.
+LAB = """.lab td, .lab th { padding: .5em } .lab:not(.markdown) td, .lab:not(.markdown) th { text-align: right }
+.lab tbody tr:nth-child(even) { background: rgb(255, 0, 0) } .lab :not(pre) > code { background: rgb(255, 0, 0) }"""
+STANDS = """([...document.querySelectorAll('td, th, tr, code')].map((one) => {
+  const style = getComputedStyle(one);
+  return [one.tagName, one.className, style.textAlign, style.whiteSpace, style.backgroundColor].join(' ');
+}))"""
+
+
+def test_a_table_stands_as_it_is_meant_among_jupyters_own_rules(month: Log) -> None:
+    shown = month.events(source="hoops").limit(2)._repr_html_()
+    with chromium() as running:
+        page = running.new_page()
+        page.set_content(f"<style>{LAB}</style><div class=lab>{shown}</div>")
+        stands = set(page.evaluate(STANDS))
+        page.set_content(f"<style>{LAB}</style><div class=lab>{month._repr_html_()}</div>")
+        stands |= set(page.evaluate(STANDS))
+    clear = "rgba(0, 0, 0, 0)"
+    assert {one for one in stands if not one.endswith(clear)} == set(), "nothing is striped or coloured"
+    assert f"TD  left normal {clear}" in stands and f"TD time left nowrap {clear}" in stands
+    assert f"TD number right normal {clear}" in stands
+
+
 def test_a_table_shows_what_changed_beside_what_was(month: Log) -> None:
     shown = month.events(source="hoops", entity="sales_doc:Q-10472")._repr_html_()
     assert re.search(
         r'<span class="old"><b>−</b> \$?4,?500[^<]*</span>.*<span class="new"><b>\+</b> \$?45,?000', shown
     )
     assert '<th scope="col">changes</th>' in shown and '<th scope="col">actor</th>' in shown
+    assert '<th scope="col">source_ip</th>' not in shown, "this product's log does not say from where"
+
+
+def test_a_table_says_from_where_and_in_whose_name(month: Log) -> None:
+    shown = month.events(
+        actor="nkechi@fernhollow.example", on="2026-10-16", detail="printJob.retry"
+    )._repr_html_()
+    assert '<th scope="col">source_ip</th>' in shown
+    assert "support@printago-support.example as nkechi@fernhollow.example" in shown
 
 
 def test_a_long_table_says_that_it_is_cut(month: Log) -> None:

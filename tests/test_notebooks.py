@@ -16,7 +16,8 @@ SHOWN = {
     "first_look": {
         "log": ["5,495 events", "craftstage"],
         'deletions.by("actor_name", "source", "source_ip")': ["Caleb Whitaker"],
-        ")": ["Contact Deleted"],
+        "log.findings()": ["Many records deleted in a short time", "27 rows"],
+        'log.events(actor_type="user").heatmap()': ["outside working hours", "<svg"],
     },
     "investigate_an_incident": {
         'log.findings(severity=["critical", "high"])': ["Many records deleted in a short time"],
@@ -26,8 +27,9 @@ SHOWN = {
         "log.sql(\"SELECT DISTINCT person FROM events JOIN actors USING (actor_key) WHERE source_ip = '192.0.2.214'\")":
             ["caleb@fernhollow.example", "1 row"],
         "log.event(bulk)": ["sku.delete", "raw line: printago.jsonl, line 398"],
-        'print((folder / "case-4411.csv.manifest.json").read_text()[:700])': ['"rows": 36', '"sha256": "'],
-        'log.events(uids=finding["events"]).write(folder / "case-4411.pdf").stat().st_size > 10_000': ["True"],
+        'print(json.dumps({name: manifest[name] for name in ("rows", "sha256", "by_source", "store")}, indent=1))':
+            ['"rows": 36', '"sha256": "', '"bswagic": 34', '"head": "'],
+        'log.events(uids=finding["events"]).write(folder / "case-4411.pdf").name': ["'case-4411.pdf'"],
         "found.ok": ["True"],
     },
     "baseline_of_a_person": {

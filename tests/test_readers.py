@@ -132,8 +132,10 @@ def test_in_one_process_too(made: Path, tmp_path: Path) -> None:
             assert second.sql(QUESTION).pl().item() == 8
             assert second.head == result.head
             assert first.sql(QUESTION).pl().item() == 6
+        asked = first.sql(QUESTION)
         assert first.refresh() is first
         assert first.sql(QUESTION).pl().item() == 8
+        assert asked.pl().item() == 6, "what was asked before answers as of then"
         assert first.head == result.head
 
 

@@ -18,6 +18,7 @@ import reports
 from pipeline import recipefile
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.query import Log
+from reports.kindfile import kinds
 from tests.conftest import COMMAND
 
 Invoke = Callable[..., Result]
@@ -452,21 +453,29 @@ def test_the_command_lists_shows_and_answers(invoke: Invoke, sample_store: Path)
     assert wrong.exit_code == 2 and '--set: "field" is not a name and a value.' in wrong.output + wrong.stderr
 
 
-TYPED = {"entity": "job:J-2222", "person": "Lena Fuchs", "address": "192.0.2.214", "none": ""}
+ADDED = [
+    "ip-story 192.0.2.214", "stage-coverage job:job_2041", "user-day Lena Fuchs day=2026-10-05",
+    "when-value job:J-2222 field=status value=New", "who-tagged contact:cnt_8995", "why-status job:J-2222 status=New",
+]  # fmt: skip
 
 
 def test_every_recipe_can_be_a_part_of_a_document(log: Log) -> None:
-    must = {"when-value": "field=status value=New", "why-status": "status=New"}
-    asked = [
-        " ".join([name, *filter(None, ["" if one.optional_target else TYPED[one.target], must.get(name)])])
-        for name, one in recipefile.shipped().items()
-    ]
-    made = reports.paper(log, "digest", as_of=datetime(2026, 11, 1, tzinfo=UTC), recipe=asked).model
+    shipped = recipefile.shipped()
+    by_itself = {one["recipe"] for kind in kinds().values() for one in kind.sections if "recipe" in one}
+    assert by_itself | {text.split()[0] for text in ADDED} == {*shipped}
 
-    titles = {section.title.partition(":")[0] for section in (*made.sections, *made.nothing)}
-    assert titles >= {one.title for one in recipefile.shipped().values()}
-    [story] = [section for section in made.sections if section.id.startswith("ip-story-")]
-    assert (story.title, story.total) == ("Everything from one address: 192.0.2.214", 36)
+    made = reports.paper(log, "integrity", as_of=datetime(2026, 11, 1, tzinfo=UTC), recipe=ADDED).model
+    added = {
+        section.id.partition("-part-")[0]: section for section in made.sections if "-part-" in section.id
+    }
+    assert [*added] == [text.split()[0] for text in ADDED]
+    assert {name: section.title.partition(": ")[0] for name, section in added.items()} == {
+        name: shipped[name].title for name in added
+    }
+    assert (added["ip-story"].title, added["ip-story"].total) == (
+        "Everything from one address: 192.0.2.214",
+        36,
+    )
     assert '--recipe "ip-story 192.0.2.214" ' in made.command
 
 

@@ -50,6 +50,7 @@ cli = Root(
     help="Turn audit-log exports into evidence: every line accounted for, findings that can be re-performed, "
     "a report to sign.",
     epilog=EPILOG,
+    also={"hold": retain.hold},
 )
 for command in (
     nightly.run,

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -26,9 +27,15 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 class Root(click.Group):
     """The outermost command: commands in the order of the day's work, errors told in one place."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(
+        self, *arguments: Any, also: Mapping[str, click.Command] | None = None, **settings: Any
+    ) -> None:
         super().__init__(*arguments, context_settings=SETTINGS, **settings)
         self.params.append(_version_option())
+        self.also = also or {}  # what is understood without its noun, and listed with it
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or self.also.get(cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
         return list(self.commands)
@@ -124,7 +131,7 @@ def _tell_witness() -> int:
 
 def _words(error: click.ClickException) -> str:
     """Click's message as a sentence of ours, with the command whose help says more."""
-    message = error.format_message().strip()
+    message = " ".join(error.format_message().split())
     message = message if message.endswith((".", "?", ")")) else f"{message}."
     context = getattr(error, "ctx", None)
     return f"{message} See `{context.command_path} --help`." if context is not None else message
