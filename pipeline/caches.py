@@ -104,7 +104,7 @@ def _index(store: Path, strange: Path | None, foreign: Sequence[Path], of: str) 
     if strange is not None:
         what = f"it says otherwise than the {of} that it is of: it was changed; {MEND} once it is removed."
         return [], Break(None, str(strange.relative_to(store)), what)
-    told = "is of no commits here, and nothing reads it"
+    told = "is of other commits or another version, and nothing reads it"
     return [f"{path.relative_to(store)} {told}; {MEND}." for path in foreign], None
 
 

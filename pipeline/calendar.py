@@ -80,7 +80,7 @@ def _schedule(name: str, config: Config, own: Hours, team: Hours | None = None) 
 def _days(schedule: Schedule, spans: Sequence[Span]) -> list[tuple[date, date]]:
     """The first and the last local day of each span; those that meet are one."""
     found: list[tuple[date, date]] = []
-    for first, last in spans:
+    for first, last in sorted(spans):
         start, end = first.astimezone(schedule.zone).date() - DAY, last.astimezone(schedule.zone).date() + DAY
         if found and start <= found[-1][1] + DAY:
             start, end = found[-1][0], max(end, found.pop()[1])

@@ -404,9 +404,10 @@ def test_an_index_of_other_commits_is_told_of_and_not_read(made: Path) -> None:
 
     assert found.ok
     assert found.notes == (
-        "ids/000009-000009.ids is of no commits here, and nothing reads it; `auditbook rebuild` makes it again.",
-        "entities/000009-000009.entities is of no commits here, and nothing reads it; `auditbook rebuild` makes it "
-        "again.",
+        "ids/000009-000009.ids is of other commits or another version, and nothing reads it; `auditbook rebuild` makes "
+        "it again.",
+        "entities/000009-000009.entities is of other commits or another version, and nothing reads it; `auditbook "
+        "rebuild` makes it again.",
     )
     pipeline.rebuild(made)
     assert chain.verify(made).notes == ()
