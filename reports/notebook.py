@@ -33,6 +33,7 @@ EVENTS = (
 )
 QUIET = {"changes": ([],), "outcome": ("unknown",), "source_ip": ()}  # left out when no row says more
 FINDINGS = ("finding_id", "severity", "state", "title", "subject", "window_start", "observed", "expected")
+SAYING = frozenset({"title", "subject", "observed", "expected"})  # sentences, which share the room evenly
 _EVENT = frozenset(
     "occurred_at actor_name actor_email actor_id actor_type action action_detail entity_type changes".split()
 )
@@ -168,7 +169,8 @@ def _in_short(row: dict[str, Any]) -> dict[str, Any]:
 
 def _rendered(template: str, **parts: Any) -> str:
     made = environment().get_template(f"notebook/{template}.html.j2")
-    return made.render(style=Markup(css("notebook.css")), kind=_kind, short=_short, CHANGES=CHANGES, **parts)
+    style = Markup(css("notebook.css"))
+    return made.render(style=style, kind=_kind, short=_short, CHANGES=CHANGES, SAYING=SAYING, **parts)
 
 
 def _kind(value: Any) -> str:
@@ -181,6 +183,8 @@ def _kind(value: Any) -> str:
         return "number"
     if isinstance(value, list) and value and isinstance(value[0], dict) and "old_present" in value[0]:
         return "changes"
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return "texts"
     return "nothing" if value in ([], {}) else "json"
 
 

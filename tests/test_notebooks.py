@@ -16,7 +16,7 @@ SHOWN = {
     "first_look": {
         "log": ["5,495 events", "craftstage"],
         'deletions.by("actor_name", "source", "source_ip")': ["Caleb Whitaker"],
-        "log.findings()": ["Many records deleted in a short time", "27 rows"],
+        "log.findings().limit(10)": ["Many records deleted in a short time", "10 rows"],
         'log.events(actor_type="user").heatmap()': ["outside working hours", "<svg"],
     },
     "investigate_an_incident": {
