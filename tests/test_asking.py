@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -201,6 +202,20 @@ def suggested(auditbook: Auditbook, *words: str) -> list[str]:
 )  # fmt: skip
 def test_tab_suggests_what_the_store_has(wine: Auditbook, option: str, typed: str, offered: str) -> None:
     assert offered in suggested(wine, "auditbook", "events", option, typed)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["report", "actor", "tomas"], "tomas@fjordprints.example"), (["report", "entity", "jo"], "job"),
+        (["report", "access", "--recipe", "ip"], "ip-story"), (["recipe", "ip"], "ip-story"),
+    ],
+)  # fmt: skip
+def test_tab_suggests_what_a_document_is_about(
+    small_store: Path, tmp_path: Path, auditbook: Auditbook, words: list[str], offered: str
+) -> None:
+    shutil.copytree(small_store, tmp_path / "store")
+    assert offered in suggested(auditbook, "auditbook", *words)
 
 
 def test_tab_says_nothing_where_there_is_no_store(auditbook: Auditbook) -> None:

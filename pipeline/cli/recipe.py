@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pipeline.recipefile import Recipe
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+def names(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Recipes that begin so, with what they answer."""
     from pipeline import recipefile
 
     return [
@@ -41,7 +42,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=_names)
+@click.argument("name", required=False, shell_complete=names)
 @click.argument("target", required=False, shell_complete=_targets)
 @click.option(
     "--set", "-p", "values", multiple=True, metavar="NAME=VALUE", help="One of the recipe's parameters."

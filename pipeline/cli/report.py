@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from pipeline.cli import filters as filtering
-from pipeline.cli import options
+from pipeline.cli import options, recipe
 from pipeline.cli.nightly import talk, tell
 
 if TYPE_CHECKING:
@@ -21,14 +22,21 @@ KINDS = (
 TARGETS = {"entity": "entity", "actor": "actor", "incident": "finding"}  # a filter that says the target, too
 
 
+def _targets(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Things, people or findings of the store, by what the kind is about."""
+    word = TARGETS.get(str(ctx.params.get("kind")))
+    return filtering.suggests(word)(ctx, param, typed) if word else []
+
+
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=_targets)
 @filtering.filters
 @click.option(
     "--recipe",
     multiple=True,
     metavar="'NAME TARGET'",
+    shell_complete=recipe.names,
     help="An investigation as a further part: 'ip-story 192.0.2.1'.",
 )
 @click.option("--prepared-by", metavar="NAME", help="A review: who prepared it.")
