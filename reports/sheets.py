@@ -90,7 +90,7 @@ def _usual(lengths: Counter[int], least: int) -> int:
     for length in sorted(lengths, reverse=True):
         left -= lengths[length]
         if left < 0:
-            return max(least, length)
+            return max(least, length, SHORT // 2)
     return least
 
 
