@@ -117,7 +117,7 @@ def section(n: int, one: Mapping[str, Any], asking: Asking, span: Period) -> Sec
         return _messages(made, asking, span)
     if one.get("finding"):
         return _found(made, asking, span)
-    rows = asking.sql(f"SELECT * FROM asked WHERE {one.get('only', 'true')} ORDER BY occurred_at, file, line")
+    rows = asking.sql(f"SELECT * FROM asked WHERE {one.get('only', 'true')} ORDER BY occurred_at, file, line, event_uid")
     return replace(
         made,
         id="events",
