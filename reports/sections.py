@@ -117,7 +117,8 @@ def section(n: int, one: Mapping[str, Any], asking: Asking, span: Period) -> Sec
         return _messages(made, asking, span)
     if one.get("finding"):
         return _found(made, asking, span)
-    rows = asking.sql(f"SELECT * FROM asked WHERE {one.get('only', 'true')} ORDER BY occurred_at, file, line, event_uid")
+    only = one.get("only", "true")
+    rows = asking.sql(f"SELECT * FROM asked WHERE {only} ORDER BY occurred_at, file, line, event_uid")
     return replace(
         made,
         id="events",
