@@ -40,8 +40,7 @@ class Paper:
 
     model: Document
     store: Path
-    attached: Callable[[], list[Attached]]
-    annex: Callable[[], Annex | None]
+    behind: Callable[[], tuple[list[Attached], Annex | None]]
     asked: Mapping[str, object] = field(default_factory=dict)  # what it takes to make it again
     progress: Progress = silent
 
@@ -52,6 +51,10 @@ class Paper:
     def pdf(self) -> bytes:
         """The same on paper."""
         return self._pdf
+
+    def attached(self) -> list[Attached]:
+        """The files inside the PDF."""
+        return self.behind()[0]
 
     def write(self, out: Path | str = "out") -> list[Path]:
         """Write both under a folder of the report's day; nothing that is there is overwritten."""
@@ -89,9 +92,10 @@ class Paper:
         from reports.html import document_for_paper
         from reports.pdf import press
 
+        attached, annex = self.behind()
         return press(
             document_for_paper(self.model, self.progress), as_of=self.model.as_of.at, identifier=self.model.report_id,
-            logo=self.model.looks.logo, attached=self.attached(), annex=self.annex(), progress=self.progress,
+            logo=self.model.looks.logo, attached=attached, annex=annex, progress=self.progress,
         )  # fmt: skip
 
 
@@ -236,12 +240,11 @@ def paper(
     model = document(log, kind, target, clock, given, progress)
     asked = {"target": target, "filters": onrecord.recorded(given), **_seen_as(log, clock)}
 
-    def of(one: Log) -> Document:
-        return model if one is log else document(one, kind, target, clock, given)
+    def behind(one: Log) -> tuple[list[Attached], Annex | None]:
+        doc = model if one is log else document(one, kind, target, clock, given)
+        return of_document(doc), printed_of_document(doc)
 
-    attached = _while_open(log, lambda one: of_document(of(one)))
-    annex = _while_open(log, lambda one: printed_of_document(of(one)))
-    return Paper(model, log.store, attached, annex, asked, progress)
+    return Paper(model, log.store, _while_open(log, behind), asked, progress)
 
 
 def _of(kind: str) -> Callable[..., Paper]:

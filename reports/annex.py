@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import export
 from reports.pdf import Annex, Attached
-from reports.sections import PRINTED
+from reports.sections import ATTACHED, PRINTED
 from reports.selection import COLUMNS, cell, lines, running
 from reports.text import words
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reports.model import Report
 
 MANIFEST = "manifest.json"
-ATTACHED = 100_000  # rows of a section
 
 
 def of_rows(name: str, title: str, rows: Any) -> list[Attached]:

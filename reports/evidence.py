@@ -71,7 +71,7 @@ def entries(reader: Reader, wanted: list[str]) -> dict[str, list[Entry]]:
 _CHOSEN = """SELECT fe.finding_id, e.event_uid FROM finding_events fe
       JOIN counted_events e USING (event_uid)
     WHERE list_contains($wanted, fe.finding_id)
-    QUALIFY row_number() OVER (PARTITION BY fe.finding_id ORDER BY e.occurred_at, e.file, e.line) <= $shown
+    QUALIFY row_number() OVER (PARTITION BY fe.finding_id ORDER BY e.occurred_at, e.file, e.line, e.event_uid) <= $shown
     ORDER BY fe.finding_id, e.occurred_at, e.file, e.line, e.event_uid"""
 
 
@@ -99,7 +99,9 @@ _TOLD = """SELECT w.*, epoch_us(w.occurred_at) AS at_us, l.byte_offset, a.displa
 
 def behind(reader: Reader) -> tuple[Row, ...]:
     """Every line behind every finding of the review, as far as the attachment goes: one row for each pair."""
-    return tuple(reader.rows(_BEHIND, most=ATTACHED))
+    texts = " REPLACE (redacted(actor) AS actor, redacted(action) AS action)"
+    shown = f"SELECT *{texts if reader.shown.audience == 'internal' else ''} FROM ({_BEHIND})"
+    return tuple(reader.rows(shown, most=ATTACHED))
 
 
 _BEHIND = f"""SELECT f.finding_id, f.detector, f.severity, e.event_uid AS event,
@@ -107,9 +109,9 @@ _BEHIND = f"""SELECT f.finding_id, f.detector, f.severity, e.event_uid AS event,
       coalesce(e.actor_name, e.actor_email, e.actor_id, e.actor_type::VARCHAR) AS actor,
       coalesce(e.action_detail, e.action_raw, e.action::VARCHAR) AS action, e.entity_type, e.entity_id,
       e.outcome::VARCHAR AS outcome, e.source_ip, e.file, e.line
-    FROM findings f JOIN finding_events fe USING (finding_id) JOIN events e USING (event_uid)
+    FROM findings f JOIN finding_events fe USING (finding_id) JOIN counted_events e USING (event_uid)
     WHERE {IN_REVIEW} AND f.state <> 'withdrawn'
-    ORDER BY f.finding_id, e.occurred_at, e.file, e.line LIMIT $most"""
+    ORDER BY f.finding_id, e.occurred_at, e.file, e.line, e.event_uid LIMIT $most"""
 
 
 def entry(row: Row, where: ZoneInfo) -> Entry:

@@ -22,7 +22,10 @@ from pipeline.errors import AuditbookError
 from pipeline.progress import Progress, silent
 from reports.text import by_number
 
-SECONDS = 300
+SECONDS, PATIENCE = (
+    300,
+    4,
+)  # of work, and how many times as long it may take on a machine that has other work too
 UNNUMBERED = "@page{@bottom-right{content:none}}</style>"
 PAGE = "page "  # how a line of the child begins that names the page it is at
 MEMORY_BYTES = 3 * 1024**3
@@ -156,14 +159,14 @@ def _run(order: dict[str, object], folder: Path, environment: dict[str, str], pr
             expired.set()
             child.kill()
 
-        late = threading.Timer(seconds, end)
+        late = threading.Timer(seconds * PATIENCE, end)
         late.start()
         try:
             with child:
                 said, told = _heard(child, json.dumps(order), progress)
         finally:
             late.cancel()
-    if expired.is_set():
+    if expired.is_set() or child.returncode == -signal.SIGXCPU:
         raise AuditbookError(
             f"The PDF was not done after {order['seconds']} seconds and was given up; the HTML is complete."
         )

@@ -23,6 +23,7 @@ from reports.selection import read
 from reports.tabled import ROWS, Table, tabled
 
 ENTRIES = 150
+ATTACHED = 100_000  # rows of one section
 PRINTED = 10_000  # entries behind a document that tells only the first of them
 MESSAGES = 40
 FINDINGS = 20
@@ -60,6 +61,11 @@ class Section:
     findings: tuple[Finding, ...] = ()
     total: int = 0
     rows: Any = None  # all of them, for the attachment
+
+    @property
+    def attached(self) -> str:
+        """How many of its rows the attached files have, in words."""
+        return f"all {self.total:,}" if self.total <= ATTACHED else f"the first {ATTACHED:,}"
 
     @property
     def empty(self) -> bool:
@@ -111,7 +117,8 @@ def section(n: int, one: Mapping[str, Any], asking: Asking, span: Period) -> Sec
         return _messages(made, asking, span)
     if one.get("finding"):
         return _found(made, asking, span)
-    rows = asking.sql(f"SELECT * FROM asked WHERE {one.get('only', 'true')} ORDER BY occurred_at, file, line")
+    only = one.get("only", "true")
+    rows = asking.sql(f"SELECT * FROM asked WHERE {only} ORDER BY occurred_at, file, line, event_uid")
     return replace(
         made,
         id="events",

@@ -25,7 +25,7 @@ from reports.model import UNNAMED
 from reports.pdf import Annex, press
 from reports.period import EPOCH
 from reports.rows import Row, recorded
-from reports.text import moment, visible
+from reports.text import by_number, moment, visible
 
 IN_FULL = 500  # entries with their changes; beyond, one row each
 MOST = 100_000
@@ -93,7 +93,7 @@ def line(row: Row) -> tuple[str, ...]:
 
 def cell(text: str) -> str:
     """A text as a cell of an annex shows it."""
-    text = visible(text)
+    text = visible(text).replace("\n", by_number("\n")).replace("\t", by_number("\t"))
     more = len(text) - LONGEST
     return text if more <= 0 else f"{text[:LONGEST]}… ({more:,} more)"
 

@@ -63,9 +63,7 @@ def plan(order: dict[str, Any]) -> Plan:
             counted[_longest(text)] += 1
     widths = _widths([_usual(counted, len(name)) for counted, name in zip(lengths, columns, strict=True)])
     paper = PAPERS[order["paper"]]
-    laid = Plan(
-        path, columns, widths, paper, tuple(order["running"]), order["marked"]
-    )  # fmt: skip
+    laid = Plan(path, columns, widths, paper, tuple(order["running"]), order["marked"])
     return replace(laid, pages=tuple(_pages(laid)))
 
 
@@ -90,8 +88,8 @@ def _usual(lengths: Counter[int], least: int) -> int:
     for length in sorted(lengths, reverse=True):
         left -= lengths[length]
         if left < 0:
-            return max(least, length)
-    return least
+            break
+    return max(least, length, SHORT // 2)
 
 
 def _widths(longest: Sequence[int]) -> tuple[int, ...]:
@@ -184,12 +182,8 @@ class Drawn:
     table: int
     groups: list[int] = field(default_factory=list)  # of the table
     pages: list[int] = field(default_factory=list)
-    belongs: list[int] = field(
-        default_factory=list
-    )  # of each page, to which element each of its marks belongs
-    days: list[tuple[str, int, float]] = field(
-        default_factory=list
-    )  # what is bookmarked, its page and height
+    belongs: list[int] = field(default_factory=list)  # of each page: which element each of its marks is of
+    days: list[tuple[str, int, float]] = field(default_factory=list)  # bookmarks: name, page and height
 
 
 def draw(laid: Plan, file: File, pen: Pen, before: int, parent: int, key: int) -> Drawn:
@@ -269,11 +263,8 @@ class Sheet:
         for text, width, x in zip(row, self.laid.widths, self.laid.starts, strict=True):
             lines = wrapped(text, width)
             most = max(most, len(lines))
-            cells.append(
-                self._element(
-                    "TD", number, self.pen.text("\n".join(lines), x, y - size, size) if text else ""
-                )
-            )
+            drawing = self.pen.text("\n".join(lines), x, y - size, size) if text else ""
+            cells.append(self._element("TD", number, drawing))
         self._keep(number, "TR", self.group, cells)
         self.rows.append(number)
         y -= size * (most * LEADING + SPACE)

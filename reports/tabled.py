@@ -72,7 +72,11 @@ class Table:
         more = sum(want - need for want, need in zip(wanted, least, strict=True))
         share = min(1.0, max(0, room) / more) if more else 0.0
         given = [need + (want - need) * share + GAP for want, need in zip(wanted, least, strict=True)]
-        return [max(3, round(100 * one / sum(given))) for one in given]
+        made = [max(3, round(100 * one / sum(given))) for one in given]
+        made[made.index(max(made))] -= (
+            sum(made) - 100
+        )  # a table that is wider than its page leaves the margin
+        return made
 
 
 def _longest_word(text: str, longest: int) -> int:

@@ -171,6 +171,11 @@ def _faces() -> dict[str, str]:
     return {name: str(files(package) / "files" / file) for name, (package, file) in names.items()}
 
 
+def test_a_cell_is_of_one_line_and_not_longer_than_a_page() -> None:
+    assert selection.cell("one\ntwo\t\u202e") == "one‹U+000A›two‹U+0009›‹U+202E›"
+    assert selection.cell("x" * 1000) == "x" * 400 + "… (600 more)"
+
+
 def test_an_export_beyond_so_many_entries_has_a_row_for_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from pipeline import detect
 from pipeline import load as loading
 from pipeline.config import from_dict
 from pipeline.errors import UsageError
-from reports import document, pdf
+from reports import document, evidence, pdf, sections
 from tests import standards
 from tests.conftest import ROOT, Auditbook
 
@@ -166,6 +166,44 @@ def test_what_is_attached_is_what_the_manifest_says(paper: bytes, tmp_path: Path
 
 def test_the_same_document_is_the_same_bytes(log: pipeline.Log, paper: bytes) -> None:
     assert reports.communications(log, as_of=AS_OF, source="hoops").pdf() == paper
+
+
+def _words(content: bytes, folder: Path) -> list[str]:
+    path = folder / "words.pdf"
+    path.write_bytes(content)
+    done = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_entries_that_a_document_does_not_tell_are_printed_behind_it(
+    log: pipeline.Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lack := pdf.missing():
+        pytest.skip(lack)
+    monkeypatch.setattr(sections, "ENTRIES", 3)
+    made = reports.incident(log, as_of=AS_OF, source="hoops")
+    words = _words(made.pdf(), tmp_path)
+    annex = words[len(words) - words[::-1].index("Annex:") :]
+    lines = sorted(log.events(source="hoops").line.arrow()["line"].to_pylist())
+    told = [int(word.split(":")[1]) for word in annex if word.startswith("hoops.jsonl:")]
+    assert sorted(told) == lines
+    assert "Annex" not in made.html().decode(), "a screen has the log page for them"
+
+
+def test_lines_that_a_finding_does_not_tell_are_printed_behind_the_review(
+    log: pipeline.Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lack := pdf.missing():
+        pytest.skip(lack)
+    assert reports.review(log, as_of=AS_OF).model.printed == (), "they are all told"
+    monkeypatch.setattr(evidence, "ENTRIES_SHOWN", 1)
+    made = reports.review(log, as_of=AS_OF)
+    behind = [(row["name"], f"{row['file']}:{row['line']}") for row in made.model.printed]
+    assert len(behind) == made.model.lines_behind > len(made.model.findings.full)
+    words = _words(made.pdf(), tmp_path)
+    annex = words[len(words) - words[::-1].index("Annex:") :]
+    assert [word for word in annex if ".jsonl:" in word] == [place for _, place in behind]
+    assert [word for word in annex if word.startswith("F-")] == [name for name, _ in behind]
 
 
 def _every_kind(log: pipeline.Log, since: str | None = None) -> dict[str, bytes]:

@@ -29,6 +29,7 @@ def test_where_there_is_no_room_the_longest_words_are_broken() -> None:
     words = tuple("a" * 24 for _ in range(7))
     made = table(words, names=tuple("abcdefg"))
     assert (made.dense, made.wide) == (True, False)
+    assert sum(made.widths) == 100, "no wider than its page"
 
 
 def test_values_are_said_in_words() -> None:
