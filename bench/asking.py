@@ -22,7 +22,7 @@ from bench.turns import PAGE, machine
 from pipeline.query import Log
 from pipeline.rows import Rows
 
-TURNS = 5
+TURNS = 3
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 OF_EVENTS = "path LIKE '%/events%.parquet'"
 
