@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.detector import shipped
+from pipeline.recipefile import Recipe
 from pipeline.recipefile import shipped as shipped_recipes
 from pipeline.vocabulary import names as known
 from reports import plots
@@ -151,31 +153,51 @@ def _charted(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
     return replace(made, chart=chart, chart_said=said, total=len(chart))
 
 
+# How settings of an added recipe are told from its target: `value="Tasting room"`, and words.
+WORD = re.compile(r'[\w-]+="[^"]*"|\S+')
+
+
 def recipe_section(written: str) -> dict[str, Any]:
     """A recipe that is added to a document, as it is typed: `ip-story 192.0.2.214`, `user-day Ana Ruiz day=today`."""
-    name, *rest = written.split() or [""]
+    name, *rest = WORD.findall(written) or [""]
     known({name: None}, {*shipped_recipes()}, "recipe")
-    settings = {word.partition("=")[0]: word.partition("=")[2] for word in rest if "=" in word}
+    settings = {
+        key: value.strip('"') for key, equals, value in (one.partition("=") for one in rest) if equals
+    }
     target = " ".join(word for word in rest if "=" not in word)
     return {"recipe": name, "added": {"target": target or None, **settings}}
 
 
 def _answered(made: Section, one: Mapping[str, Any], asking: Asking) -> Section:
     """A recipe's rows with how to read them and what to do next."""
-    added = one.get("added")
     given = narrowing(asking.filters, "source", "instance", "since", "until")
-    if added is None:
-        given["target"] = asking.target if asking.kind.target in ("entity", "person") else None
-    answer = asking.log.recipe(one["recipe"], as_of=asking.clock, **{**given, **(added or {})})
-    recipe = answer.recipe
-    about = (
-        f": {answer.target}" if added and answer.target and asking.log.shown.audience != "external" else ""
+    target = asking.target if asking.kind.target in ("entity", "person") else None
+    added = one.get("added")
+    answer = asking.log.recipe(
+        one["recipe"], as_of=asking.clock, **{**given, "target": target, **(added or {})}
     )
+    recipe = answer.recipe
+    placed = _tabled(made, {**one, **(_people(recipe) if added else {})}, answer.rows)
     return replace(
-        _tabled(made, one, answer.rows), id=f"{recipe.name}-{made.id}" if added else recipe.name,
-        title=(made.title or recipe.title) + about, lead=recipe.answers,
+        placed, id=f"{recipe.name}-{made.id}" if added else recipe.name,
+        title=(made.title or recipe.title) + (_about(answer, added, asking) if added else ""), lead=recipe.answers,
         reading=recipe.reading, next_steps=recipe.next_steps, sight=answer.sight,
     )  # fmt: skip
+
+
+def _people(recipe: Recipe) -> dict[str, Any]:
+    """The columns of a recipe that people want, where no kind has chosen some."""
+    return {"columns": [name for name in recipe.columns if name not in recipe.spare]}
+
+
+def _about(answer: Any, added: Mapping[str, Any], asking: Asking) -> str:
+    """What a recipe was asked about, but for those who may not read it."""
+    told = [answer.target, *(value for name, value in added.items() if name != "target")]
+    return (
+        ""
+        if asking.log.shown.audience == "external" or not any(told)
+        else f": {', '.join(filter(None, told))}"
+    )
 
 
 _SENT = """SELECT m.*, epoch_us(coalesce(m.sent_at, m.occurred_at)) AS at_us, a.file, a.line FROM event_messages m

@@ -455,7 +455,8 @@ def test_the_command_lists_shows_and_answers(invoke: Invoke, sample_store: Path)
 
 ADDED = [
     "ip-story 192.0.2.214", "stage-coverage job:job_2041", "user-day Lena Fuchs day=2026-10-05",
-    "when-value job:J-2222 field=status value=New", "who-tagged contact:cnt_8995", "why-status job:J-2222 status=New",
+    "when-value contact:cnt_8995 field=tags value=\"Tasting room\"", "who-tagged contact:cnt_8995",
+    "why-status job:J-2222 status=New",
 ]  # fmt: skip
 
 
@@ -472,6 +473,9 @@ def test_every_recipe_can_be_a_part_of_a_document(log: Log) -> None:
     assert {name: section.title.partition(": ")[0] for name, section in added.items()} == {
         name: shipped[name].title for name in added
     }
+    assert (added["when-value"].title, added["when-value"].total) == (
+        "When a field got a value, and when it lost it: contact:cnt_8995, tags, Tasting room", 1
+    )  # fmt: skip
     assert (added["ip-story"].title, added["ip-story"].total) == (
         "Everything from one address: 192.0.2.214",
         36,
@@ -486,7 +490,7 @@ def test_a_document_with_a_recipe_is_made_by_the_command(invoke: Invoke, sample_
     made = report("actor", "Lena Fuchs", "--recipe", "user-day Lena Fuchs day=2026-10-05")
     assert made.exit_code == 0, made.stderr
     page = Path("out/2026-10-31/actor-Lena-Fuchs.html").read_text("utf-8")
-    assert "Somebody&#39;s day: Lena Fuchs" in page
+    assert "Somebody&#39;s day: Lena Fuchs, 2026-10-05" in page
     assert "--recipe &#34;user-day Lena Fuchs day=2026-10-05&#34;" in page
     for arguments, sentence in (
         (
