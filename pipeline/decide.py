@@ -66,8 +66,11 @@ def _refuse_own(connection: duckdb.DuckDBPyConnection, by: str, actor_keys: list
     """Nobody decides about what they did themselves, under whatever name they are known."""
     own = connection.execute(_OWN, {"by": by.strip(), "keys": actor_keys}).fetchall()
     if own:
+        name, person = by.strip(), str(own[0][0])
         raise UsageError(
-            f"{by.strip()} is {own[0][0]}, whose own actions the finding is about.",
+            f"the finding is about {name}'s own actions."
+            if name.lower() == person.lower()
+            else f"{name} is {person}, whose own actions the finding is about.",
             hint="Somebody else has to decide; --by names the person who does.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,9 +88,9 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
         return
     output.record(facts.items())
     for parameter, said in one.parameters.items():
-        output.heading(
-            f"{parameter} = {applied[parameter]} {said.unit} (default {said.default}): {said.meaning}"
-        )
+        now, default = (json.dumps(value, ensure_ascii=False) for value in (applied[parameter], said.default))
+        unit = "" if isinstance(said.default, bool) else f" {said.unit}"
+        output.heading(f"{parameter} = {now}{unit} (default {default}): {said.meaning}")
     print(f"\n{one.sql}")
 
 

@@ -36,7 +36,7 @@ fields AS (
     SELECT event_uid, field, is_named, old AS value FROM changed
     UNION ALL
     SELECT event_uid, field, is_named, new FROM changed)
-  WHERE strlen(value) >= 15 OR (is_named AND strlen(value) >= 8)
+  WHERE is_named OR strlen(value) >= 15
 ),
 texts AS (
   SELECT event_uid, 'the field ' || field AS place, is_named, text FROM fields WHERE text <> '[REDACTED]'
@@ -54,7 +54,7 @@ texts AS (
 -- One look at each text for anything that begins like a secret; what it is comes after it, for the few that do.
 suspects AS (
   SELECT * FROM texts
-  WHERE (is_named AND length(text) BETWEEN 8 AND 500)
+  WHERE is_named
     OR regexp_matches(text, 'AKIA|ASIA|gh[pousr]_|github_pat_|xox[abeoprs]-|sk_live_|rk_live_|ock_|eyJ|PRIVATE KEY|AIza|SG\.|whsec_|glpat-|[Bb]earer |(?i)(password|passwd|secret|token|api_?key)"\s*:\s*"')
 ),
 kinds AS (
