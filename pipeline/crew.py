@@ -15,9 +15,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO, Any
 
 import duckdb
@@ -96,6 +98,10 @@ class Other:
         )
         self._asked: deque[str] = deque()
         self._answers: dict[str, list[Any]] = {}
+        # Answers are taken as they come: else, of requests and answers longer than a pipe, both would wait for ever.
+        self._told: SimpleQueue[Any] = SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def begin(self, job: Job, data: bytearray | Sequence[Block], size: int) -> None:
         if isinstance(data, bytearray):
@@ -132,6 +138,7 @@ class Other:
             self._stdin.close()
         self._process.kill()
         self._process.wait()
+        self._listener.join()
         self._stdout.close()
         self._map.close()
         os.close(self._memory)
@@ -163,11 +170,21 @@ class Other:
             del self._answers[what]
         return found
 
-    def _receive(self) -> None:
+    def _listen(self) -> None:
         try:
-            outcome, value = pickle.load(self._stdout)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise self._lost() from error
+            while True:
+                self._told.put(pickle.load(self._stdout))
+        except (EOFError, OSError, pickle.UnpicklingError):
+            pass  # it ended, or was ended
+        finally:
+            self._told.put(None)
+
+    def _receive(self) -> None:
+        told = self._told.get()
+        if told is None:
+            self._told.put(None)
+            raise self._lost()
+        outcome, value = told
         if outcome == "error":
             raise value
         self._answers.setdefault(self._asked.popleft(), []).append(value)

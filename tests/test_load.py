@@ -564,6 +564,21 @@ def test_the_command_exits_4_for_a_file_not_recognised(auditbook: Auditbook, tmp
     ]
 
 
+def test_many_files_in_each_block_do_not_keep_processes_waiting_for_each_other(tmp_path: Path) -> None:
+    """Requests and answers name each file: together longer than a pipe takes while nobody reads."""
+    folder, padding = tmp_path / "some", "x" * 40_000
+    folder.mkdir()
+    for n in range(2200):
+        record = line(n % 700, id=f"event {n}", reason=padding)
+        (folder / f"{'long name ' * 20}{n:04d}.jsonl").write_bytes(record)
+
+    done = subprocess.run(
+        [COMMAND, "load", str(folder), "--store", str(tmp_path / "store"), "-q"], timeout=300, check=False
+    )
+    assert done.returncode == 0
+    assert rows(tmp_path / "store", "SELECT count(*), sum(events) FROM files") == [(2200, 2200)]
+
+
 def test_standard_input_needs_a_source(auditbook: Auditbook, tmp_path: Path) -> None:
     text = (lines(1, 2) + b"{broken\n").decode()
 
