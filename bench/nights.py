@@ -32,11 +32,13 @@ def main() -> None:
         folder = Path(name)
         small, large = (_store(folder, times) for times in (1, TIMES))
     ratio = [a / b for a, b in zip(large["night"], small["night"], strict=True)]
+    first = [a / b for a, b in zip(small["first"], small["calibration"], strict=True)]
     lines = [
         "| what | seconds | CPU seconds | peak MB |",
         "|---|---|---|---|",
         _row(f"all rules over {EVENTS:,} new events", small["first"]),
         _row("`SELECT count(DISTINCT event_uid)` over them", small["calibration"]),
+        f"| the first against the second | {first[0]:.1f} | {first[1]:.1f} | {first[2]:.1f} |",
         _row(f"all rules over {EVENTS * TIMES:,} new events", large["first"]),
         _row(f"a night of {NIGHT:,} upon {EVENTS:,}", small["night"]),
         _row(f"a night of {NIGHT:,} upon {EVENTS * TIMES:,}", large["night"]),
