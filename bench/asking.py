@@ -29,7 +29,7 @@ OF_EVENTS = "path LIKE '%/events%.parquet'"
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, what answers it and with how many rows; the rows whose plan is looked at, if one is all."""
+    """What is asked, what gives the number of its rows, and the rows whose plan is looked at, if there is one plan."""
 
     what: str
     ask: Callable[[], int]
