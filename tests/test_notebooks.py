@@ -16,6 +16,7 @@ SHOWN = {
     "first_look": {
         "log": ["5,495 events", "craftstage"],
         'deletions.by("actor_name", "source", "source_ip")': ["Caleb Whitaker"],
+        ")": ["Contact Deleted", "weekend"],
         "log.findings().limit(10)": ["Many records deleted in a short time", "10 rows"],
         'log.events(actor_type="user").heatmap()': ["outside working hours", "<svg"],
     },
