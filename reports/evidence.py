@@ -179,11 +179,12 @@ def about(row: Row) -> str:
 
 def _change(change: dict[str, Any], action: str | None) -> Change:
     """Both sides of a change; of what was made or deleted the one that there is."""
+    field, _ = cut(change["field"])
     if change["redacted"]:
-        return Change(change["field"], Value("redacted"), Value("redacted"))
+        return Change(field, Value("redacted"), Value("redacted"))
     old, new = _value(change["old"], change["old_present"]), _value(change["new"], change["new_present"])
     made, gone = action == "create" and old.kind in NOTHING, action == "delete" and new.kind in NOTHING
-    return Change(change["field"], None if made else old, None if gone else new)
+    return Change(field, None if made else old, None if gone else new)
 
 
 def _value(text: str | None, present: bool) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ SECTIONS = (
     ("appendix", "Appendix"),
 )
 PAGE = "log.html"
+EMPTY = re.compile(r"(<thead>(?:(?!</thead>).)*</thead>)\s*<tbody>\s*</tbody>")
 LONGEST = 8_000  # characters of one value; nobody reads more of it on a page
 
 
@@ -127,7 +129,14 @@ def _filled(template: str, looks: Looks, style: str, page: str = "", **parts: An
     pictures = " img-src data:;" if looks.logo else ""
     policy = f"default-src 'none'; style-src 'sha256-{digest}';{pictures} base-uri 'none'; form-action 'none'"
     made = environment().get_template(template)
-    return made.render(style=Markup(style), policy=policy, log=page, looks=looks, **parts).encode()
+    text = made.render(style=Markup(style), policy=policy, log=page, looks=looks, **parts)
+    return EMPTY.sub(_without_rows, text).encode()
+
+
+def _without_rows(table: re.Match[str]) -> str:
+    """A table says that it has no row: to a screen reader one without rows would be none."""
+    head = table.group(1)
+    return f'{head}\n<tbody><tr><td colspan="{head.count("<th ")}" class="nothing">none</td></tr></tbody>'
 
 
 @cache
