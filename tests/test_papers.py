@@ -207,7 +207,7 @@ def test_lines_that_a_finding_does_not_tell_are_printed_behind_the_review(
 
 
 def _every_kind(log: pipeline.Log, since: str | None = None) -> dict[str, bytes]:
-    """A PDF of each kind; of nothing, when it is asked for a time before everything."""
+    """A PDF of each kind; of nothing, when it is asked for a time before everything of those that need no target."""
     [(person,)] = log.con.execute(
         "SELECT actor_name FROM events WHERE actor_name IS NOT NULL "
         "GROUP BY ALL ORDER BY count(*) DESC, actor_name LIMIT 1"
@@ -216,7 +216,8 @@ def _every_kind(log: pipeline.Log, since: str | None = None) -> dict[str, bytes]
     targets = {"entity": "sales_doc:Q-7001", "actor": str(person), "incident": str(finding)}
     period = {"since": since, "until": since} if since else {}
     made = {
-        kind: reports.paper(log, kind, targets.get(kind), AS_OF, **period).pdf() for kind in sorted(KINDS)
+        kind: reports.paper(log, kind, targets.get(kind), AS_OF, **period).pdf()
+        for kind in sorted(KINDS - set(targets) if since else KINDS)
     }
     return {"review": reports.review(log, as_of=AS_OF, **period).pdf(), **made}
 
