@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -16,14 +18,28 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(ROOT)],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return next(place.glob("auditbook-*.whl"))
+    """Built once, however many processes test: two builds at a time would compile into one place."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list((shared / "wheel").glob("auditbook-*.whl")):
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "build",
+                    "--wheel",
+                    "--no-isolation",
+                    "--outdir",
+                    str(shared / "wheel"),
+                    str(ROOT),
+                ],
+                check=True,
+                capture_output=True,
+                timeout=300,
+            )
+    return next((shared / "wheel").glob("auditbook-*.whl"))
 
 
 def test_the_wheel_holds_every_data_file_of_the_checkout(wheel: Path) -> None:
