@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline.paths import keys_of
+
 LIBRARY = Path(__file__).with_name("scanning.so")
 INTERFACE = 2  # of scanning.c
 MOST_TOP, MOST_COLUMNS = 128, 256
@@ -74,7 +76,7 @@ def library() -> ctypes.CDLL | None:
 
 def scan(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
     """Judge lines, whose newlines end at `ends`, and take what is wanted out of them."""
-    top = {_keys_of(place)[0] for place, _ in wanted.values()}
+    top = {keys_of(place)[0] for place, _ in wanted.values()}
     if len(top) > MOST_TOP or len(wanted) > MOST_COLUMNS:
         return _of_what_occurs(text, ends, wanted)
     return _scan(ctypes.c_char_p(text), len(text), ends, 1, wanted, inner=False)
@@ -98,9 +100,7 @@ def _of_what_occurs(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | 
     first = scan(text, ends, {})
     if first is None:
         return None
-    there = {
-        name: (place, kind) for name, (place, kind) in wanted.items() if _keys_of(place)[0] in first.keys
-    }
+    there = {name: (place, kind) for name, (place, kind) in wanted.items() if keys_of(place)[0] in first.keys}
     if len(there) == len(wanted):
         return first
     found = scan(text, ends, there)
@@ -157,7 +157,7 @@ def _nodes(wanted: Wanted) -> ctypes.Array[_Node]:
     made = [_Node(b"", 0, -1, -1, -1, -1)]
     known: dict[tuple[str, ...], int] = {(): 0}
     for column, (place, kind) in enumerate(wanted.values()):
-        keys = _keys_of(place)
+        keys = keys_of(place)
         for depth in range(1, len(keys) + 1):
             if keys[:depth] not in known:
                 above, name = made[known[keys[: depth - 1]]], keys[depth - 1].encode()
@@ -166,11 +166,6 @@ def _nodes(wanted: Wanted) -> ctypes.Array[_Node]:
                 above.inside = len(made) - 1
         setattr(made[known[keys]], "text" if kind in ("VARCHAR", "text") else "json", column)
     return (_Node * len(made))(*made)
-
-
-def _keys_of(place: str) -> tuple[str, ...]:
-    """The keys of a JSON pointer."""
-    return tuple(key.replace("~1", "/").replace("~0", "~") for key in place.split("/")[1:])
 
 
 class _Data:
@@ -191,8 +186,8 @@ def _place(array: np.ndarray) -> ctypes.c_void_p:
 def _texts(count: int, offsets: np.ndarray, data: _Data, valid: np.ndarray) -> pa.Array:
     good = valid[:count]
     nulls = count - int(good.sum())
-    if nulls == count or data.address is None:
-        return pa.nulls(count, pa.string()) if nulls == count else pa.array([""] * count, pa.string())
+    if nulls == count:  # nothing was written
+        return pa.nulls(count, pa.string())
     bits = pa.py_buffer(np.packbits(good, bitorder="little")) if nulls else None
     text = pa.foreign_buffer(data.address, int(offsets[count]), base=data)
     return pa.Array.from_buffers(pa.string(), count, [bits, pa.py_buffer(offsets[: count + 1]), text], nulls)

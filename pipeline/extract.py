@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.distinct import Rows, whole
 from pipeline.modifiers import blank_null, quote
+from pipeline.paths import keys_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def places(texts: Sequence[str], jsons: Sequence[str], exact: Iterable[str]) -> 
             alone.append(place)
             below.pop(member, None)
     as_json = {_member(place) for place in [*jsons, *filter(_is_deep, texts)] if place.startswith("/")}
-    kinds = {_unescaped(member): "JSON" if member in as_json else "VARCHAR" for member in below}
+    kinds = {keys_of(f"/{member}")[0]: "JSON" if member in as_json else "VARCHAR" for member in below}
     names = {member: f"k{n}" for n, member in enumerate(below, 1)}
     own = {place: f"x{n}" for n, place in enumerate(alone, 1)}
     values: dict[str, str] = {}
@@ -97,12 +98,12 @@ def _wanted(
     names: Mapping[str, str],
 ) -> dict[str, tuple[str, str]]:
     """Columns first: a text that is all that is read of its member is the member's column."""
-    found = {name: (f"/{member}", kinds[_unescaped(member)]) for member, name in names.items()}
+    found = {name: (f"/{member}", kinds[keys_of(f"/{member}")[0]]) for member, name in names.items()}
     found |= {f"x{n}": (place, "json") for n, place in enumerate(alone, 1)}
     found |= {
         f"t{n}": (place, "text")
         for n, place in enumerate(texts, 1)
-        if place in alone or _is_deep(place) or kinds[_unescaped(_member(place))] == "JSON"
+        if place in alone or _is_deep(place) or kinds[keys_of(place)[0]] == "JSON"
     }
     found |= {
         f"j{n}": (place, "json") for n, place in enumerate(jsons, 1) if place not in alone and _is_deep(place)
@@ -144,7 +145,7 @@ def _text(
     member, _, rest = place[1:].partition("/")
     if rest:
         return blank_null(f"s{names[member]}[{inside[member].texts.index(place) + 1}]")
-    if kinds[_unescaped(member)] == "JSON":
+    if kinds[keys_of(f"/{member}")[0]] == "JSON":
         return blank_null(f"json_extract_string({names[member]}, '$')")
     return names[member]
 
@@ -203,10 +204,6 @@ def _may_be_blank(texts: pa.Array) -> bool:
         return True
     letters = np.frombuffer(texts.buffers()[2], np.uint8)
     return bool((letters[begins[: len(empty)]] == ord(" ")).any())
-
-
-def _unescaped(member: str) -> str:
-    return member.replace("~1", "/").replace("~0", "~")
 
 
 def _quoted(member: str) -> str:

@@ -20,6 +20,11 @@ def pointer(path: str) -> str:
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
+def keys_of(place: str) -> tuple[str, ...]:
+    """The keys of a JSON pointer."""
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in place.split("/")[1:])
+
+
 def is_position(key: str) -> bool:
     """A key that counts in a list: `0`, `-1`."""
     return re.fullmatch(r"-?\d+", key) is not None

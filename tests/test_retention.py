@@ -414,14 +414,19 @@ def test_the_ledger_says_how_much_of_it_was_purged(auditbook: Auditbook, tmp_pat
     )
 
 
+def with_an_original(auditbook: Auditbook, folder: Path) -> None:
+    """A store of forty lines, two years old one day, whose file is kept."""
+    (folder / "auditbook.toml").write_text(
+        '[originals]\nkeep = true\n[sources.printago]\nretention = "2 years"\n'
+    )
+    put(folder / "a.jsonl", lines(1, 40))
+    auditbook("load", "a.jsonl", "-q")
+
+
 def test_an_original_with_a_line_on_hold_stays_until_the_hold_is_released(
     auditbook: Auditbook, tmp_path: Path
 ) -> None:
-    (tmp_path / "auditbook.toml").write_text(
-        '[originals]\nkeep = true\n[sources.printago]\nretention = "2 years"\n'
-    )
-    put(tmp_path / "a.jsonl", lines(1, 40))
-    auditbook("load", "a.jsonl", "-q")
+    with_an_original(auditbook, tmp_path)
     by, then = ("--by", "D", "--reason", "r", "-q"), ("--as-of", "2028-10-02T12:00Z")
     auditbook("retain", "hold", "add", "--entity", "print_job:job1", "--case", "Ana v. Example", *by)
 
@@ -444,11 +449,7 @@ def test_an_original_with_a_line_on_hold_stays_until_the_hold_is_released(
 
 def test_an_original_that_a_hold_kept_goes_with_the_next_plan(auditbook: Auditbook, tmp_path: Path) -> None:
     """Nothing else is due then."""
-    (tmp_path / "auditbook.toml").write_text(
-        '[originals]\nkeep = true\n[sources.printago]\nretention = "2 years"\n'
-    )
-    put(tmp_path / "a.jsonl", lines(1, 40))
-    auditbook("load", "a.jsonl", "-q")
+    with_an_original(auditbook, tmp_path)
     by, then = ("--by", "D", "--reason", "r", "-q"), ("--as-of", "2028-10-02T12:00Z")
     auditbook("retain", "hold", "add", "--source", "printago", "--since", "2026-10-02T13:00Z", *by)
     held = auditbook("retain", "--apply", *then, "--word", "purge 35")
