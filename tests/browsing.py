@@ -26,10 +26,7 @@ class Tab:
     asked: list[str] = field(default_factory=list)
 
     def status(self) -> str:
-        """How much is shown, once what was pressed has become another address and that was answered."""
-        self.page.evaluate(
-            "new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))"
-        )
+        """How much is shown."""
         return str(self.page.inner_text("#status"))
 
     def column(self, name: str) -> list[str]:

@@ -25,12 +25,13 @@ class Page {
   }
   go(given) {
     const next = { ...this.state, page: 0, event: "", ...given };
-    const address = addressOf(next);
-    if (address === (location.hash || "#")) this.show(); else location.hash = address;
+    location.hash = addressOf(next);
+    this.show();
   }
 
   show() {
-    this.state = stateOf(location.hash);
+    this.address = location.hash;
+    this.state = stateOf(this.address);
     this.missing = false;
     if (this.state.event) this.seek();
     this.rows = matching(this.log, this.clock, this.state);

@@ -11,7 +11,8 @@ async function start() {
   byId("unpick").addEventListener("click", () => { page.picked.clear(); page.pickAll(false); byId("all").focus(); });
   for (const kind of ["csv", "json", "txt"]) byId(`save-${kind}`).addEventListener("click", () => page.keep(kind));
   byId("skip").addEventListener("click", (event) => { event.preventDefault(); byId("entries").focus(); });
-  addEventListener("hashchange", () => page.show());
+  // What the page itself asked for is shown already; this is for "back" and for a link.
+  addEventListener("hashchange", () => { if (location.hash !== page.address) page.show(); });
   addEventListener("beforeprint", () => page.print(true));
   addEventListener("afterprint", () => page.print(false));
   page.show();
