@@ -231,13 +231,12 @@ def _commits(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> 
         "CREATE TABLE commits (commit_no BIGINT, kind VARCHAR, head VARCHAR, seal VARCHAR, previous VARCHAR, "
         "content JSON, run JSON)"
     )
-    for c in chain:
-        record = c.record
-        row = (c.number, c.kind, c.head, record["seal"], record["content"]["previous"])
-        connection.execute(
-            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [*row, json.dumps(record["content"]), json.dumps(record["run"])],
-        )
+    rows = [
+        (c.number, c.kind, c.head, c.record["seal"], c.content["previous"], json.dumps(c.content),
+         json.dumps(c.record["run"]))
+        for c in chain
+    ]  # fmt: skip
+    engine.insert(connection, "commits", rows)
 
 
 def _config_text(config: Config) -> tuple[str, str]:
@@ -280,29 +279,25 @@ def files(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> Non
         for one in reversed(found)
         for commit_no, digest, line in one.entry.get("resolves", [])
     }
-    for where, by_commit in resolved.items():
-        connection.execute("INSERT INTO resolved_lines VALUES (?, ?, ?, ?, ?)", [*where, by_commit])
+    engine.insert(
+        connection, "resolved_lines", [(*where, by_commit) for where, by_commit in resolved.items()]
+    )
     lines_of = Counter(where[:3] for where in resolved)
-    for one in found:
-        known = {**one.entry, "resolved": lines_of[one.key]}
-        connection.execute(
-            f"INSERT INTO files VALUES ({', '.join('?' * 16)})",
-            [*(known[key] for key in keys), one.commit_no],
-        )
+    known = [({**one.entry, "resolved": lines_of[one.key]}, one.commit_no) for one in found]
+    engine.insert(connection, "files", [(*(entry[key] for key in keys), number) for entry, number in known])
 
 
 def people(connection: duckdb.DuckDBPyConnection, config: Config, sightings: str) -> None:
     """The tables `people`, as configured, and `actors`, as seen in the events."""
     columns = ", ".join(f'"{name}" {kind}' for name, kind in views.PEOPLE_COLUMNS.items())
     connection.execute(f"CREATE TABLE people ({columns})")
-    for person in config.actors:
-        email = person.id if _is_email(person.id) else None
-        for key in sorted({_actor_key(spelling) for spelling in (person.id, *person.aliases)}):
-            connection.execute(
-                "INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [key, person.id, person.name, email, config.schedule_of(person), person.team, person.role,
-                 person.service, person.left_on],
-            )  # fmt: skip
+    rows = [
+        (key, person.id, person.name, person.id if _is_email(person.id) else None, config.schedule_of(person),
+         person.team, person.role, person.service, person.left_on)
+        for person in config.actors
+        for key in sorted({_actor_key(spelling) for spelling in (person.id, *person.aliases)})
+    ]  # fmt: skip
+    engine.insert(connection, "people", rows)
     connection.execute(f"CREATE TABLE actors AS {views.actors_of(sightings)} ORDER BY actor_key")
 
 

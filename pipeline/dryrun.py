@@ -83,8 +83,9 @@ def document(checks: Sequence[Check]) -> dict[str, Any]:
 def check(exports: Sequence[str], *, config: Config, source: str | None = None) -> list[Check]:
     """Each source's files judged as a load would, in a store that is thrown away."""
     found = load.check(exports, source, config)
+    known = mapping.known(config.mappings)
     for one in found:
-        chosen, why = source_of(one, source, config.mappings)
+        chosen, why = source_of(one, source, known)
         if chosen is None:
             raise UsageError(f"{why or 'has no lines'}.", path=one.name, hint="Say which with --source.")
     with scratch.folder("check") as folder:

@@ -88,11 +88,11 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
         "CREATE OR REPLACE TABLE suppressions (suppression BIGINT, detector VARCHAR, actor VARCHAR, source VARCHAR, "
         "owner VARCHAR, reason VARCHAR, until DATE)"
     )
-    for number, s in enumerate(config.suppressions, start=1):
-        connection.execute(
-            "INSERT INTO suppressions VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [number, s.detector, s.actor, s.source, s.owner, s.reason, s.until],
-        )
+    rows = [
+        (number, s.detector, s.actor, s.source, s.owner, s.reason, s.until)
+        for number, s in enumerate(config.suppressions, start=1)
+    ]
+    engine.insert(connection, "suppressions", rows)
     connection.execute(_CURRENT_FINDINGS, {"newest": newest})
     connection.execute(
         "CREATE OR REPLACE TABLE finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"

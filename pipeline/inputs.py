@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -81,7 +82,7 @@ class Input:
     in_folder: bool = False
     limits: Limits = DEFAULT
 
-    @property
+    @cached_property
     def kind(self) -> str | None:
         """What its name says it holds: `lines` of JSON, `json` or `csv`; `any` for standard input, None if unknown."""
         if self.path.name == "stdin":
@@ -93,7 +94,7 @@ class Input:
     def readable(self) -> bool:
         return self.kind is not None
 
-    @property
+    @cached_property
     def codec(self) -> Codec | None:
         return CODECS.get(self.path.suffix.lower())
 

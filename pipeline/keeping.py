@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from pipeline import views
+from pipeline import engine, views
 from pipeline.config import Config
 from pipeline.replaced import in_force
 from pipeline.store import Commit
@@ -37,15 +37,14 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
         'legal_basis VARCHAR, "before" TIMESTAMPTZ, events BIGINT, duplicates BIGINT, rejects BIGINT, '
         "others BIGINT, first_event TIMESTAMPTZ, last_event TIMESTAMPTZ, committed TIMESTAMPTZ)"
     )
-    for link in chain:
-        for stone in link.content.get("tombstones", []):
-            lines = stone["lines"]
-            connection.execute(
-                f"INSERT INTO tombstones VALUES ({', '.join('?' * 13)})",
-                [link.number, link.kind, stone["source"], stone.get("policy"), stone.get("legal_basis"),
-                 stone.get("before"), lines.get("event", 0), lines.get("duplicate", 0), lines.get("reject", 0),
-                 lines.get("blank", 0), stone["first_event"], stone["last_event"], link.record["run"]["committed"]],
-            )  # fmt: skip
+    stones = [
+        (link.number, link.kind, stone["source"], stone.get("policy"), stone.get("legal_basis"),
+         stone.get("before"), *(stone["lines"].get(fate, 0) for fate in ("event", "duplicate", "reject", "blank")),
+         stone["first_event"], stone["last_event"], link.record["run"]["committed"])
+        for link in chain
+        for stone in link.content.get("tombstones", [])
+    ]  # fmt: skip
+    engine.insert(connection, "tombstones", stones)
 
 
 # A hold once added is only ever released; who, when and why of both stay.

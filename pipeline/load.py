@@ -19,7 +19,7 @@ from pipeline.lock import locked
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
 from pipeline.progress import Progress, silent
-from pipeline.recognise import source_of
+from pipeline.recognise import Known, source_of
 
 FIELDS_TOLD = 8
 _Identity = tuple[str, str, str | None, str | None, str | None]
@@ -83,7 +83,8 @@ def load_found(
 ) -> LoadResult:
     """The load itself; the caller holds the lock."""
     chain = stores.commits(store)
-    judged = [_judged(one, source, instance, config) for one in found]
+    known = mapping.known(config.mappings)
+    judged = [_judged(one, source, instance, config, known) for one in found]
     fresh, already = _sorted_out(judged, chain)
     left_out = tuple(f"{item.file.name}: {item.why}" for item in judged if item.why is not None)
     head = chain[-1].head if chain else stores.GENESIS
@@ -165,11 +166,11 @@ def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tup
     return fresh, already
 
 
-def _judged(one: Input, source: str | None, instance: str | None, config: Config) -> Judged:
+def _judged(one: Input, source: str | None, instance: str | None, config: Config, known: Known) -> Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
     try:
         digest, stopped = one.digest() if one.readable else ("", None)
-        chosen, why = source_of(one, source, config.mappings)
+        chosen, why = source_of(one, source, known)
     except UnreadableError as error:
         if not one.in_folder:
             raise

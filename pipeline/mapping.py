@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline import mapping_check
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.mapping_check import BASES
+from pipeline.paths import segments
 
 Base = Callable[[str], "Mapping | None"]
+
+
+@dataclass(frozen=True)
+class FirstKeys:
+    """The first key of each path that a source is recognised by; folded, where its keys are spelled either way."""
+
+    fold: bool
+    unwrap: frozenset[str]  # any of these, and what is in it may have the others
+    needed: frozenset[str]  # all of these
+    either: frozenset[str]  # any of these, if there are some
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,19 @@ class Mapping:
         values = [f"{path}={'|'.join(texts)}" for path, texts in rules.get("values", {}).items()]
         either = [" or ".join(rules["any"])] if "any" in rules else []
         return [*rules.get("keys", []), *values, *either]
+
+    @cached_property
+    def first_keys(self) -> FirstKeys:
+        """What a record's own keys must be among, if it is to be one of this source's."""
+        rules, options = self.rules["recognise"], self.rules.get("record", {})
+        fold = bool(options.get("fold_keys", False))
+
+        def firsts(paths: Iterable[str]) -> frozenset[str]:
+            keys = (segments(path)[0] for path in paths)
+            return frozenset(key.lower() if fold else key for key in keys)
+
+        needed = firsts([*rules.get("keys", ()), *rules.get("values", ())])
+        return FirstKeys(fold, firsts(options.get("unwrap", ())), needed, firsts(rules.get("any", ())))
 
     @property
     def repeated(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from fnmatch import fnmatchcase
 from functools import cache
@@ -25,20 +25,13 @@ def score(record: Dictionary[str, Any], one: Mapping) -> float:
     return sum(marks) / len(marks) if marks else 0.0
 
 
-def may_fit(keys: Collection[str], one: Mapping) -> bool:
+def may_fit(keys: frozenset[str], one: Mapping) -> bool:
     """Whether records with these keys among them could fit a mapping; most are told apart by their keys alone."""
-    rules, options = one.rules["recognise"], one.rules.get("record", {})
-    fold = options.get("fold_keys", False)
-    seen = {key.lower() for key in keys} if fold else keys
-
-    def there(path: str) -> bool:
-        first = _parts(path)[0]
-        return (first.lower() if fold else first) in seen
-
-    if any(map(there, options.get("unwrap", ()))):
+    first = one.first_keys
+    seen = frozenset(map(str.lower, keys)) if first.fold else keys
+    if not first.unwrap.isdisjoint(seen):
         return True
-    needed = (*rules.get("keys", ()), *rules.get("values", ()))
-    return all(map(there, needed)) and ("any" not in rules or any(map(there, rules["any"])))
+    return first.needed <= seen and not (first.either and first.either.isdisjoint(seen))
 
 
 def _each(record: Dictionary[str, Any], one: Mapping) -> Iterator[bool]:

@@ -7,7 +7,7 @@ again by the way back; real Thai or French does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,13 +81,6 @@ class Seen:
     first: Mangled | None = None
     line: int = 0
 
-    def look(self, raw: pa.Array) -> None:
-        """Count those of the next lines' texts."""
-        found = find(raw)
-        if found and self.first is None:
-            self.first, self.line = found[0], found[0].row + 1
-        self.lines += len(found)
-
     def add(self, more: Seen, before: int) -> None:
         """What was seen in the next lines, of which so many stand before."""
         if self.first is None:
@@ -103,6 +96,16 @@ class Seen:
             f'{file}: {lines} like UTF-8 read as {self.first.page}: "{self.first.stands}" for "{self.first.meant}", '
             f"first in line {self.line:,}. Nothing was changed; export it again as UTF-8."
         )
+
+
+def seen(raw: pa.Array, sizes: Sequence[int]) -> list[Seen]:
+    """What looks mangled in each of the files, or parts of files, that have so many of the lines each."""
+    made = [Seen() for _ in sizes]
+    ends = np.cumsum(sizes)
+    for one in find(raw):
+        piece = int(np.searchsorted(ends, one.row, "right"))
+        made[piece].add(Seen(1, one, one.row - int(ends[piece]) + sizes[piece] + 1), 0)
+    return made
 
 
 def _found(rows: np.ndarray, raw: pa.Array) -> Iterator[Mangled]:

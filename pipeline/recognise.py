@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from pipeline import forms, mapping
+from pipeline import forms
 from pipeline.errors import UsageError
 from pipeline.inputs import FORMS, Input
 from pipeline.mapping import Mapping
@@ -16,13 +15,10 @@ from pipeline.marks import fits, may_fit, score
 Known = Dictionary[str, Mapping]
 
 
-def source_of(
-    one: Input, source: str | None, folder: Path | None = None
-) -> tuple[Mapping | None, str | None]:
+def source_of(one: Input, source: str | None, known: Known) -> tuple[Mapping | None, str | None]:
     """The mapping for a file, or why there is none: an error for a file that was named, a skip inside a folder."""
-    known = mapping.known(folder)
     if source is not None:
-        return mapping.named(source, folder), None
+        return known[source], None
     if one.readable:
         records, says_something = forms.first_records(one)
         if not says_something:
@@ -42,7 +38,7 @@ def source_of(
 
 def recognise(records: Sequence[Dictionary[str, Any]], known: Known) -> Mapping | None:
     """The one source whose marks the records have; of several the one that asks for most, None when two ask alike."""
-    keys = set[str]().union(*records)
+    keys = frozenset[str]().union(*records)
     found = {
         source: _marks(one)
         for source, one in known.items()

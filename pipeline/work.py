@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from pipeline import fates as deciding
 from pipeline.block import EVENT, REJECT, Block, joined
 from pipeline.distinct import whole
 from pipeline.fates import Fates, Hits, Records
-from pipeline.lines import Verdict
+from pipeline.lines import BOM, Verdict
 from pipeline.mapping import Mapping
 from pipeline.normalize import Normalized, Plan, Settings
-from pipeline.scan import Scanner
+from pipeline.scan import NEWLINE, Scanner
 from pipeline.unnamed import Unnamed, of_records
 
 
@@ -135,18 +135,12 @@ class Worker:
     def prepare(self, job: Job, data: memoryview | Sequence[Block]) -> Prepared:
         """Judge the lines and make events of the records; `data` are bytes, or blocks that were judged already."""
         began = time.perf_counter()
-        blocks = (
-            [self._scanned(job, piece, data) for piece in job.pieces]
-            if isinstance(data, memoryview)
-            else data
-        )
-        sizes = [one.lines for one in blocks]
-        piece = np.repeat(np.arange(len(blocks)), sizes)
-        block = joined(list(blocks))
+        block, piece = self._scanned(job, data) if isinstance(data, memoryview) else _beside(data)
+        sizes = np.bincount(piece, minlength=len(job.pieces)).tolist()
+        mangled = mojibake.seen(block.raw, sizes)
         if job.settings.redact:
             block = unsaid.of_block(block)
         began = self._took("judge", began)
-        mangled = [_mangled(one) for one in blocks]
         under_way = self._normalized(job, block, piece, mangled)
         self._took("normalize", began)
         self._open[job.number] = under_way
@@ -223,12 +217,22 @@ class Worker:
         seconds, self._seconds = dict(self._seconds), defaultdict(float)
         return Finished(number, counts, fields, rows, seconds)
 
-    def _scanned(self, job: Job, piece: Piece, data: memoryview) -> Block:
+    def _scanned(self, job: Job, data: memoryview) -> tuple[Block, np.ndarray]:
+        """The lines of all pieces, judged, and the piece of each; offsets are those in the piece."""
         repeated = tuple(job.mapping.repeated) if job.mapping else ()
         key = (job.mapping.source if job.mapping else "", "|".join(repeated))
         scanner = self._scanners.setdefault(key, Scanner(repeated))
         wanted = self._plan(job).members if job.mapping else {}
-        return scanner.scan(bytes(data[piece.start : piece.stop]), piece.offset == 0, wanted)
+        blocks, piece = [], []
+        for run in _runs(job.pieces, data):
+            begin = job.pieces[run.start].start
+            text = bytes(data[begin : job.pieces[run.stop - 1].stop])
+            block = scanner.scan(text, job.pieces[run.start].offset == 0, wanted)
+            begins = np.array([job.pieces[n].start - begin for n in run], np.int64)
+            at = np.searchsorted(begins, block.offset, "right") - 1
+            blocks.append(replace(block, offset=block.offset - begins[at]))
+            piece.append(at + run.start)
+        return joined(blocks), np.concatenate(piece)
 
     def _normalized(
         self,
@@ -318,10 +322,22 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _mangled(block: Block) -> mojibake.Seen:
-    seen = mojibake.Seen()
-    seen.look(block.raw)
-    return seen
+def _runs(pieces: Sequence[Piece], data: memoryview) -> Iterator[range]:
+    """Pieces that can be read as one text: each but the last ends a line, and none but the first begins with the mark
+    of UTF-8, which is no part of a line there."""
+    first = 0
+    for n in range(1, len(pieces) + 1):
+        if n < len(pieces):
+            begin = pieces[n].start
+            if data[begin - 1] == NEWLINE and data[begin : begin + len(BOM)] != BOM:
+                continue
+        yield range(first, n)
+        first = n
+
+
+def _beside(blocks: Sequence[Block]) -> tuple[Block, np.ndarray]:
+    """Blocks that were judged already, each of a piece of its own."""
+    return joined(blocks), np.repeat(np.arange(len(blocks)), [one.lines for one in blocks])
 
 
 def _without_rejects(

@@ -67,7 +67,7 @@ def put(path: Path, content: bytes) -> Input:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_form_is_the_same_export(name: str, packed: str, tmp_path: Path) -> None:
     one = put(tmp_path / (name + packed), PACK[packed](written(name, RECORDS)))
-    chosen, why = source_of(one, None)
+    chosen, why = source_of(one, None, shipped())
     assert (chosen, why) == (PRINTAGO, None)
 
     form = splitter(one, chosen)
@@ -141,7 +141,7 @@ def test_a_large_file_is_recognised_by_its_beginning(tmp_path: Path) -> None:
     }
 
     for name, content in contents.items():
-        assert source_of(put(tmp_path / name, content.encode()), None) == (PRINTAGO, None)
+        assert source_of(put(tmp_path / name, content.encode()), None, shipped()) == (PRINTAGO, None)
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "pretty.json", "a.csv"])
@@ -203,7 +203,7 @@ def test_a_file_is_opened_once_to_recognise_it(tmp_path: Path, monkeypatch: pyte
     found = inputs.find([str(tmp_path)])
 
     assert opened == []
-    assert [source_of(one, None)[0] for one in found] == [PRINTAGO] * len(NAMES)
+    assert [source_of(one, None, shipped())[0] for one in found] == [PRINTAGO] * len(NAMES)
     assert opened == sorted(NAMES)
 
 

@@ -579,6 +579,35 @@ def test_many_files_in_each_block_do_not_keep_processes_waiting_for_each_other(t
     assert rows(tmp_path / "store", "SELECT count(*), sum(events) FROM files") == [(2200, 2200)]
 
 
+def test_small_files_are_read_as_one_text_and_keep_their_own_lines(store: Path, tmp_path: Path) -> None:
+    """Files with and without the mark of UTF-8, an end of their last line, or anything but blank lines."""
+    mark = b"\xef\xbb\xbf"
+    contents = [
+        line(0), mark + lines(1, 2), line(3).rstrip(b"\n"), b"\n\n", line(4) + b"{broken\n" + line(5),
+        line(6) + mark + line(7), "CafÃ©\n".encode() + line(8),
+    ]  # fmt: skip
+    for n, content in enumerate(contents):
+        put(tmp_path / "some" / f"{n}.jsonl", content)
+
+    done = loaded(store, str(tmp_path / "some"), source="printago")
+
+    assert rows(store, "SELECT file, line, byte_offset, fate, reason FROM lines WHERE fate <> 'event'") == [
+        ("3.jsonl", 1, 0, "blank", "empty"),
+        ("3.jsonl", 2, 1, "blank", "empty"),
+        ("4.jsonl", 2, len(line(4)), "reject", "not_json"),
+        ("5.jsonl", 2, len(line(6)), "reject", "not_json"),
+        ("6.jsonl", 1, 0, "reject", "not_json"),
+    ]
+    assert rows(store, "SELECT file, line, byte_offset FROM lines WHERE file IN ('0.jsonl', '1.jsonl', '2.jsonl')") == [
+        ("0.jsonl", 1, 0), ("1.jsonl", 1, 0), ("1.jsonl", 2, len(mark + line(1))), ("2.jsonl", 1, 0)
+    ]  # fmt: skip
+    assert [message for message in done.messages if "looks" in message] == [
+        '6.jsonl: 1 line looks like UTF-8 read as CP1252: "Ã©" for "é", first in line 1. '
+        "Nothing was changed; export it again as UTF-8."
+    ]
+    assert put_together(store) == {(1, f"{n}.jsonl"): content for n, content in enumerate(contents)}
+
+
 def test_standard_input_needs_a_source(auditbook: Auditbook, tmp_path: Path) -> None:
     text = (lines(1, 2) + b"{broken\n").decode()
 
@@ -643,6 +672,20 @@ def test_after_overlapping_loads_the_lines_are_still_the_files(contents: list[by
         assert rows(
             store, "SELECT count(*) FROM lines WHERE fate IN ('event', 'duplicate') AND event_uid IS NULL"
         ) == [(0,)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(FRAGMENTS, max_size=4).map(b"".join), min_size=2, max_size=12))
+def test_files_that_are_loaded_together_are_still_the_files(contents: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store, exports = Path(folder) / "store", Path(folder) / "exports"
+        wanted = {(1, f"{n:02d}.jsonl"): content for n, content in enumerate(contents)}
+        for (_, name), content in wanted.items():
+            put(exports / name, content)
+
+        loaded(store, str(exports), source="printago")
+
+        assert put_together(store) == {key: content for key, content in wanted.items() if content}
 
 
 # --- fields that come and go

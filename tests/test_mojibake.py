@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.lines import Splitter
 from pipeline.mojibake import Seen, find
+from pipeline.mojibake import seen as seen_in
 from tests.conftest import Auditbook
 from tests.exports import line
 
@@ -60,10 +61,9 @@ def test_what_only_looks_foreign_is_not(text: str | None) -> None:
 
 
 def test_what_is_said_of_a_file() -> None:
-    seen = Seen()
     [block] = Splitter().blocks(io.BytesIO("plain\nCafÃ©\n".encode()))
 
-    seen.look(block.column("raw").combine_chunks())
+    [seen] = seen_in(block.column("raw").combine_chunks(), [2])
 
     assert Seen().message("x.jsonl") is None
     assert seen.message("x.jsonl") == (
