@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pipeline import catalog, conduct, engine, holds, ids, mapping, parts, purge, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
+from pipeline.crew import crew
 from pipeline.errors import UsageError
 from pipeline.kept import Load, Shelf, kept
 from pipeline.ledger import Counts, InForce, in_force
@@ -155,9 +156,9 @@ def _read_again(
     content = _content(config, (*files, *gone), replaced)
 
     def write(folder: Path) -> dict[str, int]:
-        made = conduct.conduct(
-            [_file(one, shelf, config) for one in files], ids.Known([], []), folder, progress
-        )
+        again = [_file(one, shelf, config) for one in files]
+        with crew(sum(one.input.size for one in again)) as hands:
+            made = conduct.conduct(again, ids.Known([], []), folder, hands, progress)
         rows = [
             {**loaded.as_json(), "commit_no": one.commit_no}
             for loaded, one in zip(made.loaded, files, strict=True)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,10 +55,14 @@ def publish(store: Path, config: Config) -> str | None:
     try:
         manifest.write_text("".join(stores.canonical(link.record) + "\n" for link in chain), encoding="utf-8")
         _put(manifest, 0o600, store / "manifest.jsonl")
-        ids.publish(store, chain)
-        entities.publish(store, chain)
-        database.unlink(missing_ok=True)
-        build(chain, config, database)
+        with ThreadPoolExecutor(
+            1
+        ) as beside:  # neither needs the other, and both are mostly the engine's work
+            named = beside.submit(entities.publish, store, chain)
+            ids.publish(store, chain)
+            database.unlink(missing_ok=True)
+            build(chain, config, database)
+            named.result()
         aside = _move_stray_log_aside(store)
         _put(database, 0o400, store / DATABASE)
     except (OSError, duckdb.IOException) as error:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import ids, mojibake
-from pipeline.crew import BLOCK_BYTES, Other, Own, cores, crew
+from pipeline.crew import Other, Own
 from pipeline.drift import by_column
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
@@ -174,27 +174,26 @@ class _Load:
         return self._equals.later(job.mapping.source, found.unnamed, offsets, found.piece)
 
 
-def conduct(files: Sequence[File], known: ids.Known, folder: Path, progress: Progress) -> Made:
+def conduct(
+    files: Sequence[File], known: ids.Known, folder: Path, hands: Sequence[Hand], progress: Progress
+) -> Made:
     """Load files into the folder of a commit that is being made."""
     state = _Load(files, known, folder)
-    readable = [(n, file) for n, file in enumerate(files) if file.why is None]
-    large = sum(file.input.size for _, file in readable) > BLOCK_BYTES
-    packing = Packing(readable, progress)
-    with crew(cores() if large else 1) as hands:
-        waiting: list[tuple[Hand, Job]] = []
-        for number, packed in enumerate(packing.blocks(), start=1):
-            hand = hands[number % len(hands)]
-            if len(waiting) == len(hands):
-                state.decide(*waiting.pop(0), hands)
-                state.take(hands)
-            job = state.job(number, packed)
-            hand.begin(job, packed.data, packed.size)
-            waiting.append((hand, job))
-        for hand, job in waiting:
-            state.decide(hand, job, hands)
-        for hand in hands:
-            hand.wait()
-        state.take(hands)
+    packing = Packing([(n, file) for n, file in enumerate(files) if file.why is None], progress)
+    waiting: list[tuple[Hand, Job]] = []
+    for number, packed in enumerate(packing.blocks(), start=1):
+        hand = hands[number % len(hands)]
+        if len(waiting) == len(hands):
+            state.decide(*waiting.pop(0), hands)
+            state.take(hands)
+        job = state.job(number, packed)
+        hand.begin(job, packed.data, packed.size)
+        waiting.append((hand, job))
+    for hand, job in waiting:
+        state.decide(hand, job, hands)
+    for hand in hands:
+        hand.wait()
+    state.take(hands)
     loaded = [
         _loaded(file, state.tallies[n], packing.bytes.get(n), state.lines[n]) for n, file in enumerate(files)
     ]

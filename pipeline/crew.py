@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
@@ -41,9 +42,12 @@ class Own:
     """This process."""
 
     def __init__(self) -> None:
-        self._worker = Worker()
         self._prepared: dict[int, Prepared] = {}
         self._finished: list[Finished] = []
+
+    @cached_property
+    def _worker(self) -> Worker:
+        return Worker()  # when there is something to do
 
     def begin(self, job: Job, data: bytearray | Sequence[Block], size: int) -> None:
         block = memoryview(data)[:size] if isinstance(data, bytearray) else data
@@ -71,7 +75,8 @@ class Own:
         """Nothing is ever under way here."""
 
     def close(self) -> None:
-        self._worker.close()
+        if "_worker" in vars(self):
+            self._worker.close()
 
 
 class Other:
@@ -201,9 +206,10 @@ class Other:
 
 
 @contextlib.contextmanager
-def crew(workers: int) -> Iterator[list[Own | Other]]:
-    """So many workers; one is this process. They are gone when the load is."""
+def crew(size: int) -> Iterator[list[Own | Other]]:
+    """The workers for so many bytes of exports: of little, this process. They are gone when the load is."""
     hands: list[Own | Other] = []
+    workers = cores() if size > BLOCK_BYTES else 1
     try:
         for _ in range(workers if workers > 1 else 0):
             hands.append(Other(workers))

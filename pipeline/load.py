@@ -11,6 +11,7 @@ from typing import Any
 from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
+from pipeline.crew import crew
 from pipeline.errors import UsageError
 from pipeline.inputs import Input, UnreadableError
 from pipeline.ledger import LoadedFile, LoadResult, in_force
@@ -81,16 +82,29 @@ def load_found(
     progress: Progress,
     interrupted: dict[str, Any],
 ) -> LoadResult:
-    """The load itself; the caller holds the lock."""
+    """The load itself; the caller holds the lock. Workers start while it is found out what is new."""
     chain = stores.commits(store)
     known = mapping.known(config.mappings)
-    judged = [_judged(one, source, instance, config, known) for one in found]
-    fresh, already = _sorted_out(judged, chain)
-    left_out = tuple(f"{item.file.name}: {item.why}" for item in judged if item.why is not None)
-    head = chain[-1].head if chain else stores.GENESIS
-    told = LoadResult(len(found), (), tuple(already), left_out, (), None, head)
-    if not fresh:
-        return told
+    with crew(sum(one.size for one in found)) as hands:
+        judged = [_judged(one, source, instance, config, known) for one in found]
+        fresh, already = _sorted_out(judged, chain)
+        left_out = tuple(f"{item.file.name}: {item.why}" for item in judged if item.why is not None)
+        head = chain[-1].head if chain else stores.GENESIS
+        told = LoadResult(len(found), (), tuple(already), left_out, (), None, head)
+        return _committed(told, fresh, chain, store, config, hands, progress, interrupted) if fresh else told
+
+
+def _committed(
+    told: LoadResult,
+    fresh: Sequence[Judged],
+    chain: Sequence[stores.Commit],
+    store: Path,
+    config: Config,
+    hands: Sequence[conduct.Hand],
+    progress: Progress,
+    interrupted: dict[str, Any],
+) -> LoadResult:
+    """What is new as one commit."""
     loaded: list[LoadedFile] = []
     content: dict[str, Any] = {"config": to_dict(config), "inputs": []}
     seconds: dict[str, float] = {}
@@ -103,7 +117,7 @@ def load_found(
             )
         number = chain[-1].number + 1 if chain else 1
         files = [_file(item, config, number) for item in fresh]
-        made = conduct.conduct(files, ids.known(store, chain), folder, progress)
+        made = conduct.conduct(files, ids.known(store, chain), folder, hands, progress)
         loaded.extend(made.loaded)
         seconds.update(made.seconds)
         rows = [one.as_json() for one in loaded]
