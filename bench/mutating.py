@@ -8,13 +8,14 @@ with why (beside this file, or in that folder); one that stands there and is not
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipeline.detector import Detector
 from pipeline.errors import AuditbookError
 
 HERE = Path(__file__).resolve().parent
+LAST = HERE / ".noticed.json"
 SHIPPED = HERE.parent / "pipeline" / "detectors"
 NEIGHBOUR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "=": "<>", "<>": "="}
 TOKEN = re.compile(
@@ -34,10 +36,11 @@ TOKEN = re.compile(
     re.S,
 )
 WORD = re.compile(r"[a-z_]+")
+Noticed = dict[str, str]  # a change -> the case that noticed it
 PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mutant:
     """A rule with one thing changed; `defaults` are parameters that a case does not set itself."""
 
@@ -78,31 +81,39 @@ def _of_sql(rule: Detector) -> Iterator[Mutant]:
         yield Mutant(replace(rule, sql=changed), line, f"{text} became {other} in …{around}…", {})
 
 
-def survivors(path: Path) -> tuple[str, int, list[Mutant]]:
-    """The rule's name, how many changes there are, and those that no case notices."""
+def survivors(path: Path, last: Noticed) -> tuple[str, int, list[Mutant], Noticed]:
+    """The rule's name, how many changes there are, those that no case notices, and which case noticed the others.
+
+    A change is shown first to the case that noticed it the `last` time: that is most often all that it takes.
+    """
     rule, told = cases.read(path)
-    changed = mutants(rule)
+    changed, noticed = mutants(rule), Noticed()
     alive = [Mutant(rule, 0, "as it is", {}), *changed]
+    mentioned = set(WORD.findall(rule.sql))
     with duckdb.connect() as connection:
         # What is planned once must hold for the tables of every case.
         connection.execute("SET threads = 1")
         connection.execute("SET disabled_optimizers = 'statistics_propagation,compressed_materialization'")
         connection.execute("SET TimeZone = 'UTC'")
-        for case in told:
-            alive = _not_noticed(connection, alive, case, bool(case["expect"]))
-            if not case["expect"]:
-                alive = _not_noticed(connection, alive, cases.changed(case), None)
-    if not alive or alive[0].what != "as it is":
+        for is_again in (True, False):
+            for name, case, matches in _shown(told):
+                asked = [one for one in alive if not is_again or last.get(one.what) == name]
+                if asked:
+                    _fill(connection, case, mentioned)
+                gone = [one for one in asked if _notices(connection, one, case, matches)]
+                noticed |= {one.what: name for one in gone}
+                alive = [one for one in alive if one not in gone]
+    if "as it is" in noticed:
         raise AuditbookError("does not pass its own cases: `auditbook detectors test`.", path=path)
-    return rule.id, len(changed), alive[1:]
+    return rule.id, len(changed), alive[1:], noticed
 
 
-def _not_noticed(
-    connection: duckdb.DuckDBPyConnection, alive: Sequence[Mutant], case: dict[str, Any], matches: bool | None
-) -> list[Mutant]:
-    """Those that this case tells nothing of; `matches` None is a near miss that was changed: it must find something."""
-    _fill(connection, case, set(WORD.findall(alive[0].rule.sql)) if alive else set())
-    return [one for one in alive if not _notices(connection, one, case, matches)]
+def _shown(told: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], bool | None]]:
+    """Each case and whether it matches; None is a near miss with its one value changed: it must find something."""
+    for case in told:
+        yield case["name"], case, bool(case["expect"])
+        if not case["expect"]:
+            yield f"{case['name']}, changed", cases.changed(case), None
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, case: dict[str, Any], mentioned: set[str]) -> None:
@@ -160,21 +171,24 @@ def wrong(name: str, alive: Sequence[Mutant], known: Sequence[Mapping[str, str]]
 def main() -> None:
     began, wanted = time.perf_counter(), os.environ.get("MUTATE", "").split()
     folder = Path(wanted[0]) if wanted and Path(wanted[0]).is_dir() else SHIPPED
-    paths = sorted(folder.glob("*.sql"))
+    # The longest first, so that no process is left alone with them.
+    paths = sorted(folder.glob("*.sql"), key=lambda one: -one.with_suffix(".cases.toml").stat().st_size)
     if folder is SHIPPED and wanted:
         paths = [path for path in paths if path.stem in wanted]
     listed = (HERE if folder is SHIPPED else folder) / "either_way.toml"
     known = tomllib.loads(listed.read_text("utf-8"))["changes"] if listed.exists() else []
+    last = json.loads(LAST.read_text("utf-8")) if LAST.exists() else {}
     total, left = 0, []
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for name, count, alive in pool.map(survivors, paths):
+        asked = [pool.submit(survivors, path, last.get(path.stem, {})) for path in paths]
+        for done in as_completed(asked):
+            name, count, alive, noticed = done.result()
             found = wrong(name, alive, known)
-            print(
-                f"{name:32} {count:4} changes, {len(alive)} make no difference, {len(found)} wrong",
-                flush=True,
-            )
+            print(f"{name:32} {count:4} changes, {len(alive)} make no difference, {len(found)} wrong")
+            print("".join(f"  {one}\n" for one in found), end="", flush=True)
             total, left = total + count, [*left, *found]
-    print("\n".join(["", *left]) if left else "")
+            last[name] = noticed
+            LAST.write_text(json.dumps(last, indent=0), "utf-8")
     print(f"{len(paths)} rules, {total} changes, {len(left)} wrong, {time.perf_counter() - began:.0f} s")
     sys.exit(1 if left else 0)
 

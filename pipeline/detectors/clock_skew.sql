@@ -64,7 +64,7 @@ displaced AS (
   -- Against the day of its neighbours: its own may be another, or none.
   JOIN calendar c ON c.schedule = 'organization' AND c.slot = time_bucket(INTERVAL 15 MINUTE, j.before_at)
   JOIN days d ON d.source = j.source AND d.instance = j.instance AND d.local_date = c.local_date
-  WHERE j.off_by IS NOT NULL AND d.n >= $min_entries AND d.turns * 20 <= greatest(d.n, 20)
+  WHERE j.off_by IS NOT NULL AND d.n >= $min_entries AND (d.turns = 1 OR d.turns * 20 <= d.n)
 ),
 -- At one end of a log, days away from everything else, in a file of many: too far for its neighbours to be seen.
 ends AS (

@@ -83,7 +83,7 @@ practised AS (
 ),
 holes AS (
   SELECT p.*, s.n, s.in_order FROM pairs p JOIN practised s ON s.event_uid = p.event_uid
-  WHERE p.step > $min_missing AND s.n >= $min_numbers AND s.in_order >= s.n * $min_share
+  WHERE s.n >= $min_numbers AND s.in_order >= s.n * $min_share
 ),
 -- A line that was rejected is here, though it is no event: it stands between the two, or has a number between theirs.
 rejected AS (

@@ -50,7 +50,7 @@ weeks AS (
 expected AS (
   SELECT s.source, g.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
   FROM spans s
-  JOIN grid g ON g.slot >= s.first_at AND g.slot + INTERVAL 30 MINUTE <= s.last_at
+  JOIN grid g ON g.slot + INTERVAL 30 MINUTE <= s.last_at
   JOIN weeks w ON true
   JOIN grid p ON p.local_date = g.local_date - w.back AND p.local_time = g.local_time AND p.slot >= s.first_at
   LEFT JOIN seen h ON h.source = s.source AND h.slot = p.slot
@@ -64,7 +64,7 @@ spells AS (
   SELECT *, sum(active) OVER (PARTITION BY source ORDER BY slot) AS spell FROM timeline
 ),
 silent AS (
-  SELECT *, first_value(slot) OVER (PARTITION BY source, spell ORDER BY slot) AS since FROM spells WHERE spell > 0
+  SELECT *, first_value(slot) OVER (PARTITION BY source, spell ORDER BY slot) AS since FROM spells
 ),
 -- How many half hours of this silence had entries in each of those weeks, up to each of its half hours.
 summed AS (
