@@ -174,7 +174,7 @@ unusual AS (
 ),
 -- What is critical by its class, and not what this person does on other days too.
 classed AS (
-  SELECT DISTINCT person, night, class FROM (SELECT person, night, unnest(classes) AS class FROM unusual WHERE len(classes) > 0)
+  SELECT DISTINCT person, night, class FROM (SELECT person, night, unnest(classes) AS class FROM unusual)
   WHERE class IN ('permission', 'deletion', 'logging', 'secret', 'critical_setting')
 ),
 duties AS (
