@@ -89,7 +89,7 @@ def survivors(path: Path, last: Noticed) -> tuple[str, int, list[Mutant], Notice
     rule, told = cases.read(path)
     changed, noticed = mutants(rule), Noticed()
     alive = [Mutant(rule, 0, "as it is", {}), *changed]
-    mentioned = set(WORD.findall(rule.sql))
+    made: dict[str, dict[str, Any]] = {}
     with duckdb.connect() as connection:
         # What is planned once must hold for the tables of every case.
         connection.execute("SET threads = 1")
@@ -99,7 +99,8 @@ def survivors(path: Path, last: Noticed) -> tuple[str, int, list[Mutant], Notice
             for name, case, matches in _shown(told):
                 asked = [one for one in alive if not is_again or last.get(one.what) == name]
                 if asked:
-                    _fill(connection, case, mentioned)
+                    made[name] = made.get(name) or _made(case, set(WORD.findall(rule.sql)))
+                    _fill(connection, made[name])
                 gone = [one for one in asked if _notices(connection, one, case, matches)]
                 noticed |= {one.what: name for one in gone}
                 alive = [one for one in alive if one not in gone]
@@ -116,17 +117,24 @@ def _shown(told: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]
             yield f"{case['name']}, changed", cases.changed(case), None
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, case: dict[str, Any], mentioned: set[str]) -> None:
-    """Put what a rule reads of a case into tables that stay, so that its statement is planned once for all cases."""
-    with duckdb.connect() as made:
+def _made(case: Mapping[str, Any], mentioned: set[str]) -> dict[str, Any]:
+    """What a rule reads of a case, as Arrow tables."""
+    with duckdb.connect(config={"threads": 1}) as made:
         casetables.build(made, case)
-        for name in sorted(dialect.TABLES & mentioned):
-            rows = made.sql(f"SELECT * FROM {name}").to_arrow_table()
-            connection.register("rows", rows)
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM rows LIMIT 0")
-            connection.execute(f"DELETE FROM {name}")
-            connection.execute(f"INSERT INTO {name} SELECT * FROM rows")
-            connection.unregister("rows")
+        return {
+            name: made.sql(f"SELECT * FROM {name}").to_arrow_table()
+            for name in sorted(dialect.TABLES & mentioned)
+        }
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Any]) -> None:
+    """Put them into tables that stay, so that a statement is planned once for all cases."""
+    for name, rows in tables.items():
+        connection.register("rows", rows)
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM rows LIMIT 0")
+        connection.execute(f"DELETE FROM {name}")
+        connection.execute(f"INSERT INTO {name} SELECT * FROM rows")
+        connection.unregister("rows")
 
 
 def _notices(
@@ -178,7 +186,7 @@ def main() -> None:
     listed = (HERE if folder is SHIPPED else folder) / "either_way.toml"
     known = tomllib.loads(listed.read_text("utf-8"))["changes"] if listed.exists() else []
     last = json.loads(LAST.read_text("utf-8")) if LAST.exists() else {}
-    total, left = 0, []
+    total, left = 0, list[str]()
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         asked = [pool.submit(survivors, path, last.get(path.stem, {})) for path in paths]
         for done in as_completed(asked):
