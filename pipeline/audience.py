@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from pipeline import hidden, pseudonyms, redact
+from pipeline import hidden, pseudonyms, redact, views
 from pipeline.config import Privacy
 from pipeline.findings import FINDINGS
 from pipeline.hidden import WITHHELD, withheld
@@ -51,15 +51,21 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def lay(connection: duckdb.DuckDBPyConnection, shown: Shown, stored: Mapping[str, str]) -> None:
     """Make the temporary views `events`, `stored_lines`, `lines` and `event_lines` for an audience, and the tables that
-    tell of people; `stored` is the views' SQL, which stays reachable with an underscore before their names. The
-    connection was prepared."""
+    tell of people; `stored` is the SQL of the first two. As they are stored, all four stay reachable with an underscore
+    before their names. The connection was prepared."""
     external = shown.audience == "external"
-    for name, sql in stored.items():
-        connection.execute(f"CREATE TEMP VIEW _{name} AS {_inner(sql, stored)}")
+    within = {f"_{name}": sql for name, sql in stored.items()}
     if external:
+        views.make(connection, {"_events": within["_events"]}, temporary=True)
         pseudonyms.make(connection, shown.privacy)
-    for name in stored:
-        connection.execute(f"CREATE TEMP VIEW {name} AS {over(shown, name, f'_{name}')}")
+        connection.execute("DROP VIEW temp._events")
+    with views.standing_in(
+        connection, {f"_{name}": sql for name, sql in views.NOTHING.items()}, temporary=True
+    ):
+        joined = {f"_{name}": _inner(sql, stored) for name, sql in views.JOINED.items()}
+        laid = {name: over(shown, name, f"_{name}") for name in (*stored, *views.JOINED)}
+        views.make(connection, {**joined, **laid}, temporary=True)
+    views.make(connection, within, temporary=True)
     for sql in redact.macros(shown.privacy.names):
         connection.execute(sql)
     _tables(connection, external)

@@ -120,12 +120,15 @@ def connect_to(
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
-    if shown.audience != "full":
-        audience.prepare(connection)
-    views.derive(connection, {**_past(chain, shown.audience), **keeping.DERIVED}, temporary=True)
+    derived = {**views.DERIVED, **_past(chain, shown.audience), **keeping.DERIVED}
     if shown.audience == "full":
+        with views.standing_in(connection, views.NOTHING, temporary=True):
+            views.make(connection, {**views.JOINED, **derived}, temporary=True)
         views.make(connection, _stored(chain), temporary=True)
     else:
+        audience.prepare(connection)
+        with views.standing_in(connection, {**views.NOTHING, **views.JOINED}, temporary=True):
+            views.make(connection, derived, temporary=True)
         audience.lay(connection, shown, _stored(chain))
     return connection
 
@@ -189,7 +192,8 @@ def fill(
     geography.table(connection, config.places, past.relation("places"))
     findings.tables(connection, chain, config)
     keeping.tables(connection, chain, config)
-    views.derive(connection, {**_past(chain), **keeping.DERIVED})
+    with views.standing_in(connection, views.NOTHING):
+        views.make(connection, {**views.JOINED, **views.DERIVED, **_past(chain), **keeping.DERIVED})
     views.make(connection, _stored(chain))
     connection.execute("USE memory")
 
@@ -253,7 +257,8 @@ def _shape() -> str:
     """What this version's tables and views are made of: a database of another one is made anew."""
     made_of = [
         stores.versions(),
-        views.stored([], []),
+        views.NOTHING,
+        views.JOINED,
         views.DERIVED,
         views.RESOLVED_LINES,
         activity.tables(activity.at_once()),

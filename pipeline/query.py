@@ -242,7 +242,7 @@ class Event(dict[str, Any]):
         return shown.event(self)
 
 
-_LIKE_EVENTS = views.stored([], [])["events"]
+_LIKE_EVENTS = views.NOTHING["events"]
 _COVERAGE = """SELECT detector, source,
     CASE WHEN status = 'failed' THEN 'failed' WHEN status = 'not_evaluable' THEN 'cannot'
       WHEN missing IS NULL AND why IS NULL THEN 'works' ELSE 'partly' END AS sight,

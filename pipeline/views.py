@@ -5,7 +5,8 @@ One text for the database in the store, for private copies of it and for the det
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import duckdb
 
@@ -55,41 +56,44 @@ def make(connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str], *, tempo
         connection.execute(f"CREATE {'TEMP ' if temporary else ''}VIEW {name} AS {query}")
 
 
-def derive(
-    connection: duckdb.DuckDBPyConnection, more: Mapping[str, str], *, temporary: bool = False
-) -> None:
-    """The views over those that read Parquet files, before these are made: empty tables stand in for them meanwhile.
+@contextmanager
+def standing_in(
+    connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str], *, temporary: bool = False
+) -> Iterator[None]:
+    """Tables without rows in place of views, while those over them are made.
 
     Making a view binds it, and binding one that reads Parquet files takes a look into each of them.
     """
-    kind, place = ("TEMP ", "temp.") if temporary else ("", "")
-    for name, query in stored([], []).items():
-        connection.execute(f"CREATE {kind}TABLE {name} AS {query}")
-    make(connection, {**DERIVED, **more}, temporary=temporary)
-    for name in stored([], []):
-        connection.execute(f"DROP TABLE {place}{name}")
+    for name, query in sql.items():
+        connection.execute(f"CREATE {'TEMP ' if temporary else ''}TABLE {name} AS {query}")
+    yield
+    for name in sql:
+        connection.execute(f"DROP TABLE {'temp.' if temporary else ''}{name}")
 
 
 def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
-    """The views that read Parquet files, by name, and what joins them."""
-    kept = parquet(lines, LINE_COLUMNS)
+    """The views that read Parquet files, by name."""
     return {
         "events": events_of(parquet(events, EVENT_COLUMNS)),
-        "stored_lines": f"SELECT * FROM {kept}",
-        "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message,
-            coalesce(l.raw, first.raw) AS raw,
-            l.raw_bytes, l.newline,
-            CASE WHEN l.raw_bytes IS NULL THEN sha256(coalesce(l.raw, first.raw))
-              ELSE sha256(l.raw_bytes) END AS line_sha256,
-            coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.commit_no,
-            l.same_commit, l.same_file_sha256, l.same_line
-          FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
-            ON first.commit_no = l.same_commit AND first.file_sha256 = l.same_file_sha256
-            AND first.line = l.same_line""",
-        "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
-            sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
-          FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
+        "stored_lines": f"SELECT * FROM {parquet(lines, LINE_COLUMNS)}",
     }
+
+
+NOTHING = stored([], [])
+JOINED: dict[str, str] = {
+    "lines": """SELECT l.file, l.line, l.byte_offset, l.fate, l.reason, l.message, coalesce(l.raw, first.raw) AS raw,
+          l.raw_bytes, l.newline,
+          CASE WHEN l.raw_bytes IS NULL THEN sha256(coalesce(l.raw, first.raw))
+            ELSE sha256(l.raw_bytes) END AS line_sha256,
+          coalesce(l.event_uid, first.event_uid) AS event_uid, l.file_sha256, l.commit_no,
+          l.same_commit, l.same_file_sha256, l.same_line
+        FROM stored_lines l LEFT JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS first
+          ON first.commit_no = l.same_commit AND first.file_sha256 = l.same_file_sha256
+          AND first.line = l.same_line""",
+    "event_lines": """SELECT e.event_uid, e.source, e.file, e.line, l.byte_offset,
+          sha256(l.raw) AS line_sha256, l.raw, e.file_sha256
+        FROM events e JOIN (SELECT * FROM stored_lines WHERE fate = 'event') AS l USING (event_uid)""",
+}
 
 
 def changes_of(events: str, more: str = "") -> str:
