@@ -6,6 +6,7 @@ A warning of the renderer is an error: a report that lost an image, a rule or a 
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import logging
 import re
@@ -45,6 +46,7 @@ def main() -> int:
     order = json.load(sys.stdin)
     _limit(resource.RLIMIT_AS, order["memory"])
     _limit(resource.RLIMIT_CPU, int(order["seconds"]) + 1)
+    gc.set_threshold(200_000, 20, 100)  # a document's boxes live as long as it does: looking for others took a seventh
     with redirect_stdout(sys.stderr):  # libraries print advice; stdout is for the reason alone
         code, reason = _outcome(order)
     sys.stdout.write(reason)

@@ -136,7 +136,7 @@ def test_a_signal_ends_a_run_in_one_sentence(
 def test_twenty_readers_during_many_runs(tmp_path: Path) -> None:
     """Each sees whole commits only, and none an error."""
     store = tmp_path / "store"
-    runs = int(os.environ.get("RUNS", "6"))
+    runs = int(os.environ.get("RUNS", "3"))
     pipeline.run([put(tmp_path / "0.jsonl", lines(0, 99))], store=store, out=tmp_path / "out")
     readers = [
         subprocess.Popen(
