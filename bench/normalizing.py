@@ -11,9 +11,10 @@ from bench import varied
 from bench.turns import TURNS, Row, ratio
 from pipeline import leaner, mapping
 from pipeline.crew import BLOCK_BYTES
+from pipeline.job import Job, Piece
 from pipeline.mapping import Mapping
 from pipeline.normalize import Settings
-from pipeline.work import Job, Piece, Worker
+from pipeline.work import Worker
 
 LINES = Path(__file__).parent.parent / "tests" / "sources"
 BESIDE = "printago"

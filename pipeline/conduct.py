@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import ids, mojibake
+from pipeline import ids, mojibake, runs
 from pipeline.crew import Other, Own
 from pipeline.drift import by_column
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
 from pipeline.inputs import Input
+from pipeline.job import Finished, Job, PieceCounts, Prepared, Told
 from pipeline.ledger import Counts, LoadedFile
 from pipeline.lines import Stopped
 from pipeline.mapping import Mapping
@@ -29,7 +30,6 @@ from pipeline.packing import Packed, Packing
 from pipeline.progress import Progress
 from pipeline.store import part_names
 from pipeline.unnamed import Equals
-from pipeline.work import Finished, Job, PieceCounts, Prepared, Told
 
 Hand = Own | Other
 
@@ -76,7 +76,7 @@ class _Load:
 
     def __init__(self, files: Sequence[File], known: ids.Known, folder: Path) -> None:
         self._files, self._known, self._folder = files, known, folder
-        self._fresh = ids.Runs()
+        self._fresh = runs.Runs()
         self._equals = Equals()
         self.lines: Counter[int] = Counter()
         self.tallies = [_Tally() for _ in files]
@@ -105,7 +105,7 @@ class _Load:
         if uids:
             high, low = high.copy(), low.copy()
             rows = list(uids)
-            high[rows], low[rows] = ids.halves(pa.array([uids[row] for row in rows], pa.string()))
+            high[rows], low[rows] = runs.halves(pa.array([uids[row] for row in rows], pa.string()))
         hits = self._hits(high, low)
         told = Told(first, uids, hits)
         if hits is None and (found.alone or (uids and len(np.unique(high)) == len(high))):

@@ -30,7 +30,8 @@ from pipeline import leaner, memory
 from pipeline.block import Block
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
-from pipeline.work import Finished, Job, Prepared, Told, Worker
+from pipeline.job import Finished, Job, Prepared, Told
+from pipeline.work import Worker
 
 BLOCK_BYTES = 32 * 1024 * 1024
 MOST_WORKERS = 8

@@ -1,14 +1,13 @@
-"""Which identities are known, and where each was first: sorted runs of numbers, found by binary search. Part of load.
+"""Which identities a store knows, and where each was first. Part of load.
 
-An identity is 128 bits of a hash. The store's runs lie beside the commits in `ids/`, one file for one or more commits;
-they are a cache, made again from the commits when they do not belong to them. What a load finds new makes its own runs.
+They lie as sorted runs beside the commits in `ids/`, one file for one or more commits: a cache, made again from the
+commits when it does not belong to them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import store as stores
+from pipeline.runs import Run, halves, merged, run_of
 from pipeline.store import Commit, Part
 
 if TYPE_CHECKING:
@@ -25,95 +25,12 @@ FOLDER = "ids"
 AT_ONCE = 1_000_000  # identities that are held against the lines in one go
 
 
-@dataclass(frozen=True)
-class Run:
-    """Identities (high and low half), sorted, and for each a number that says where it is."""
-
-    high: np.ndarray
-    low: np.ndarray
-    where: np.ndarray
-
-    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        """For each identity its number, or -1."""
-        found = np.full(len(high), -1, np.int64)
-        if not len(self.high) or not len(high):
-            return found
-        order = np.argsort(high, kind="stable")
-        at = np.searchsorted(self.high, high[order])
-        open_ = at < len(self.high)
-        while open_.any():  # more than one turn only where two identities share their high half
-            places, rows = at[open_], order[open_]
-            alike = self.high[places] == high[rows]
-            same = alike & (self.low[places] == low[rows])
-            found[rows[same]] = self.where[places[same]]
-            going = np.flatnonzero(open_)
-            open_[going[~alike | same]] = False
-            at[open_] += 1
-            open_ &= at < len(self.high)
-        return found
-
-
-def run_of(high: np.ndarray, low: np.ndarray, where: np.ndarray) -> Run:
-    order = np.argsort(high, kind="stable")  # two that share their high half need no order between them
-    return Run(high[order], low[order], where[order])
-
-
-@dataclass
-class Runs:
-    """Runs, the newest last; small ones are put together, so that there are few."""
-
-    runs: list[Run] = field(default_factory=list)
-
-    def add(self, high: np.ndarray, low: np.ndarray, where: np.ndarray) -> None:
-        self.runs.append(run_of(high, low, where))
-        while len(self.runs) > 1 and len(self.runs[-2].high) < 2 * len(self.runs[-1].high):
-            last, before = self.runs.pop(), self.runs.pop()
-            self.runs.append(_merged([before, last]))
-
-    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        """For each identity the number it was added with, the newest one, or -1."""
-        found = np.full(len(high), -1, np.int64)
-        for run in self.runs:
-            theirs = run.find(high, low)
-            found = np.where(theirs >= 0, theirs, found)
-        return found
-
-
-def _merged(runs: Sequence[Run]) -> Run:
-    """Of an identity in several, the last number stays."""
-    high, low, where = (
-        np.concatenate([getattr(run, name) for run in runs]) for name in ("high", "low", "where")
-    )
-    order = np.argsort(high, kind="stable")
-    high, low, where = high[order], low[order], where[order]
-    alike = np.flatnonzero(high[1:] == high[:-1])
-    if not len(alike):
-        return Run(high, low, where)
-    order = np.lexsort((np.arange(len(high)), low, high))  # they still stand in the order of the runs
-    high, low, where = high[order], low[order], where[order]
-    last = np.ones(len(high), bool)
-    last[:-1] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    return Run(high[last], low[last], where[last])
-
-
-def halves(uids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Identities as they are written, 32 hexadecimal digits each, as two numbers."""
-    text = b"".join(uids.cast(pa.binary()).to_pylist()) if uids.offset else _data(uids)
-    pairs = np.frombuffer(bytes.fromhex(text.decode("ascii")), ">u8").reshape(-1, 2).astype(np.uint64)
-    return pairs[:, 0].copy(), pairs[:, 1].copy()
-
-
 def _valid(uids: pa.Array) -> np.ndarray:
     """Which rows have an identity; without what pyarrow imports to hand out booleans."""
     import pyarrow.compute as pc
 
     bits = np.frombuffer(pc.is_valid(uids).buffers()[1], np.uint8)
     return np.unpackbits(bits, count=len(uids), bitorder="little").view(bool)
-
-
-def _data(uids: pa.Array) -> bytes:
-    offsets = np.frombuffer(uids.buffers()[1], np.int32)
-    return bytes(uids.buffers()[2][offsets[0] : offsets[len(uids)]]) if len(uids) else b""
 
 
 class Known:
@@ -194,7 +111,7 @@ def publish(store: Path, chain: Sequence[Commit]) -> None:
         files.append((None, missing, _run_of_parts([wanted[name] for name in missing])))
     while len(files) > 1 and len(files[-2][2].high) < 2 * len(files[-1][2].high):
         last, before = files.pop(), files.pop()
-        files.append((None, [*before[1], *last[1]], _merged([before[2], _shifted(last[2], len(before[1]))])))
+        files.append((None, [*before[1], *last[1]], merged([before[2], _shifted(last[2], len(before[1]))])))
     kept = {path for path, _, _ in files}
     for path in folder.glob("*.ids"):
         if path not in kept:
@@ -264,7 +181,7 @@ def _run_of_parts(paths: Sequence[Path]) -> Run:
         rows = np.flatnonzero(_valid(uids))  # of the events; no other line has one
         high, low = halves(uids.drop_null())
         runs.append(run_of(high, low, (np.int64(n) << 32) | rows.astype(np.int64)))
-    return _merged(runs)
+    return merged(runs)
 
 
 def strange(

@@ -14,10 +14,10 @@ from pipeline.block import Block, of_table
 from pipeline.crew import BLOCK_BYTES
 from pipeline.errors import AuditbookError
 from pipeline.inputs import Reader
+from pipeline.job import Piece
 from pipeline.lines import BLOCK_BYTES as TABLE_BYTES
 from pipeline.lines import Readable, Splitter, Stopped
 from pipeline.progress import Progress
-from pipeline.work import Piece
 
 if TYPE_CHECKING:
     from pipeline.conduct import File

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import ids
+from pipeline import runs
 from pipeline.distinct import whole
 
 _FOUND = """
@@ -39,7 +39,7 @@ class Unnamed:
 class Equals:
     """How many equal ones the blocks before held of the file that is under way."""
 
-    counts: ids.Runs = field(default_factory=ids.Runs)
+    counts: runs.Runs = field(default_factory=runs.Runs)
 
     def later(self, source: str, found: Unnamed, offsets: Sequence[int], piece: np.ndarray) -> dict[int, str]:
         """The identities of records that are not the first of their kind; `piece` is that of each, and
@@ -48,13 +48,13 @@ class Equals:
         pieces = piece[found.records]
         for number in np.unique(pieces).tolist():
             if offsets[number] == 0:
-                self.counts = ids.Runs()
+                self.counts = runs.Runs()
             made |= self._of_piece(source, found, np.flatnonzero(pieces == number))
         return made
 
     def _of_piece(self, source: str, found: Unnamed, chosen: np.ndarray) -> dict[int, str]:
         digests = found.digests.take(pa.array(chosen))
-        high, low = ids.halves(pc.utf8_slice_codeunits(digests, 0, 32))
+        high, low = runs.halves(pc.utf8_slice_codeunits(digests, 0, 32))
         before = np.maximum(self.counts.find(high, low), 0)
         count = before + found.place[chosen] + 1
         order = np.lexsort((count, low, high))

@@ -10,96 +10,21 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline import changes, drift, engine, ids, memory, mojibake, normalize, parts, unsaid
+from pipeline import changes, drift, engine, memory, mojibake, normalize, parts, runs, unsaid
 from pipeline import fates as deciding
 from pipeline.block import EVENT, REJECT, Block, joined
 from pipeline.distinct import whole
 from pipeline.fates import Fates, Hits, Records
+from pipeline.job import Finished, Job, Piece, PieceCounts, Prepared, Told
 from pipeline.lines import BOM, Verdict
-from pipeline.mapping import Mapping
 from pipeline.normalize import Normalized, Plan, Settings
 from pipeline.scan import NEWLINE, Scanner
 from pipeline.unnamed import Unnamed, of_records
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a file in a block: bytes `start` to `stop` of the block's data, which stand at `offset` in the file.
-    `commit_no` is the load that brought the file."""
-
-    file: int
-    name: str
-    sha256: str
-    commit_no: int
-    offset: int
-    start: int = 0
-    stop: int = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A block to load: as what, and where its files go. Without a mapping there are no records, only blank lines."""
-
-    number: int
-    mapping: Mapping | None
-    settings: Settings
-    pieces: Sequence[Piece]
-    lines: Path
-    events: Path
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What the load must know of a block to say what of it is new: how many lines each piece has, the identities of
-    its records, and those that have no id of their own."""
-
-    number: int
-    lines: list[int]
-    high: np.ndarray
-    low: np.ndarray
-    rows: np.ndarray
-    piece: np.ndarray
-    unnamed: Unnamed | None
-    alone: bool
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the load knows: each piece's first line number, identities that it had to change, and what it met."""
-
-    first_line: list[int]
-    uids: dict[int, str] = field(default_factory=dict)
-    hits: Hits | None = None
-
-
-@dataclass(frozen=True)
-class PieceCounts:
-    """What became of a piece."""
-
-    file: int
-    read: int
-    fates: tuple[int, int, int, int]  # events, duplicates, rejects, blank
-    first_event: int | None
-    last_event: int | None
-    unknown: dict[tuple[str, str], int]
-    mangled: mojibake.Seen
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A block that is written."""
-
-    number: int
-    counts: list[PieceCounts]
-    fields: list[str]
-    rows: dict[str, int]
-    seconds: dict[str, float]
 
 
 @dataclass
@@ -144,7 +69,7 @@ class Worker:
         under_way = self._normalized(job, block, piece, mangled)
         self._took("normalize", began)
         self._open[job.number] = under_way
-        high, low = ids.halves(under_way.uids)
+        high, low = runs.halves(under_way.uids)
         alone = len(np.unique(high)) == len(high)
         return Prepared(
             job.number, sizes, high, low, under_way.rows, piece[under_way.rows], under_way.unnamed, alone
@@ -165,7 +90,7 @@ class Worker:
         one.fates = deciding.fates(one.records, told.hits)
         rows = sorted(one.fates.conflicts)
         assert one.fates.uid is not None
-        high, low = ids.halves(pa.array([one.fates.uid[row] for row in rows], pa.string()))
+        high, low = runs.halves(pa.array([one.fates.uid[row] for row in rows], pa.string()))
         self._took("compare", began)
         return high, low, rows
 
@@ -173,12 +98,12 @@ class Worker:
         """Once it is known which conflicts were met before: the identities of the new events, and their lines' rows."""
         one = self._open[number]
         if one.fates is None or one.records is None:
-            high, low = ids.halves(one.uids)
+            high, low = runs.halves(one.uids)
             return high, low, one.rows
         deciding.settle(one.fates, one.records, hits)
         new = np.flatnonzero(~one.fates.duplicate)
         uids = one.fates.uid or []
-        high, low = ids.halves(pa.array([uids[row] for row in new], pa.string()))
+        high, low = runs.halves(pa.array([uids[row] for row in new], pa.string()))
         return high, low, one.rows[new]
 
     def finish(self, number: int) -> Finished:
@@ -224,14 +149,14 @@ class Worker:
         scanner = self._scanners.setdefault(key, Scanner(repeated))
         wanted = self._plan(job).members if job.mapping else {}
         blocks, piece = [], []
-        for run in _runs(job.pieces, data):
-            begin = job.pieces[run.start].start
-            text = bytes(data[begin : job.pieces[run.stop - 1].stop])
-            block = scanner.scan(text, job.pieces[run.start].offset == 0, wanted)
-            begins = np.array([job.pieces[n].start - begin for n in run], np.int64)
+        for stretch in _stretches(job.pieces, data):
+            begin = job.pieces[stretch.start].start
+            text = bytes(data[begin : job.pieces[stretch.stop - 1].stop])
+            block = scanner.scan(text, job.pieces[stretch.start].offset == 0, wanted)
+            begins = np.array([job.pieces[n].start - begin for n in stretch], np.int64)
             at = np.searchsorted(begins, block.offset, "right") - 1
             blocks.append(replace(block, offset=block.offset - begins[at]))
-            piece.append(at + run.start)
+            piece.append(at + stretch.start)
         return joined(blocks), np.concatenate(piece)
 
     def _normalized(
@@ -322,7 +247,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _runs(pieces: Sequence[Piece], data: memoryview) -> Iterator[range]:
+def _stretches(pieces: Sequence[Piece], data: memoryview) -> Iterator[range]:
     """Pieces that can be read as one text: each but the last ends a line, and none but the first begins with the mark
     of UTF-8, which is no part of a line there."""
     first = 0
