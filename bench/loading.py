@@ -1,4 +1,7 @@
-"""Loads beside what a data engineer would type, and beside each other: spaces, packing, a store that knows, nights."""
+"""Loads beside what a data engineer would type, and beside each other: spaces, packing, a store that knows, nights.
+
+BENCH_NIGHTS_ON=n,n loads stores of so many events for the nights; BENCH_STORE=folder is one more, which is there.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from backports import zstd
 
+import pipeline
 from bench import export
 from bench.turns import Row, in_turns, ratio
 
@@ -50,7 +54,9 @@ def rows(folder: Path) -> Iterator[Row]:
     yield _half_known(folder, plain)
     yield _small_files(folder, plain)
     for events in NIGHTS_ON:
-        yield _night(folder, events)
+        yield _night(folder, _loaded(folder, events))
+    if "BENCH_STORE" in os.environ:
+        yield _night(folder, Path(os.environ["BENCH_STORE"]))
 
 
 def _beside_duckdb(what: str, folder: Path, source: Path, *, memory: bool = False) -> Iterator[Row]:
@@ -105,18 +111,25 @@ def _small_files(folder: Path, plain: Path) -> Row:
     )
 
 
-def _night(folder: Path, events: int) -> Row:
-    """What a night costs on a large store; measured inside the process, so without its start."""
-    store, before, night = folder / "large", folder / "before.jsonl", folder / "night.jsonl"
+def _loaded(folder: Path, events: int) -> Path:
+    store, before = folder / "large", folder / "before.jsonl"
     export.write(before, events)
     _load(_fresh(store), str(before))
     before.unlink()
+    return store
+
+
+def _night(folder: Path, store: Path) -> Row:
+    """What a night costs on a large store; measured inside the process, so without its start."""
+    night = folder / "night.jsonl"
     export.write(night, NIGHT, seed=2)
     large, empty = [], []
     for turn in range(3):
         large.append(_load(Path(_copied(store, folder / f"store-{turn}")), str(night)))
         empty.append(_load(_fresh(folder / f"other-{turn}"), str(night)))
     first, second = statistics.median(large), statistics.median(empty)
+    with pipeline.open(store) as log:
+        events = log.events().count()
     what = f"a night of {NIGHT:,} lines on a store of {events:,} events, start-up excluded"
     return ratio(what, f"{first:.2f} s", f"{second:.2f} s, on an empty store", first / second)
 
