@@ -106,16 +106,17 @@ class _Load:
             high, low = high.copy(), low.copy()
             rows = list(uids)
             high[rows], low[rows] = runs.halves(pa.array([uids[row] for row in rows], pa.string()))
-        hits = self._hits(high, low)
+        order = runs.order_of(high)
+        hits = self._hits(high, low, order)
         told = Told(first, uids, hits)
-        if hits is None and (found.alone or (uids and len(np.unique(high)) == len(high))):
-            self._remember(job.number, high, low, found.rows)
+        if hits is None and (found.alone or (uids and runs.alone(high))):
+            self._remember(job.number, high, low, found.rows, order)
             hand.finish(job.number, told)
             return
         told = replace(told, hits=hits or _NO_HITS)
         self._until_written(told.hits, hands)
         again = hand.fates(job.number, told)
-        met = self._hits(again[0], again[1])
+        met = self._hits(again[0], again[1], runs.order_of(again[0]))
         if met is not None:
             met = replace(met, rows=np.asarray(again[2])[met.rows])
             self._until_written(met, hands)
@@ -149,11 +150,18 @@ class _Load:
                 hand.wait()
                 self.take([hand])
 
-    def _remember(self, number: int, high: np.ndarray, low: np.ndarray, rows: np.ndarray) -> None:
-        self._fresh.add(high, low, (np.int64(number) << 32) | rows.astype(np.int64))
+    def _remember(
+        self,
+        number: int,
+        high: np.ndarray,
+        low: np.ndarray,
+        rows: np.ndarray,
+        order: np.ndarray | None = None,
+    ) -> None:
+        self._fresh.add(high, low, (np.int64(number) << 32) | rows.astype(np.int64), order)
 
-    def _hits(self, high: np.ndarray, low: np.ndarray) -> Hits | None:
-        earlier, now = self._known.find(high, low), self._fresh.find(high, low)
+    def _hits(self, high: np.ndarray, low: np.ndarray, order: np.ndarray) -> Hits | None:
+        earlier, now = self._known.find(high, low, order), self._fresh.find(high, low, order)
         rows = np.flatnonzero((earlier >= 0) | (now >= 0))
         if not len(rows):
             return None

@@ -40,11 +40,11 @@ class Known:
         self.parts = list(parts)
         self._runs = runs
 
-    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        """For each identity the number of its part (its upper 32 bits) and the row there, or -1."""
+    def find(self, high: np.ndarray, low: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """For each identity the number of its part (its upper 32 bits) and the row there, or -1; `order` sorts them."""
         found = np.full(len(high), -1, np.int64)
         for run, numbers in self._runs:
-            theirs = run.find(high, low)
+            theirs = run.find(high, low, order)
             hit = theirs >= 0
             part = np.asarray(numbers, np.int64)[theirs[hit] >> 32]
             found[hit] = (part << 32) | (theirs[hit] & 0xFFFFFFFF)
@@ -54,7 +54,9 @@ class Known:
         """The part that has an identity, written as 32 digits."""
         number = int(uid, 16)
         [found] = self.find(
-            np.array([number >> 64], np.uint64), np.array([number & (1 << 64) - 1], np.uint64)
+            np.array([number >> 64], np.uint64),
+            np.array([number & (1 << 64) - 1], np.uint64),
+            np.zeros(1, np.int64),
         )
         return None if found < 0 else self.parts[int(found) >> 32]
 

@@ -20,12 +20,11 @@ class Run:
     low: np.ndarray
     where: np.ndarray
 
-    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        """For each identity its number, or -1."""
+    def find(self, high: np.ndarray, low: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """For each identity its number, or -1; `order` sorts them."""
         found = np.full(len(high), -1, np.int64)
         if not len(self.high) or not len(high):
             return found
-        order = np.argsort(high, kind="stable")
         at = np.searchsorted(self.high, high[order])
         open_ = at < len(self.high)
         while open_.any():  # more than one turn only where two identities share their high half
@@ -40,8 +39,19 @@ class Run:
         return found
 
 
-def run_of(high: np.ndarray, low: np.ndarray, where: np.ndarray) -> Run:
-    order = np.argsort(high, kind="stable")  # two that share their high half need no order between them
+def order_of(high: np.ndarray) -> np.ndarray:
+    """What sorts identities; two that share their high half need no order between them."""
+    return np.argsort(high, kind="stable")
+
+
+def alone(high: np.ndarray) -> bool:
+    """Whether no two share their high half."""
+    ordered = np.sort(high)
+    return not (ordered[1:] == ordered[:-1]).any()
+
+
+def run_of(high: np.ndarray, low: np.ndarray, where: np.ndarray, order: np.ndarray | None = None) -> Run:
+    order = order_of(high) if order is None else order
     return Run(high[order], low[order], where[order])
 
 
@@ -51,17 +61,19 @@ class Runs:
 
     runs: list[Run] = field(default_factory=list)
 
-    def add(self, high: np.ndarray, low: np.ndarray, where: np.ndarray) -> None:
-        self.runs.append(run_of(high, low, where))
+    def add(
+        self, high: np.ndarray, low: np.ndarray, where: np.ndarray, order: np.ndarray | None = None
+    ) -> None:
+        self.runs.append(run_of(high, low, where, order))
         while len(self.runs) > 1 and len(self.runs[-2].high) < 2 * len(self.runs[-1].high):
             last, before = self.runs.pop(), self.runs.pop()
             self.runs.append(merged([before, last]))
 
-    def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        """For each identity the number it was added with, the newest one, or -1."""
+    def find(self, high: np.ndarray, low: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """For each identity the number it was added with, the newest one, or -1; `order` sorts them."""
         found = np.full(len(high), -1, np.int64)
         for run in self.runs:
-            theirs = run.find(high, low)
+            theirs = run.find(high, low, order)
             found = np.where(theirs >= 0, theirs, found)
         return found
 

@@ -55,7 +55,7 @@ class Equals:
     def _of_piece(self, source: str, found: Unnamed, chosen: np.ndarray) -> dict[int, str]:
         digests = found.digests.take(pa.array(chosen))
         high, low = runs.halves(pc.utf8_slice_codeunits(digests, 0, 32))
-        before = np.maximum(self.counts.find(high, low), 0)
+        before = np.maximum(self.counts.find(high, low, runs.order_of(high)), 0)
         count = before + found.place[chosen] + 1
         order = np.lexsort((count, low, high))
         last = order[np.append((np.diff(high[order]) != 0) | (np.diff(low[order]) != 0), True)]

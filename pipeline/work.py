@@ -70,10 +70,10 @@ class Worker:
         self._took("normalize", began)
         self._open[job.number] = under_way
         high, low = runs.halves(under_way.uids)
-        alone = len(np.unique(high)) == len(high)
         return Prepared(
-            job.number, sizes, high, low, under_way.rows, piece[under_way.rows], under_way.unnamed, alone
-        )
+            job.number, sizes, high, low, under_way.rows, piece[under_way.rows], under_way.unnamed,
+            runs.alone(high),
+        )  # fmt: skip
 
     def fates(self, number: int, told: Told) -> tuple[np.ndarray, np.ndarray, list[int]]:
         """Find what is known among the records; returns the conflicts' identities, to be looked up, and their rows."""
