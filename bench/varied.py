@@ -57,9 +57,8 @@ def _varied(value: Any, dice: random.Random, number: int, *, person: bool) -> An
         return value + step % (10_000_000 if value in SECONDS else 10_000_000_000)
     if not isinstance(value, str):
         return value
-    later = MOMENT.sub(lambda found: _later(found, number), value)
-    if later != value:
-        return later
+    if MOMENT.search(value):  # that of the first line, too, stays a time
+        return MOMENT.sub(lambda found: _later(found, number), value)
     own = random.Random(f"{value}{dice.randrange(PEOPLE)}") if person else dice
     return IDENTIFIER.sub(lambda found: _other(found.group(), own), value)
 

@@ -53,13 +53,13 @@ def _old_new(build: Expressions, entry: Dictionary[str, Any]) -> str:
 
 def _list(build: Expressions, entry: Dictionary[str, Any]) -> str:
     """[{field, from, to}], under the names that the product gives them; `json`: the values are JSON written as text."""
-    item = build.inside()
+    item, items = build.inside(entry["path"])
     values = {side: item.json_at(entry[side]) if side in entry else "NULL::JSON" for side in ("old", "new")}
     read = {side: _embedded(value) if entry.get("json") else value for side, value in values.items()}
     there = {side: f"{value} IS NOT NULL" for side, value in values.items()}
     parts = f"{{f: {item.text(entry['field'])}, old: {read['old']}, new: {read['new']}, "
     parts += f"had: {there['old']}, has: {there['new']}}}"
-    members = f"list_transform({build.items(entry['path'])}, lambda {item.item}: {parts})"
+    members = f"list_transform({items}, lambda {item.item}: {parts})"
     return f"list_transform({members}, lambda c: {_change('c.f', 'c.old', 'c.new', 'c.had', 'c.has')})"
 
 

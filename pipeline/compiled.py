@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline.paths import keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 2  # of scanning.c
+INTERFACE = 3  # of scanning.c
 MOST_TOP, MOST_COLUMNS = 128, 256
 MOST_KEYS, MOST_INNER_KEYS = 256, 1024  # as in scanning.c
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
@@ -42,7 +42,8 @@ class _Column(ctypes.Structure):
 
     _fields_ = (
         ("kind", ctypes.c_int32), ("doubtful", ctypes.c_int32), ("offsets", ctypes.c_void_p),
-        ("valid", ctypes.c_void_p), ("data", ctypes.c_void_p), ("room", ctypes.c_int64),
+        ("valid", ctypes.c_void_p), ("data", ctypes.c_void_p), ("room", ctypes.c_int64), ("rows", ctypes.c_int64),
+        ("touched", ctypes.c_int32), ("doubt", ctypes.c_int32),
     )  # fmt: skip
 
 
@@ -121,17 +122,17 @@ def _scan(
     valid = np.zeros((count, lines), np.uint8)
     columns = (_Column * count)(
         *(
-            _Column(_KINDS[kind], 0, offsets[n].ctypes.data, valid[n].ctypes.data, None, 0)
+            _Column(_KINDS[kind], 0, offsets[n].ctypes.data, valid[n].ctypes.data)
             for n, (_, kind) in enumerate(wanted.values())
         )
     )
-    doubts, asked = np.zeros(count, np.uint8), np.zeros(lines, np.uint8)
+    asked = np.zeros(lines, np.uint8)
     keys = np.empty(size + 4 * MOST_KEYS, np.uint8)
     below = np.empty(size + 4 * MOST_INNER_KEYS if inner else 0, np.uint8)
     below_used = ctypes.c_int64()
     used = found.auditbook_scan(
         text, _place(ends), ctypes.c_int32(newline), ctypes.c_int64(lines), _nodes(wanted), columns,
-        ctypes.c_int32(count), _place(doubts), _place(asked), _place(keys), _place(below) if inner else None,
+        ctypes.c_int32(count), _place(asked), _place(keys), _place(below) if inner else None,
         ctypes.byref(below_used),
     )  # fmt: skip
     data = [_Data(column.data) for column in columns]
@@ -140,6 +141,8 @@ def _scan(
     records = lines - int(asked.sum())
     members = {
         name: _texts(records, offsets[n], data[n], valid[n])
+        if columns[n].rows
+        else pa.nulls(records, pa.string())
         for n, name in enumerate(wanted)
         if not columns[n].doubtful
     }

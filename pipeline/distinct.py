@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 SAMPLE = 2048  # rows from which it is told how much a column varies
 MANY = 0.3  # different rows in a sample, above which they are not worth finding
 FEW = 0.25  # different rows of all, up to which making each once pays
+HARDLY_MORE = 1.2  # times as many different rows, for the same
 TOGETHER = 0.02  # different rows of all, up to which columns are looked at together to save a statement
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _SAME = re.compile(r"^\(*([a-z]+_?\d+)\)*(?:::VARCHAR)?$")
@@ -28,22 +29,28 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 @dataclass(frozen=True)
 class Values:
     """Named SQL; a value may use those named before it. `cut` are those that say little about much: whatever is made of
-    one of them needs no more than its answer. `between` are
-    those of which many others are made, in their order."""
+    one of them needs no more than its answer. `between` are those of which many others are made, in their order; `once`
+    are those that are made on the way, for all that ask in one statement."""
 
     sql: Mapping[str, str]
     cut: frozenset[str] = frozenset()
     between: tuple[str, ...] = ()
+    once: frozenset[str] = frozenset()
     uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    _ways: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @staticmethod
     def of(
-        sql: Mapping[str, str], given: Iterable[str], cut: Iterable[str] = (), between: Iterable[str] = ()
+        sql: Mapping[str, str],
+        given: Iterable[str],
+        cut: Iterable[str] = (),
+        between: Iterable[str] = (),
+        once: Iterable[str] = (),
     ) -> Values:
         """Find out what each value is made of, itself or by way of others."""
         names = {*sql, *given}
         uses = {name: frozenset(_NAME.findall(_LITERAL.sub("", text))) & names for name, text in sql.items()}
-        return Values(sql, frozenset(cut), tuple(between), uses)
+        return Values(sql, frozenset(cut), tuple(between), frozenset(once), uses)
 
     def same_as(self, name: str, known: Mapping[str, object]) -> str | None:
         """The known column that a value only repeats."""
@@ -58,6 +65,13 @@ class Values:
         for used in self.uses[name]:
             found |= {used} if used in known else self.leaves(used, known)
         return frozenset(found)
+
+    def through(self, name: str) -> frozenset[str]:
+        """What is made once on the way to a value."""
+        if name not in self._ways:
+            used = self.uses.get(name, frozenset())
+            self._ways[name] = (used & self.once).union(*map(self.through, used))
+        return self._ways[name]
 
     def layers(self, wanted: Iterable[str], known: Mapping[str, object]) -> list[list[str]]:
         """What must be made on the way to the wanted values, each after what it uses."""
@@ -110,7 +124,9 @@ class Rows:
         freely: list[str] = []
         for name in sorted(names, key=lambda name: (len(self._leaves(values, name)), names.index(name))):
             leaves = self._leaves(values, name)
-            if any(self._code(leaf) is None for leaf in leaves) or not self._joined(groups, leaves, name):
+            if any(self._code(leaf) is None for leaf in leaves) or not self._joined(
+                values, groups, leaves, name
+            ):
                 freely.append(name)
         made = self._run(values, freely) if freely else {}
         for leaves, members in groups:
@@ -129,17 +145,33 @@ class Rows:
         return values.leaves(name, self.columns)
 
     def _joined(
-        self, groups: list[tuple[frozenset[str], list[str]]], leaves: frozenset[str], name: str
+        self,
+        values: Values,
+        groups: list[tuple[frozenset[str], list[str]]],
+        leaves: frozenset[str],
+        name: str,
     ) -> bool:
         """Put a value with those whose columns together still vary little; False when its own do not."""
         for place, (theirs, members) in enumerate(groups):
-            if leaves <= theirs or self._combined(leaves | theirs, TOGETHER) is not None:
+            in_common = any(values.through(name) & values.through(member) for member in members)
+            if leaves <= theirs or self._is_little_more(leaves, theirs, in_common):
                 groups[place] = (leaves | theirs, [*members, name])
                 return True
         if self._combined(leaves) is None:
             return False
         groups.append((leaves, [name]))
         return True
+
+    def _is_little_more(self, leaves: frozenset[str], theirs: frozenset[str], in_common: bool) -> bool:
+        """Whether the columns together vary little or, where some work is done for both, hardly more than alone."""
+        if self._combined(leaves | theirs, TOGETHER) is not None:
+            return True
+        if not in_common:
+            return False
+        own, other, both = (self._combined(columns) for columns in (leaves, theirs, leaves | theirs))
+        if own is None or other is None or both is None:
+            return False
+        return len(both[1]) <= HARDLY_MORE * max(len(own[1]), len(other[1]))
 
     def _code(self, name: str) -> tuple[np.ndarray, int] | None:
         """A column as numbers of its different values; None when most are different."""
@@ -150,6 +182,8 @@ class Rows:
     def _encoded(self, column: pa.Array) -> tuple[np.ndarray, int] | None:
         if pa.types.is_nested(column.type):
             return None
+        if column.null_count == len(column):
+            return np.zeros(len(column), np.int64), 1
         if not isinstance(column, pa.DictionaryArray):
             step = max(1, self.length // SAMPLE)
             sample = column.take(pa.array(np.arange(0, self.length, step))) if step > 1 else column

@@ -8,6 +8,7 @@ data ever becomes SQL; texts of a mapping are quoted.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,37 @@ JSON_TYPES = {
 }
 
 
+_WRITTEN = re.compile(r"j\d+")
+
+
+@dataclass(eq=False)
+class Items:
+    """A list of the record's own and what is read of its members, by one reading for all who ask."""
+
+    members: str
+    texts: list[str] = field(default_factory=list)
+    jsons: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """SQL: for each member what was asked for, as `text_1` (blank is null), `json_1` and so on."""
+        read, fields = [], []
+        for function, kind, places in (
+            ("json_extract_string", "text", self.texts),
+            ("json_extract", "json", self.jsons),
+        ):
+            if places:
+                read.append(f"{kind}: {function}(o, [{', '.join(map(quote, places))}])")
+            values = (f"m.{kind}[{n}]" for n in range(1, len(places) + 1))
+            fields += [
+                f"{kind}_{n}: {blank_null(value) if kind == 'text' else value}"
+                for n, value in enumerate(values, 1)
+            ]
+        if not read:
+            return self.members
+        found = f"list_transform({self.members}, lambda o: {{{', '.join(read)}}})"
+        return f"list_transform({found}, lambda m: {{{', '.join(fields)}}})"
+
+
 @dataclass
 class Expressions:
     """Compiles expressions and conditions; remembers which paths of the record and which keys at all were read."""
@@ -45,11 +77,13 @@ class Expressions:
     columns: Dictionary[str, Any]
     texts: list[str] = field(default_factory=list)
     jsons: list[str] = field(default_factory=list)
-    made_once: list[str] = field(default_factory=list)
+    made_once: list[str | Items] = field(default_factory=list)
+    lists: dict[str, Items] = field(default_factory=dict)
     tests: list[str] = field(default_factory=list)
     exact: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     item: str | None = None
+    items: Items | None = None
     depth: int = 0
 
     @property
@@ -60,6 +94,8 @@ class Expressions:
     def text_at(self, path: str) -> str:
         """SQL for the text at a path."""
         self.keys.update(segments(path))
+        if self.items is not None:
+            return f"{self.item}.text_{_position(self.items.texts, pointer(path))}"
         if self.item is not None:
             return f"({blank_null(f'json_extract_string({self.item}, {quote(pointer(path))})')})"
         return f"t{_position(self.texts, pointer(path))}"
@@ -67,6 +103,8 @@ class Expressions:
     def json_at(self, path: str) -> str:
         """SQL for the JSON at a path."""
         self.keys.update(segments(path))
+        if self.items is not None:
+            return f"{self.item}.json_{_position(self.items.jsons, pointer(path))}"
         if self.item is not None:
             return f"json_extract({self.item}, {quote(pointer(path))})"
         return f"j{_position(self.jsons, pointer(path))}"
@@ -77,13 +115,7 @@ class Expressions:
             self.exact.add(pointer(path))
         return self.json_at(path)
 
-    def items(self, path: str) -> str:
-        """SQL for the members of the list at a path; those of a record's own list are made once."""
-        if self.item is not None:
-            return json_list(self.json_at(path))
-        return self.once(json_list(self.json_at(path)))
-
-    def once(self, sql: str) -> str:
+    def once(self, sql: str | Items) -> str:
         """The name under which a value that many ask for is made once; a later one may use an earlier one."""
         return f"once_{_position(self.made_once, sql)}"
 
@@ -93,9 +125,14 @@ class Expressions:
             return self._each(expression)
         return text_list(self.json(expression))
 
-    def inside(self) -> Expressions:
-        """The compiler for one item of a list; its paths start at the item."""
-        return replace(self, item=f"o{self.depth}", depth=self.depth + 1)
+    def inside(self, path: str) -> tuple[Expressions, str]:
+        """The compiler for one member of the list at a path, whose paths start there, and SQL of the members."""
+        members = json_list(self.json_at(path))
+        own = replace(self, item=f"o{self.depth}", items=None, depth=self.depth + 1)
+        if self.item is not None:
+            return own, members
+        own.items = self.lists.setdefault(members, Items(members))
+        return own, self.once(own.items)
 
     def text(self, expression: Any) -> str:
         """SQL for the text of an expression."""
@@ -117,7 +154,7 @@ class Expressions:
         if isinstance(expression, str):
             return self.json_at(expression)
         if "object" in expression:
-            return self._object(expression["object"])
+            return f"CAST({self.object_text(expression['object'])} AS JSON)"
         if set(expression) == {"path"}:
             return self.json(expression["path"])
         if set(NAMES) & set(expression):
@@ -200,7 +237,7 @@ class Expressions:
         if "when" in expression:
             return self._cases(expression, self.text)
         if "object" in expression:
-            return f"CAST({self.json(expression)} AS VARCHAR)"
+            return self.object_text(expression["object"])
         if "of" in expression:
             return self.text(expression["of"])
         if expression.get("json"):
@@ -216,29 +253,46 @@ class Expressions:
         return f"CASE{cases} ELSE {otherwise} END"
 
     def _first_item(self, expression: Dictionary[str, Any], value: Callable[[Expressions], str]) -> str:
-        item = self.inside()
-        found = f"list_filter({self.items(expression['list_where'])}, "
-        found += f"lambda {item.item}: {item.condition(expression['when'])})[1:1]"
+        item, members = self.inside(expression["list_where"])
+        wanted = expression["when"]
+        if self.item is None and wanted.keys() - {"fold"} == {
+            "path",
+            "is",
+        }:  # each list of texts is made once
+            names, fold = item.text_at(wanted["path"]), wanted.get("fold", False)
+            text = constant(wanted["is"])
+            names, text = (f"lower({names})", text.lower()) if fold else (names, text)
+            texts, values = (
+                self.once(f"list_transform({members}, lambda {item.item}: {sql})")
+                for sql in (names, value(item))
+            )
+            return f"{values}[list_position({texts}, {quote(text)})]"
+        found = f"list_filter({members}, lambda {item.item}: {item.condition(wanted)})[1:1]"
         return f"list_transform({found}, lambda {item.item}: {value(item)})[1]"
 
     def _each(self, expression: Dictionary[str, Any]) -> str:
-        item, members = self.inside(), self.items(expression["each"])
+        item, members = self.inside(expression["each"])
         if "when" in expression:
             members = f"list_filter({members}, lambda {item.item}: {item.condition(expression['when'])})"
         texts = f"list_transform({members}, lambda {item.item}: {item.text(expression['value'])})"
         return f"list_filter({texts}, lambda x: x IS NOT NULL)"
 
-    def _object(self, members: Dictionary[str, Any]) -> str:
-        """A JSON object of the members that say something; what is inside a member stays as it is."""
+    def object_text(self, members: Dictionary[str, Any]) -> str:
+        """SQL for the text of a JSON object of the members that say something; what is inside one stays as it is."""
         pairs = []
         for key, expression in members.items():
             value = self.json(expression)
             says = f"json_type({value}) NOT IN ('NULL', 'VARCHAR') OR trim(json_extract_string({value}, '$')) <> ''"
-            if value.startswith("to_json("):  # made of a text, which is null when it says nothing
+            if self.item is None and _WRITTEN.fullmatch(
+                value
+            ):  # the engine's own writing need not be read again
+                value = f"{value}::VARCHAR"
+                says = f"""{value} <> 'null' AND {value} <> '""'
+                  AND (NOT starts_with({value}, '" ') OR trim({value}, '" ') <> '')"""
+            elif value.startswith("to_json("):  # made of a text, which is null when it says nothing
                 says = f"{self.text(expression)} IS NOT NULL"
             pairs.append(f"CASE WHEN {says} THEN {quote(_json_key(key))} || {value} END")
-        inside = f"concat_ws(',', {', '.join(pairs)})"
-        return f"CAST('{{' || nullif({inside}, '') || '}}' AS JSON)"
+        return f"'{{' || nullif(concat_ws(',', {', '.join(pairs)}), '') || '}}'"
 
     def _embedded(self, expression: Dictionary[str, Any]) -> str:
         """JSON that a product wrote as text inside its JSON."""
@@ -249,7 +303,7 @@ class Expressions:
         return parsed
 
     def _outside(self) -> Expressions:
-        return replace(self, item=None)
+        return replace(self, item=None, items=None)
 
 
 def column_name(column: str) -> str:
@@ -257,7 +311,7 @@ def column_name(column: str) -> str:
     return f"c_{column}"
 
 
-def _position(places: list[str], place: str) -> int:
+def _position(places: list[Any], place: Any) -> int:
     if place not in places:
         places.append(place)
     return places.index(place) + 1

@@ -36,9 +36,10 @@ def leftover(
     columns = dict(zip(missing, _extracted(connection, missing, records), strict=True))
     columns |= {key: known[key] for key in unread if key in known}
     given = {f"v{n}": columns[key] for n, key in enumerate(unread)}
-    members = {f"m{n}": _member(f"v{n}", key, patch.get(key)) for n, key in enumerate(unread)}
+    rests = {f"r{n}": _rest(f"v{n}", patch.get(key)) for n, key in enumerate(unread)}
+    members = {f"m{n}": _member(f"r{n}", key) for n, key in enumerate(unread)}
     whole_text = f"nullif('{{' || concat_ws(',', {', '.join(members)}) || '}}', '{{}}')"
-    values = Values.of({**members, "unmapped": whole_text}, given, members)
+    values = Values.of({**rests, **members, "unmapped": whole_text}, given, members)
     rows = Rows(connection, given, len(records), frozenset(given))
     return rows.make(values, ["unmapped"])["unmapped"]
 
@@ -81,13 +82,18 @@ def _extracted(
     return [whole(column) for column in made.columns]
 
 
-def _member(value: str, key: str, patch: dict[str, Any] | None) -> str:
+def _rest(value: str, patch: dict[str, Any] | None) -> str:
+    """SQL of what is left of one member."""
+    if patch is None:
+        return f"{value}::VARCHAR"
+    cut = f"json_merge_patch({value}, {quote(json.dumps(patch))})::VARCHAR"
+    return f"CASE json_type({value}) WHEN 'OBJECT' THEN {cut} WHEN 'NULL' THEN NULL ELSE {value}::VARCHAR END"
+
+
+def _member(rest: str, key: str) -> str:
     """SQL of one member as it is written in the rest, null where nothing is left of it."""
-    rest = f"{value}::VARCHAR"
-    if patch is not None:
-        cut = f"json_merge_patch({value}, {quote(json.dumps(patch))})::VARCHAR"
-        rest = f"CASE json_type({value}) WHEN 'OBJECT' THEN {cut} WHEN 'NULL' THEN NULL ELSE {value}::VARCHAR END"
-    return f"{quote(json.dumps(key, ensure_ascii=False) + ':')} || nullif({_emptied(rest)}, '{{}}')"
+    emptied = f"CASE WHEN contains({rest}, ':{{}}') THEN {_emptied(rest)} ELSE {rest} END"
+    return f"{quote(json.dumps(key, ensure_ascii=False) + ':')} || nullif({emptied}, '{{}}')"
 
 
 def _emptied(rest: str) -> str:

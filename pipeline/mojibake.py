@@ -50,23 +50,21 @@ class Mangled:
 
 def find(raw: pa.Array) -> list[Mangled]:
     """The lines of a block that look mangled; `raw` are their texts."""
-    if _nothing_beyond_ascii(raw):
-        return []
-    beyond = _rows(pc.invert(pc.string_is_ascii(raw)))  # few, as a rule: the slow search is only for them
-    mangled = beyond[_rows(pc.match_substring_regex(raw.take(pa.array(beyond)), _ANY))]
+    mangled = np.array([], np.int64)
+    if _beyond_ascii(raw):
+        beyond = _rows(pc.invert(pc.string_is_ascii(raw)))  # few, as a rule: the slow search is only for them
+        mangled = beyond[_rows(pc.match_substring_regex(raw.take(pa.array(beyond)), _ANY))]
     escaped = _rows(pc.match_substring_regex(raw, r"\\u(0e[2-5]|00[c-f])"))
     return list(_found(np.union1d(mangled, escaped), raw))
 
 
-def _nothing_beyond_ascii(raw: pa.Array) -> bool:
-    """Whether the texts, taken together, can hold nothing that is looked for: most logs are so, and it is cheap."""
+def _beyond_ascii(raw: pa.Array) -> bool:
+    """Whether the texts, taken together, have characters beyond ASCII: most logs have none, and it is cheap."""
     if not len(raw) or raw.buffers()[2] is None:
-        return True
+        return False
     begin, end = np.frombuffer(raw.buffers()[1], np.int32)[[raw.offset, raw.offset + len(raw)]]
     text = np.frombuffer(raw.buffers()[2], np.uint8)[begin:end]
-    if not len(text) or text.max() >= 0x80:
-        return not len(text)
-    return not (text == ord("\\")).any() or b"\\u0" not in text.tobytes()
+    return bool(len(text)) and bool(text.max() >= 0x80)
 
 
 def _rows(mask: pa.Array) -> np.ndarray:

@@ -19,7 +19,7 @@ def related(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:
 
 
 def _relation(build: Expressions, entry: Dictionary[str, Any]) -> str:
-    inner = build.inside() if "each" in entry else build
+    inner, items = build.inside(entry["each"]) if "each" in entry else (build, "")
     parts = {k: inner.text(entry[k]) if k in entry else "NULL" for k in ("type", "id", "name", "relation")}
     if "ids" in entry:
         ids = build.text_list(entry["ids"])
@@ -31,8 +31,8 @@ def _relation(build: Expressions, entry: Dictionary[str, Any]) -> str:
     if "each" not in entry:
         return f"CASE WHEN {found} THEN [{made}] ELSE [] END"
     fits = f"{found} AND {inner.condition(entry['where'])}" if "where" in entry else found
-    items = f"list_filter({build.items(entry['each'])}, lambda {inner.item}: {fits})"
-    return f"list_transform({items}, lambda {inner.item}: {made})"
+    found = f"list_filter({items}, lambda {inner.item}: {fits})"
+    return f"list_transform({found}, lambda {inner.item}: {made})"
 
 
 def messages(build: Expressions, entries: list[Dictionary[str, Any]]) -> str:

@@ -80,7 +80,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     made = _made(build, mapping, settings, {name for level in levels for name in level})
     layers = {column_name(name): build.text(rules["columns"][name]) for level in levels for name in level}
     watched = drift.columns(build, rules["columns"])
-    once = {f"once_{n}": sql for n, sql in enumerate(build.made_once, 1)}
+    once = {f"once_{n}": str(sql) for n, sql in enumerate(build.made_once, 1)}
     tests = {f"test_{n}": sql for n, sql in enumerate(build.tests, 1)}
     named = {**_defaults(), **{name: sql for name, sql in made.items() if sql != "NULL"}}
     outputs = [
@@ -97,7 +97,9 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     unwrap = record.get("unwrap", [])
     return Plan(
         mapping=mapping,
-        values=Values.of({**places.values, **sql, "raw_time": clock.raw}, places.columns, tests, layers),
+        values=Values.of(
+            {**places.values, **sql, "raw_time": clock.raw}, places.columns, tests, layers, once
+        ),
         outputs=tuple(outputs),
         clock=clock,
         opened=unwrapped_sql("block", unwrap) if unwrap else None,
@@ -248,7 +250,7 @@ def _column(build: Expressions, name: str, expression: Any) -> str:
     if name in LIST_COLUMNS:
         return build.text_list(expression)
     if name == "metadata" and "object" in expression:
-        return build.json(expression)
+        return build.object_text(expression["object"])
     if name == "metadata":
         value = build.json(expression)
         return f"CASE WHEN json_type({value}) IN ('NULL') OR {value} = '{{}}' THEN NULL ELSE {value} END"

@@ -374,13 +374,16 @@ typedef struct {
     uint8_t *valid;
     uint8_t *data;  /* grows as it must */
     int64_t room;
+    int64_t rows;  /* how many have their offsets; those behind them hold nothing */
+    int32_t touched;  /* the next one of those that this line says something for; see wanted */
+    int32_t doubt;  /* about this line */
 } column;
 
 typedef struct {
     const node *nodes;
     column *columns;
     int32_t count;
-    uint8_t *doubts;  /* of each column, about this line */
+    int32_t touched;  /* the last column that this line says something for; -1 for none */
     inner_keys *inner;
     int out_of_memory;
 } wanted;
@@ -394,9 +397,16 @@ static int enough(column *one, int64_t size) {
     return 1;
 }
 
+/* Rows of which nothing was wanted so far end where the last one does. */
+static void filled(column *one, int64_t rows) {
+    int32_t at = one->offsets[one->rows];
+    while (one->rows < rows) one->offsets[++one->rows] = at;
+}
+
 /* Writes a value to a column; behind the value. */
 static place taken(place p, place end, int which, int64_t row, wanted *all) {
     column *one = all->columns + which;
+    filled(one, row);
     int32_t at = one->offsets[row];
     if (!enough(one, at + (end - p))) {
         all->out_of_memory = 1;
@@ -408,8 +418,9 @@ static place taken(place p, place end, int which, int64_t row, wanted *all) {
     if (one->kind == TEXT || (one->kind == DEEP_TEXT && !nested)) p = text(p, end, &out, valid);
     else if (one->kind == JSON && none) p = word(p, end, "null", 4, &(sink){0});
     else *valid = 1, p = value(p, end, 1, &out);
-    all->doubts[which] = out.doubtful != 0;
+    one->doubt = out.doubtful != 0;
     one->offsets[row + 1] = at + (*valid ? (int32_t)(out.at - one->data) - at : 0);
+    one->touched = all->touched, all->touched = which;
     return p;
 }
 
@@ -456,17 +467,12 @@ static place member(place p, place end, int at, int64_t row, wanted *all) {
     return one->inside < 0 || inside(p, end, one->inside, row, all) ? next : NULL;
 }
 
-/* One line; 0 when the judge is to be asked. What it wrote counts only when the caller moves on to the next record. */
+/* One line; 0 when the judge is to be asked. What it wrote counts when it is settled. */
 static int record(place p, place end, int64_t row, names *known, const int *roots, int root_count, wanted *all) {
     uint8_t own[MOST_KEYS] = {0};
     int before = MOST_KEYS;
     p = spaces(p, end);
     if (p >= end || *p++ != '{') return 0;
-    for (int n = 0; n < all->count; n++) {
-        all->columns[n].valid[row] = 0;
-        all->columns[n].offsets[row + 1] = all->columns[n].offsets[row];
-    }
-    memset(all->doubts, 0, (size_t)all->count);
     p = spaces(p, end);
     int empty = p < end && *p == '}';
     p += empty;
@@ -485,8 +491,16 @@ static int record(place p, place end, int64_t row, names *known, const int *root
     }
     if (spaces(p, end) != end) return 0;
     for (int n = 0; n < known->count; n++) known->seen[n] |= own[n];
-    for (int n = 0; n < all->count; n++) all->columns[n].doubtful |= all->doubts[n];
     return 1;
+}
+
+/* What a line said counts if it is right, and is forgotten if not. */
+static void settled(int right, int64_t row, wanted *all) {
+    for (; all->touched >= 0; all->touched = all->columns[all->touched].touched) {
+        column *one = all->columns + all->touched;
+        if (right) one->rows = row + 1, one->doubtful |= one->doubt;
+        else one->valid[row] = 0;
+    }
 }
 
 static uint8_t *told(uint8_t *out, key one) {
@@ -505,11 +519,11 @@ static uint8_t *told(uint8_t *out, key one) {
  * says how much that took: -1 when there were too many. */
 int64_t auditbook_scan(
     const uint8_t *text, const int64_t *ends, int32_t newline, int64_t lines, const node *nodes, column *columns,
-    int32_t count, uint8_t *doubts, uint8_t *asked, uint8_t *written_keys, uint8_t *inner_written,
+    int32_t count, uint8_t *asked, uint8_t *written_keys, uint8_t *inner_written,
     int64_t *inner_used) {
     names known = {.count = 0};
     inner_keys inner = {.count = 0};
-    wanted all = {nodes, columns, count, doubts, inner_written ? &inner : NULL, 0};
+    wanted all = {nodes, columns, count, -1, inner_written ? &inner : NULL, 0};
     int roots[MOST_KEYS];
     int64_t row = 0;
     for (int n = 0; n <= MOST_KEYS; n++) known.after[n] = -1;
@@ -522,9 +536,12 @@ int64_t auditbook_scan(
     for (int64_t line = 0; line < lines && !all.out_of_memory; line++) {
         place begin = text + (line ? ends[line - 1] : 0), end = text + ends[line] - newline;
         int right = record(begin, end, row, &known, roots, root_count, &all);
+        settled(right, row, &all);
         asked[line] = (uint8_t)!right;
         row += right;
     }
+    for (int n = 0; n < count; n++)
+        if (columns[n].rows) filled(columns + n, row);
     uint8_t *out = written_keys, *below = inner_written;
     for (int n = 0; n < known.count; n++)
         if (known.seen[n]) out = told(out, known.keys[n]);
@@ -536,4 +553,4 @@ int64_t auditbook_scan(
 void auditbook_give_back(uint8_t *data) { free(data); }
 
 /* Changes with whatever the caller must know of the above: a library that was built for another caller is left alone. */
-int32_t auditbook_interface(void) { return 2; }
+int32_t auditbook_interface(void) { return 3; }
