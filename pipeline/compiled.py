@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.paths import keys_of
+from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
 INTERFACE = 3  # of scanning.c
 MOST_TOP, MOST_COLUMNS = 128, 256
-MOST_KEYS, MOST_INNER_KEYS = 256, 1024  # as in scanning.c
+MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning.c
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
 # DuckDB's from_json at the top (VARCHAR, JSON) or of its json_extract (text, json).
 Wanted = Mapping[str, tuple[str, str]]
@@ -44,6 +44,23 @@ class _Column(ctypes.Structure):
         ("kind", ctypes.c_int32), ("doubtful", ctypes.c_int32), ("offsets", ctypes.c_void_p),
         ("valid", ctypes.c_void_p), ("data", ctypes.c_void_p), ("room", ctypes.c_int64), ("rows", ctypes.c_int64),
         ("touched", ctypes.c_int32), ("doubt", ctypes.c_int32),
+    )  # fmt: skip
+
+
+class _Way(ctypes.Structure):
+    """The keys of an envelope: way of scanning.c."""
+
+    _fields_ = (
+        ("depth", ctypes.c_int32), ("names", ctypes.c_char_p * MOST_WAYS), ("lengths", ctypes.c_int64 * MOST_WAYS),
+    )  # fmt: skip
+
+
+class _Spelling(ctypes.Structure):
+    """A key of a mapping: spelling of scanning.c."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("length", ctypes.c_int64), ("next", ctypes.c_int32), ("kind", ctypes.c_int32),
+        ("other", ctypes.c_void_p), ("there", ctypes.c_int64),
     )  # fmt: skip
 
 
@@ -70,7 +87,7 @@ def library() -> ctypes.CDLL | None:
         return None
     if interface != INTERFACE:
         return None
-    found.auditbook_scan.restype = ctypes.c_int64
+    found.auditbook_scan.restype = found.auditbook_spell.restype = ctypes.c_int64
     found.auditbook_give_back.argtypes = [ctypes.c_void_p]
     return found
 
@@ -83,17 +100,63 @@ def scan(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
     return _scan(ctypes.c_char_p(text), len(text), ends, 1, wanted, inner=False)
 
 
-def of_records(records: pa.Array, wanted: Wanted) -> Scanned | None:
-    """The same for records that were judged before, with all their keys; nothing where one of them is not certain."""
+def of_records(records: pa.Array, wanted: Wanted, *, inner: bool = False) -> Scanned | None:
+    """The same for records that were judged before; nothing where one of them is not certain."""
+    given = _given(records)
+    if given is None:
+        return None
+    text, ends = given
+    found = _scan(text, int(ends[-1]), ends, 0, wanted, inner=inner)
+    return None if found is None or found.asked.any() else found
+
+
+def opened(records: pa.Array, envelopes: Sequence[tuple[str, ...]]) -> pa.Array | None:
+    """As `records.unwrapped_sql` has them; nothing where one of them is not certain."""
+    given, count = _given(records), len(envelopes)
+    if given is None or any(len(keys) > MOST_WAYS or any(map(is_position, keys)) for keys in envelopes):
+        return None
+    text, ends = given
+    ways = (_Way * count)(*(_way([key.encode() for key in keys]) for keys in envelopes))
+    made, offsets = np.empty(int(ends[-1]) + 32 * len(ends), np.uint8), np.empty(len(ends) + 1, np.int32)
+    certain = library().auditbook_open(  # type: ignore[union-attr]
+        text, _place(ends), ctypes.c_int64(len(ends)), ways, ctypes.c_int32(count), _place(made), _place(offsets)
+    )  # fmt: skip
+    return _written(made, offsets) if certain else None
+
+
+def spelled(records: pa.Array, keys: Collection[str]) -> pa.Array | None:
+    """As `records.spelled_sql` has them; nothing where one of them is not certain."""
+    given = _given(records)
+    if given is None or not "".join(keys).isascii():
+        return None
+    text, ends = given
+    names = [key.encode() for key in sorted(keys)]
+    known = (_Spelling * len(names))(*(_Spelling(name, len(name)) for name in names))
+    made, offsets = np.empty(int(ends[-1]), np.uint8), np.empty(len(ends) + 1, np.int32)
+    changed = library().auditbook_spell(  # type: ignore[union-attr]
+        text, _place(ends), ctypes.c_int64(len(ends)), known, ctypes.c_int32(len(names)), _place(made), _place(offsets)
+    )  # fmt: skip
+    return None if changed < 0 else _written(made, offsets) if changed else records
+
+
+def _given(records: pa.Array) -> tuple[ctypes.c_void_p, np.ndarray] | None:
+    """Where records begin and each of them ends; nothing without the library, or without records."""
     if library() is None or records.null_count or not len(records):
         return None
     _, offsets, data = records.buffers()
-    ends = np.frombuffer(offsets, np.int32)[records.offset : records.offset + len(records) + 1].astype(
-        np.int64
+    ends = np.frombuffer(offsets, np.int32)[records.offset : records.offset + len(records) + 1]
+    return ctypes.c_void_p(data.address + int(ends[0])), ends[1:].astype(np.int64) - int(ends[0])
+
+
+def _written(made: np.ndarray, offsets: np.ndarray) -> pa.Array:
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(made)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers, 0)
+
+
+def _way(keys: list[bytes]) -> _Way:
+    return _Way(
+        len(keys), (ctypes.c_char_p * MOST_WAYS)(*keys), (ctypes.c_int64 * MOST_WAYS)(*map(len, keys))
     )
-    text = ctypes.c_void_p(data.address + int(ends[0]))
-    found = _scan(text, int(ends[-1] - ends[0]), ends[1:] - ends[0], 0, wanted, inner=True)
-    return None if found is None or found.asked.any() else found
 
 
 def _of_what_occurs(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:

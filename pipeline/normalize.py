@@ -48,15 +48,16 @@ class Settings:
 @dataclass(frozen=True)
 class Plan:
     """One compiled mapping. `opened` are the records inside what was exported, as SQL over `block`, if they stand in
-    one of `envelopes`; `places` say what is read of it, `parents` which value is a member that is read in part; `keys`,
-    if any, are spelled as the mapping has them; `watched` are extra values -> the column they watch."""
+    one of `envelopes`, of which these are the keys; `places` say what is read of it, `parents` which value is a member
+    that is read in part; `keys`, if any, are spelled as the mapping has them; `watched` are extra values -> the column
+    they watch."""
 
     mapping: Mapping
     values: Values
     outputs: tuple[str, ...]
     clock: times.Clock
     opened: str | None
-    envelopes: frozenset[str]
+    envelopes: tuple[tuple[str, ...], ...]
     places: extract.Places
     parents: Dictionary[str, str]
     read: tuple[str, ...]
@@ -65,8 +66,8 @@ class Plan:
 
     @property
     def members(self) -> compiled.Wanted:
-        """What the compiled judge is asked for; nothing when it may be spelled otherwise."""
-        return {} if self.keys else self.places.wanted
+        """What the compiled judge is asked for; nothing when it may be in an envelope or spelled otherwise."""
+        return {} if self.keys or self.opened else self.places.wanted
 
 
 def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
@@ -103,7 +104,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         outputs=tuple(outputs),
         clock=clock,
         opened=unwrapped_sql("block", unwrap) if unwrap else None,
-        envelopes=frozenset(segments(place)[0] for place in unwrap),
+        envelopes=tuple(tuple(segments(place)) for place in unwrap),
         places=places,
         parents=_parents(places, read),
         read=read,
@@ -156,12 +157,17 @@ def events(
 ) -> Normalized:  # fmt: skip
     """An event for each record (the JSON text of an object); `keys`, when known, are all that they have at the top, and
     `members` are those of `plan.members` that were taken out of them already."""
-    if plan.opened and (keys is None or not plan.envelopes.isdisjoint(keys)):
-        records = _remade(connection, plan.opened, records)
-        seen = None if plan.keys else compiled.of_records(records, plan.places.wanted)
-        keys, members = (seen.keys, seen.members) if seen is not None else (None, {})
+    if plan.opened and (keys is None or any(way[0] in keys for way in plan.envelopes)):
+        found = compiled.opened(records, plan.envelopes)
+        records = _remade(connection, plan.opened, records) if found is None else found
+        keys = None
     if plan.keys:
-        records, keys, members = _spelled(connection, plan, records)
+        found = compiled.spelled(records, plan.keys)
+        records = _spelled(connection, plan, records) if found is None else found
+        keys = None
+    if plan.keys or plan.opened:
+        seen = compiled.of_records(records, plan.places.wanted)
+        keys, members = (seen.keys, seen.members) if seen is not None else (keys, {})
     rows = extract.rows(connection, plan.places, records, members)
     made = rows.make(plan.values, [f"{name}__" for name in plan.outputs] + ["raw_time", *plan.watched])
     columns = {name: made[f"{name}__"] for name in plan.outputs}
@@ -178,11 +184,9 @@ def events(
     return Normalized(pa.table(columns), {name: made[name] for name in plan.watched}, plan.watched)
 
 
-def _spelled(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array
-) -> tuple[pa.Array, Iterable[str] | None, Dictionary[str, pa.Array]]:
-    """The records with their keys in the mapping's spelling, their keys and members."""
-    seen = compiled.of_records(records, plan.places.wanted)
+def _spelled(connection: duckdb.DuckDBPyConnection, plan: Plan, records: pa.Array) -> pa.Array:
+    """The records with their keys in the mapping's spelling."""
+    seen = compiled.of_records(records, {}, inner=True)
     if seen is not None and seen.inner is not None:
         found = seen.keys | seen.inner
     else:
@@ -190,10 +194,7 @@ def _spelled(
         found = frozenset(key for [key] in connection.execute(KEYS_SQL).fetchall())
         connection.unregister("opened")
     relation = spelled_sql("block", plan.keys, found)
-    if relation != "block":
-        records = _remade(connection, relation, records)
-        seen = compiled.of_records(records, plan.places.wanted)
-    return (records, seen.keys, seen.members) if seen is not None else (records, None, {})
+    return records if relation == "block" else _remade(connection, relation, records)
 
 
 def _remade(connection: duckdb.DuckDBPyConnection, relation: str, records: pa.Array) -> pa.Array:

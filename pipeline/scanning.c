@@ -13,10 +13,12 @@
 #include <string.h>
 
 #define MOST_DEPTH 64
-#define MOST_NESTED_KEYS 32
+#define MOST_NESTED_KEYS 128
 #define MOST_KEYS 256
 #define MOST_INNER_KEYS 1024
 #define PLACES_OF_INNER_KEYS 4096
+#define MOST_WAYS 8
+#define PLACES_OF_SPELLINGS 4096
 #define MOST_DIGITS 200
 #define SURE_DIGITS 15
 #define SURE_INTEGER_DIGITS 18
@@ -47,7 +49,7 @@ typedef struct {
 } sink;
 
 static place spaces(place p, place end) {
-    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r')) p++;
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) p++;
     return p;
 }
 
@@ -548,6 +550,236 @@ int64_t auditbook_scan(
     for (int n = 0; below && n < inner.count; n++) below = told(below, inner.keys[n]);
     *inner_used = inner.more ? -1 : below - inner_written;
     return all.out_of_memory ? -1 : out - written_keys;
+}
+
+/* The way into an envelope: its keys, one inside the other. */
+typedef struct {
+    int32_t depth;
+    place names[MOST_WAYS];
+    int64_t lengths[MOST_WAYS];
+} way;
+
+/* The value at the end of a way; `begin` is null when there is none. 0 when something is not certain. */
+static int at_end(place p, place end, const way *one, int depth, place *begin, place *behind) {
+    *begin = NULL;
+    p = spaces(p, end);
+    if (p >= end || *p != '{') return 1;
+    p = spaces(p + 1, end);
+    if (p < end && *p == '}') return 1;
+    for (;;) {
+        key own;
+        if (!(p = named(p, end, &own))) return 0;
+        place next = value(p, end, 1, &(sink){0});
+        if (!next) return 0;
+        if (same(own, one->names[depth], one->lengths[depth])) {
+            if (depth + 1 < one->depth) return at_end(p, next, one, depth + 1, begin, behind);
+            *begin = p, *behind = next;
+            return 1;
+        }
+        p = spaces(next, end);
+        if (p >= end || *p++ != ',') return 1;
+    }
+}
+
+/* An object without what is at the end of a way, in the order of the engine's merge patch: what is cut comes last. */
+static int around(place p, place end, const way *one, int depth, sink *out) {
+    place cut = NULL;
+    int some = 0;
+    copy(out, (place) "{", (place) "{" + 1);
+    p = spaces(spaces(p, end) + 1, end);
+    while (p < end && *p != '}') {
+        key own;
+        if (!(p = named(p, end, &own))) return 0;
+        if (same(own, one->names[depth], one->lengths[depth])) {
+            cut = p;
+            if (!(p = value(p, end, 1, &(sink){0}))) return 0;
+        } else {
+            if (some++) copy(out, (place) ",", (place) "," + 1);
+            copy(out, own.name - 1, own.name + own.length + 1);
+            copy(out, (place) ":", (place) ":" + 1);
+            if (!(p = value(p, end, 1, out))) return 0;
+        }
+        p = spaces(p, end);
+        if (p < end && *p == ',') p = spaces(p + 1, end);
+    }
+    if (p >= end) return 0;
+    if (cut && depth + 1 < one->depth) {
+        if (some) copy(out, (place) ",", (place) "," + 1);
+        copy(out, (place) "\"", (place) "\"" + 1);
+        copy(out, one->names[depth], one->names[depth] + one->lengths[depth]);
+        copy(out, (place) "\":", (place) "\":" + 2);
+        if (!around(cut, end, one, depth + 1, out)) return 0;
+    }
+    copy(out, (place) "}", (place) "}" + 1);
+    return !out->doubtful;
+}
+
+/* Writes the object that a value is, or that it has as a text, without its last brace; `out->at` does not move when it is
+ * none. 0 when something is not certain. */
+static int inner_object(place p, place end, sink *out) {
+    uint8_t *first = out->at;
+    int found = 0;
+    if (*p == '{') {
+        if (!value(p, end, 1, out) || out->doubtful) return 0;
+        out->at--;
+        return 1;
+    }
+    if (*p != '"') return 1;
+    place behind = string(p + 1, end, &found);
+    if (!behind || found & HAS_NUL) return 0;
+    uint8_t *last = unescaped(first, p + 1, behind - 1);
+    place begin = first;
+    while (begin < last && (*begin == ' ' || (*begin >= '\t' && *begin <= '\r' && *begin != '\v'))) begin++;
+    while (last > begin && (last[-1] == ' ' || (last[-1] >= '\t' && last[-1] <= '\r' && last[-1] != '\v'))) last--;
+    if (begin == last || *begin != '{') return 1;
+    if (value(begin, last, 1, &(sink){0}) != last) return 0;
+    memmove(first, begin, (size_t)(last - 1 - begin));
+    out->at = first + (last - 1 - begin);
+    return 1;
+}
+
+/* The record inside a record, what is around it under `envelope`; the record as it is when it is in none. Null when
+ * something is not certain. */
+static uint8_t *opened(place p, place end, const way *ways, int count, uint8_t *out) {
+    for (int n = 0; n < count; n++) {
+        place begin, behind;
+        sink inside = {.at = out};
+        if (!at_end(p, end, ways + n, 0, &begin, &behind)) return NULL;
+        if (!begin) continue;
+        if (!inner_object(begin, behind, &inside)) return NULL;
+        if (inside.at == out) continue;
+        if (spaces(out + 1, inside.at) != inside.at) copy(&inside, (place) ",", (place) "," + 1);
+        copy(&inside, (place) "\"envelope\":", (place) "\"envelope\":" + 11);
+        if (!around(p, end, ways + n, 0, &inside)) return NULL;
+        copy(&inside, (place) "}", (place) "}" + 1);
+        return inside.at;
+    }
+    memcpy(out, p, (size_t)(end - p));
+    return out + (end - p);
+}
+
+/* Take records, which were judged right, out of their envelopes. `out` has room for the text and 32 bytes for each record;
+ * `offsets` are told where each begins, and where the last one ends. 0 when something is not certain. */
+int32_t auditbook_open(
+    const uint8_t *text, const int64_t *ends, int64_t records, const way *ways, int32_t count, uint8_t *out,
+    int32_t *offsets) {
+    uint8_t *at = out;
+    for (int64_t row = 0; row < records; row++) {
+        offsets[row] = (int32_t)(at - out);
+        if (!(at = opened(text + (row ? ends[row - 1] : 0), text + ends[row], ways, count, at))) return 0;
+    }
+    offsets[records] = (int32_t)(at - out);
+    return 1;
+}
+
+/* A key of a mapping. Those that differ in case only are one kind, of which the last is the one that others become. */
+typedef struct {
+    place name;
+    int64_t length;
+    int32_t next;   /* the next one in the same place of the table, counted from 1 */
+    int32_t kind;   /* the last one of its kind */
+    place other;    /* of a kind: the first other spelling in this record; null for none */
+    int64_t there;  /* of a kind: the last record that has it as it should be */
+} spelling;
+
+static uint32_t folded(key one) {
+    uint32_t hash = 2166136261u;
+    for (int64_t n = 0; n < one.length; n++) {
+        uint8_t c = one.name[n];
+        hash = (hash ^ (c >= 'A' && c <= 'Z' ? c + 32 : c)) * 16777619u;
+    }
+    return hash % PLACES_OF_SPELLINGS;
+}
+
+static int same_but_case(key a, key b) {
+    if (a.length != b.length) return 0;
+    for (int64_t n = 0; n < a.length; n++) {
+        uint8_t x = a.name[n], y = b.name[n];
+        if (x != y && ((x ^ y) != 32 || (x | 32) < 'a' || (x | 32) > 'z')) return 0;
+    }
+    return 1;
+}
+
+/* The next key, whatever it is inside of; its length is -1 at the end, and -2 when something is not certain. */
+static key next_key(place *p, place end) {
+    while (*p < end) {
+        int escapes = 0;
+        if (*(*p)++ != '"') continue;
+        key own = {*p, 0};
+        if (!(*p = string(*p, end, &escapes))) return (key){NULL, -2};
+        own.length = *p - 1 - own.name;
+        place behind = spaces(*p, end);
+        if (behind >= end || *behind != ':') continue;
+        /* A Kelvin sign is a k in another case. */
+        for (int64_t n = 0; n + 2 < own.length; n++)
+            if (own.name[n] == 0xE2 && own.name[n + 1] == 0x84 && own.name[n + 2] == 0xAA) return (key){NULL, -2};
+        if (escapes) return (key){NULL, -2};
+        *p = behind + 1;
+        return own;
+    }
+    return (key){NULL, -1};
+}
+
+static int before(key a, place name, int64_t length) {
+    int order = memcmp(a.name, name, (size_t)(a.length < length ? a.length : length));
+    return order ? order < 0 : a.length < length;
+}
+
+/* The spelling that a key should have: null when it is right, unknown, or there is one of its kind already. */
+static spelling *meant(spelling *known, const uint16_t *places, key own) {
+    spelling *kind = NULL;
+    for (int n = places[folded(own)]; n; n = known[n - 1].next) {
+        spelling *one = known + n - 1;
+        if (same(own, one->name, one->length)) return one;
+        if (same_but_case(own, (key){one->name, one->length})) kind = known + one->kind;
+    }
+    return kind;
+}
+
+/* Spell the keys of records as a mapping has them, wherever they are in them, unless the record has those too. `known` are
+ * its keys in their order, all of ASCII. `out` has room for the text. Returns how many keys were spelled otherwise, or -1
+ * when something is not certain. */
+int64_t auditbook_spell(
+    const uint8_t *text, const int64_t *ends, int64_t records, spelling *known, int32_t count, uint8_t *out,
+    int32_t *offsets) {
+    uint16_t places[PLACES_OF_SPELLINGS] = {0};
+    uint8_t *at = out;
+    int64_t changed = 0;
+    for (int n = count - 1; n >= 0; n--) {
+        spelling *kind = meant(known, places, (key){known[n].name, known[n].length});
+        uint32_t hash = folded((key){known[n].name, known[n].length});
+        known[n].kind = kind ? kind->kind : n, known[n].there = -1;
+        known[n].next = places[hash], places[hash] = (uint16_t)(n + 1);
+    }
+    for (int64_t row = 0; row < records; row++) {
+        place begin = text + (row ? ends[row - 1] : 0), end = text + ends[row], p = begin;
+        int others = 0;
+        key own;
+        offsets[row] = (int32_t)(at - out);
+        while ((own = next_key(&p, end)).length >= 0) {
+            spelling *one = meant(known, places, own);
+            if (!one) continue;
+            if (same(own, one->name, one->length)) one->there = row;
+            else if (!one->other || before(own, one->other, one->length)) one->other = own.name, others++;
+        }
+        if (own.length == -2) return -1;
+        for (p = begin; others && (own = next_key(&p, end)).length >= 0;) {
+            spelling *one = meant(known, places, own);
+            if (!one || one->there == row || !one->other || !same(own, one->other, one->length)) continue;
+            memcpy(at, begin, (size_t)(own.name - begin));
+            at += own.name - begin;
+            memcpy(at, one->name, (size_t)one->length);
+            at += one->length;
+            *at++ = '"', *at++ = ':';
+            begin = p;
+            changed++;
+        }
+        if (others) for (int n = 0; n < count; n++) known[n].other = NULL;
+        memcpy(at, begin, (size_t)(end - begin));
+        at += end - begin;
+    }
+    offsets[records] = (int32_t)(at - out);
+    return changed;
 }
 
 void auditbook_give_back(uint8_t *data) { free(data); }

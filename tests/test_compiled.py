@@ -19,6 +19,7 @@ from pipeline import compiled, compiling, extract
 from pipeline.distinct import Values
 from pipeline.doctor import examine
 from pipeline.lines import judge
+from pipeline.records import spelled_sql, unwrapped_sql
 from pipeline.scan import Scanner
 from tests.conftest import ROOT, Auditbook
 from tests.test_json import CASES
@@ -111,6 +112,82 @@ def test_members_are_what_the_engine_takes_out(made: list[tuple[dict[str, Any], 
         name: array.to_pylist() for name, array in by_engine.items()
     }
     assert found.keys == {key for text in right for key in json.loads(text)}
+
+
+def texts_of(values: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[str]:
+    return st.builds(lambda made, style: written(made, style).decode(), values, st.integers(0, 7))
+
+
+INSIDE = st.dictionaries(st.sampled_from(["a", "Id", "id", "envelope"]), VALUES, max_size=3)
+EITHER_WAY = INSIDE | texts_of(INSIDE) | st.sampled_from(["{", "{}", " { }\n", "[]", "{1}"]) | SCALARS
+ENVELOPES = st.dictionaries(
+    st.sampled_from(["data", "detail", "a", "z"]),
+    EITHER_WAY | st.dictionaries(st.sampled_from(["x", "data", "y"]), EITHER_WAY, max_size=3),
+    max_size=4,
+)
+
+
+@QUICK
+@given(st.lists(texts_of(ENVELOPES), min_size=1, max_size=4))
+def test_an_envelope_is_opened_as_the_engine_does(made: list[str]) -> None:
+    records = pa.array(made, pa.string())
+    found = compiled.opened(records, [("detail", "data"), ("data",)])
+    if found is not None:
+        assert found.to_pylist() == by_engine(unwrapped_sql("block", ["detail.data", "data"]), records)
+
+
+KEYS = ["Id", "ID", "id", "iD", "Name", "NAME", "other"]
+NAMED_IN_MANY_WAYS = st.dictionaries(
+    st.sampled_from(KEYS), st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2) | VALUES
+)
+
+
+@QUICK
+@given(st.lists(texts_of(NAMED_IN_MANY_WAYS), min_size=1, max_size=4))
+def test_keys_are_spelled_as_the_engine_does(made: list[str]) -> None:
+    records = pa.array(made, pa.string())
+    found = compiled.spelled(records, ["Id", "Name", "name"])
+    if found is not None:
+        spelled = spelled_sql("block", ["Id", "Name", "name"], ["ID", "iD", "id", *KEYS])
+        assert found.to_pylist() == by_engine(spelled, records)
+
+
+def by_engine(relation: str, records: pa.Array) -> list[str]:
+    with duckdb.connect() as connection:
+        connection.register("block", pa.table({"record": records}))
+        return [text for (text,) in connection.execute(f"SELECT record FROM {relation}").fetchall()]
+
+
+def test_what_products_wrap_is_opened() -> None:
+    records = [
+        '{"id":1,"detail":{"kind":"log","data":{"type":"s","n":[1, 2]},"more":null},"z":"é"}',
+        '{"data":"{\\"type\\": \\"\\\\u00e9\\"}\\n","at":2}',
+        '{"data":" { }","at":3}',
+        '{"type":"flat", "data":[]}',
+    ]
+    assert compiled.opened(pa.array(records), [("detail", "data"), ("data",)]).to_pylist() == [
+        '{"type":"s","n":[1,2],"envelope":{"id":1,"z":"é","detail":{"kind":"log","more":null}}}',
+        '{"type": "\\u00e9","envelope":{"at":2}}',
+        '{ "envelope":{"at":3}}',
+        '{"type":"flat", "data":[]}',
+    ]
+    assert compiled.opened(pa.array(records), [("list", "0")]) is None
+    assert compiled.opened(pa.array(['{"data":{"n":1.50}}']), [("data",)]) is None
+
+
+def test_keys_are_spelled_as_the_mapping_has_them() -> None:
+    records = pa.array(
+        ['{"ID" :1,"in":[{"userId":"ID: 2"}]}', '{"id":1,"ID":2}', '{"UserID":{"iD":0},"ID":"id"}']
+    )
+    found = compiled.spelled(records, ["id", "userid", "USERID"])
+
+    assert found is not None
+    assert found.to_pylist() == [
+        '{"id":1,"in":[{"userid":"ID: 2"}]}', '{"id":1,"ID":2}', '{"userid":{"iD":0},"id":"id"}'
+    ]  # fmt: skip
+    assert compiled.spelled(records, ["in"]) is records
+    assert compiled.spelled(records, ["é"]) is None
+    assert compiled.spelled(pa.array(['{"\u212aey":1}']), ["key"]) is None
 
 
 def test_what_products_write_is_let_through_and_taken_out() -> None:
