@@ -81,8 +81,7 @@ def run(
         reach = stretch.reaches(chunk, chosen)
         catalog.slots(connection, config, [s for span in known if (s := _within(span, reach))])
         stretch.lay(connection, source, chunk, chosen)
-        _count(connection, chosen, chunk, outcome)
-        found = _evaluated(connection, chosen, outcome, progress)
+        found = _evaluated(connection, chosen, chunk, outcome, progress)
         for one, behind in _behind(connection, [one for each in found.values() for one in each]):
             kept.setdefault(one.detector, []).append((one, behind))
         outcome.people = {**outcome.people, **coverage.people(connection)}
@@ -186,9 +185,15 @@ def _count(
 def _evaluated(
     connection: duckdb.DuckDBPyConnection,
     chosen: Sequence[tuple[Task, Span]],
+    chunk: Span,
     outcome: Outcome,
     progress: Progress,
 ) -> dict[str, list[Finding]]:
+    def count() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+            _count(cursor, chosen, chunk, outcome)
+
     def evaluate(task: Task) -> list[Finding] | AuditbookError:
         with connection.cursor() as cursor:
             sight.enter(cursor, task)
@@ -198,14 +203,20 @@ def _evaluated(
                 return error
 
     found: dict[str, list[Finding]] = {}
-    asked = [(task, window) for task, window in chosen if task.rule.id not in outcome.failed]
-    tasks = [task for task, _ in asked]
+    # The longest statements first, so that no thread is left alone with one of them.
+    asked = sorted(
+        ((task, window) for task, window in chosen if task.rule.id not in outcome.failed),
+        key=lambda one: (-len(one[0].rule.sql), one[0].rule.id),
+    )
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        for (task, (start, end)), result in zip(asked, pool.map(evaluate, tasks), strict=True):
+        counting = pool.submit(count)
+        results = pool.map(evaluate, [task for task, _ in asked])
+        counting.result()
+        for (task, (start, end)), result in zip(asked, results, strict=True):
             progress(f"evaluating · {task.rule.id} done")
             if isinstance(result, AuditbookError):
-                outcome.failed[task.rule.id] = str(result)
-            else:
+                outcome.failed.setdefault(task.rule.id, str(result))
+            elif task.rule.id not in outcome.failed:
                 found[task.rule.id] = [one for one in result if start <= one.window_end < end]
     return found
 

@@ -6,6 +6,7 @@ They stand in the commit of the evaluation; what no commit tells of yet is count
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -98,19 +99,30 @@ def events_of(parts: Sequence[Part]) -> str:
 
 def write(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: Path) -> dict[str, int]:
     """Write the summaries of some parts, rows in a settled order."""
+
+    def write_one(name: str) -> int:
+        with connection.cursor() as cursor:
+            return _write(cursor, name, parts, folder / f"{name}.parquet")
+
+    with ThreadPoolExecutor(2) as pool:
+        return {
+            f"{name}.parquet": n for name, n in zip(SUMMARIES, pool.map(write_one, SUMMARIES), strict=True)
+        }
+
+
+def _write(cursor: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Part], path: Path) -> int:
     import pyarrow.parquet as pq
 
-    written = {}
-    for name, (rows, made) in SUMMARIES.items():
-        columns = [f'"{column}"' for column in rows]
-        # By time first, so that who asks for the last weeks need not read the years before.
-        order = sorted(columns, key=lambda column: rows[column.strip('"')] not in (TIME, "DATE"))
-        table = connection.sql(
-            f"SELECT {', '.join(columns)} FROM ({made(events_of(parts))}) ORDER BY {', '.join(order)}"
-        ).to_arrow_table()
-        pq.write_table(table, folder / f"{name}.parquet", compression="zstd", row_group_size=ROWS)
-        written[f"{name}.parquet"] = table.num_rows
-    return written
+    rows, made = SUMMARIES[name]
+    cursor.execute("SET TimeZone = 'UTC'")
+    columns = [f'"{column}"' for column in rows]
+    # By time first, so that who asks for the last weeks need not read the years before.
+    order = sorted(columns, key=lambda column: rows[column.strip('"')] not in (TIME, "DATE"))
+    table = cursor.sql(
+        f"SELECT {', '.join(columns)} FROM ({made(events_of(parts))}) ORDER BY {', '.join(order)}"
+    ).to_arrow_table()
+    pq.write_table(table, path, compression="zstd", row_group_size=ROWS)
+    return int(table.num_rows)
 
 
 def move(made: Path, folder: Path) -> dict[str, int]:

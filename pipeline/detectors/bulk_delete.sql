@@ -87,7 +87,7 @@ covered AS (
   SELECT *, max(in_window) OVER (
     PARTITION BY person ORDER BY occurred_at
     RANGE BETWEEN CURRENT ROW AND $window_minutes * INTERVAL 1 MINUTE FOLLOWING) AS best_window
-  FROM summed
+  FROM summed WHERE person IN (SELECT person FROM summed WHERE in_window >= $threshold)
 ),
 incidents AS (
   SELECT person, day, min(who) AS subject, min(occurred_at) AS window_start,

@@ -46,28 +46,27 @@ WITH kinds AS (
   FROM (SELECT DISTINCT source, coalesce(instance, '') AS instance, entity_type FROM activity WHERE entity_type IS NOT NULL)
 ),
 things AS (
-  SELECT event_uid, unnest(CASE WHEN len(entity_ids) = 0 THEN [entity_id] ELSE list_distinct(entity_ids || [entity_id]) END) AS entity_id
-  FROM activity
-  WHERE entity_type IS NOT NULL AND outcome <> 'failure' AND len(changes) > 0
+  SELECT e.event_uid, e.occurred_at, e.changes, k.kind,
+    unnest(CASE WHEN len(e.entity_ids) = 0 THEN [e.entity_id] ELSE list_distinct(e.entity_ids || [e.entity_id]) END) AS entity_id
+  FROM activity e
+  JOIN kinds k ON k.source = e.source AND k.instance = coalesce(e.instance, '') AND k.entity_type = e.entity_type
+  WHERE e.outcome <> 'failure' AND len(e.changes) > 0
 ),
 -- What changed only once did not change before. A number for each of the others is compared sooner than its name.
 repeated AS (
-  SELECT row_number() OVER () AS thing, entity_id FROM things GROUP BY entity_id HAVING count(*) > 1
+  SELECT row_number() OVER () AS thing, kind, entity_id FROM things GROUP BY kind, entity_id HAVING count(*) > 1
 ),
 sides AS (
-  SELECT e.event_uid, e.occurred_at, k.kind, r.thing, r.entity_id, unnest(e.changes) AS c
-  FROM things t
-  JOIN repeated r ON r.entity_id = t.entity_id
-  JOIN activity e ON e.event_uid = t.event_uid
-  JOIN kinds k ON k.source = e.source AND k.instance = coalesce(e.instance, '') AND k.entity_type = e.entity_type
+  SELECT t.event_uid, t.occurred_at, t.kind, r.thing, unnest(t.changes) AS c
+  FROM things t JOIN repeated r ON r.kind = t.kind AND r.entity_id = t.entity_id
 ),
 -- The values are compared as they are written; a value of null says nothing.
 followed AS (
-  SELECT event_uid, occurred_at, kind, entity_id, c.field AS field, nullif(c.old, 'null') AS old,
+  SELECT event_uid, occurred_at, kind, thing, c.field AS field, nullif(c.old, 'null') AS old,
     lag(nullif(c.new, 'null')) OVER history AS set_before, lag(occurred_at) OVER history AS set_at,
     lag(event_uid) OVER history AS set_by
   FROM sides WHERE c.new_present AND NOT c.redacted
-  WINDOW history AS (PARTITION BY thing, kind, c.field ORDER BY occurred_at, event_uid)
+  WINDOW history AS (PARTITION BY thing, c.field ORDER BY occurred_at, event_uid)
 ),
 pairs AS (
   SELECT *, CASE WHEN old = set_before THEN 0 ELSE 1 END AS breaks
@@ -102,8 +101,8 @@ practised AS (
 ),
 told AS (
   SELECT p.* EXCLUDE (old, set_before), CAST(p.old AS JSON)->>'$' AS old, CAST(p.set_before AS JSON)->>'$' AS set_before,
-    e.source, coalesce(e.instance, '') AS instance, e.entity_type, e.who, e.local_date
-  FROM practised p JOIN activity e ON e.event_uid = p.event_uid
+    r.entity_id, e.source, coalesce(e.instance, '') AS instance, e.entity_type, e.who, e.local_date
+  FROM practised p JOIN activity e ON e.event_uid = p.event_uid JOIN repeated r ON r.thing = p.thing
   WHERE p.breaks = 1 AND p.occurred_at >= p.day AND p.seen - p.broken >= p.needed
     AND (p.broken = 1 OR p.broken <= p.seen * $max_share)
 )
