@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -64,21 +65,28 @@ def decide(
 
 def _refuse_own(connection: duckdb.DuckDBPyConnection, by: str, actor_keys: list[str]) -> None:
     """Nobody decides about what they did themselves, under whatever name they are known."""
-    own = connection.execute(_OWN, {"by": by.strip(), "keys": actor_keys}).fetchall()
+    name = by.strip()
+    spellings = [name.lower(), *(part.strip().lower() for part in re.split("[<>()]", name) if part.strip())]
+    own = connection.execute(_OWN, {"by": spellings, "keys": actor_keys}).fetchall()
     if own:
-        name, person = by.strip(), str(own[0][0])
+        person, is_them = own[0]
         raise UsageError(
             f"the finding is about {name}'s own actions."
             if name.lower() == person.lower()
-            else f"{name} is {person}, whose own actions the finding is about.",
+            else f"{name} is {person}, whose own actions the finding is about."
+            if is_them
+            else f"{name} has the name of {person}, whose own actions the finding is about.",
             hint="Somebody else has to decide; --by names the person who does.",
         )
 
 
+# Who has the same name in another product may be the same person, as long as nobody says who is who.
 _OWN = """WITH named AS (
-    SELECT DISTINCT a.person FROM actors a LEFT JOIN people p ON p.id = a.person
-    WHERE lower($by) IN (lower(a.person), lower(a.actor_key), lower(a.email), lower(a.display_name), lower(p.actor_key),
-      lower(p.name), lower(p.email), regexp_replace(lower(a.actor_key), '^[^:]*:', ''),
-      regexp_replace(lower(p.actor_key), '^[^:]*:', '')))
-  SELECT DISTINCT a.person FROM actors a JOIN named n ON n.person = a.person
-  WHERE list_contains($keys::VARCHAR[], a.actor_key) ORDER BY a.person"""
+    SELECT DISTINCT a.person, a.display_name FROM actors a LEFT JOIN people p ON p.id = a.person
+    WHERE list_has_any($by::VARCHAR[], [lower(a.person), lower(a.actor_key), lower(a.email), lower(a.display_name),
+      lower(p.actor_key), lower(p.name), lower(p.email), regexp_replace(lower(a.actor_key), '^[^:]*:', ''),
+      regexp_replace(lower(p.actor_key), '^[^:]*:', ''), split_part(lower(a.email), '@', 1)]))
+  SELECT DISTINCT a.person, a.person IN (SELECT person FROM named) AS is_them FROM actors a
+  WHERE list_contains($keys::VARCHAR[], a.actor_key)
+    AND (a.person IN (SELECT person FROM named) OR a.display_name IN (SELECT display_name FROM named))
+  ORDER BY is_them DESC, a.person"""

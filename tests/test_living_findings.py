@@ -15,7 +15,10 @@ from pipeline.load import load
 from tests.conftest import Auditbook
 from tests.test_detect import NIGHT, deletion
 
-PEOPLE = {"Ana Lima": {"aliases": ["ana@example.com", "hoops:usr_7"], "name": "Ana L."}}
+PEOPLE = {
+    "Ana Lima": {"aliases": ["ana@example.com", "hoops:usr_7"], "name": "Ana L."},
+    "hoops:usr_8": {"aliases": ["printago:id of ana"], "name": "Ana L."},
+}
 
 
 def record(number: int, minutes: float, **values: object) -> dict[str, object]:
@@ -30,6 +33,7 @@ def judged(store: Path, tmp_path: Path) -> Path:
         *(record(n, n) for n in range(30)),
         record(40, 50, **role),
         record(41, 51, **role, actorEmail="ben@example.com", actorId="id of ben"),
+        record(42, 52, action="read", actorEmail=None, actorId="id of ana"),
     ]
     (tmp_path / "printago.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
     config = from_dict({"actors": PEOPLE})
@@ -70,6 +74,12 @@ def test_what_one_person_did_on_one_day_is_one_case(judged: Path, auditbook: Aud
         ("Ana L.", "Ana L. is Ana Lima, whose own actions the finding is about."),
         ("usr_7", "usr_7 is Ana Lima, whose own actions the finding is about."),
         (" ana@example.com ", "ana@example.com is Ana Lima, whose own actions the finding is about."),
+        ("ana", "ana is Ana Lima, whose own actions the finding is about."),
+        (
+            "A. L. <Ana@example.com>",
+            "A. L. <Ana@example.com> is Ana Lima, whose own actions the finding is about.",
+        ),
+        ("usr_8", "usr_8 has the name of Ana Lima, whose own actions the finding is about."),
     ],
 )
 def test_nobody_decides_about_their_own_actions(judged: Path, by: str, sentence: str) -> None:
@@ -105,9 +115,9 @@ def test_suppressions_say_what_they_cover(judged: Path) -> None:
 def test_coverage_is_shown_by_detector_and_source(judged: Path, auditbook: Auditbook) -> None:
     shown = auditbook("detectors", "coverage", "--store", str(judged), "--format", "jsonl")
     rows = {row["detector"]: row for row in map(json.loads, shown.stdout.splitlines())}
-    assert (rows["bulk_delete"]["sight"], rows["bulk_delete"]["in_scope"]) == ("works", 32)
+    assert (rows["bulk_delete"]["sight"], rows["bulk_delete"]["in_scope"]) == ("works", 33)
     assert (rows["failed_job"]["sight"], rows["failed_job"]["why"]) == (
-        "cannot", "None of its 32 events is in scope.",
+        "cannot", "None of its 33 events is in scope.",
     )  # fmt: skip
     assert (rows["mass_same_change"]["sight"], rows["mass_same_change"]["why"]) == (
         "cannot", "changes: never filled by this source.",
