@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 
-from pipeline import catalog, engine, entities
+from pipeline import catalog, engine, entities, scratch
 from pipeline import store as stores
 from pipeline.found import Break
 from pipeline.store import Commit
@@ -32,8 +31,8 @@ def database(connection: duckdb.DuckDBPyConnection, store: Path, chain: Sequence
     ).exists():  # our readers look at the database alone; a shell takes it for part of it
         what = "it stands beside the database, and whoever opens that in a shell sees what it says; the next run moves"
         return [], Break(None, f"{name}.wal", f"{what} it aside.")
-    with tempfile.TemporaryDirectory(prefix="auditbook-verify-") as folder:
-        copy = Path(folder) / name
+    with scratch.folder("verify") as folder:
+        copy = folder / name
         try:
             shutil.copyfile(store / name, copy)
             connection.execute(f"ATTACH {_quoted(copy)} AS theirs (READ_ONLY)")

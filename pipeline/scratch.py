@@ -23,12 +23,23 @@ HOLD = ".held"
 def folder(purpose: str) -> Iterator[Path]:
     """A folder of the owner's alone, for as long as it is used."""
     _sweep(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-") as name:
-        held = os.open(Path(name) / HOLD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+    path, held = _made(purpose)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(held)
+
+
+def _made(purpose: str) -> tuple[Path, int]:
+    """A new folder, and the lock on it; another one when somebody swept it away before it was held."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-"))
+        with contextlib.suppress(FileNotFoundError):
+            held = os.open(path / HOLD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(held, fcntl.LOCK_EX)
-            yield Path(name)
-        finally:
+            if (path / HOLD).exists():
+                return path, held
             os.close(held)
 
 
@@ -60,18 +71,18 @@ def _alive(process: int) -> bool:
 
 
 def _sweep(place: Path) -> None:
-    for left in place.glob(f"{PREFIX}*"):
+    for left in place.glob(f"{PREFIX}*-????????"):
         with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
-            if left.stat().st_uid == os.geteuid() and _is_free(left / HOLD):
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def _is_free(hold: Path) -> bool:
-    held = os.open(hold, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(held)
-    return True
+            if left.stat().st_uid != os.geteuid():
+                continue
+            if not (left / HOLD).exists():
+                left.rmdir()  # whoever made it was killed before it could hold it; what has something in it is not ours
+                continue
+            held = os.open(left / HOLD, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while somebody uses it
+                shutil.rmtree(
+                    left, ignore_errors=True
+                )  # held meanwhile: who made it a moment ago makes another
+            finally:
+                os.close(held)

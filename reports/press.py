@@ -46,7 +46,9 @@ def main() -> int:
     order = json.load(sys.stdin)
     _limit(resource.RLIMIT_AS, order["memory"])
     _limit(resource.RLIMIT_CPU, int(order["seconds"]) + 1)
-    gc.set_threshold(200_000, 20, 100)  # a document's boxes live as long as it does: looking for others took a seventh
+    gc.set_threshold(
+        200_000, 20, 100
+    )  # a document's boxes live as long as it does: looking for others took a seventh
     with redirect_stdout(sys.stderr):  # libraries print advice; stdout is for the reason alone
         code, reason = _outcome(order)
     sys.stdout.write(reason)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import reports
-from pipeline import beside, catalog, query, replaced
+from pipeline import beside, catalog, query, replaced, scratch
 from pipeline import store as stores
 from pipeline.config import Config, config_sha256
 from pipeline.errors import UsageError
@@ -53,7 +52,7 @@ def reperform(store: Path | str, report: str, config: Config) -> tuple[dict[str,
         )
     with (
         query.Log(path, chosen, asked["audience"], config.privacy, entry["head"]) as log,
-        tempfile.TemporaryDirectory(prefix="auditbook-reperform-") as out,
+        scratch.folder("reperform") as out,
     ):
         log.presets = config.presets
         made = _again(log, entry["kind"], asked)

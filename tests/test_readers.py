@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import duckdb
 import pytest
 
 import pipeline
-from pipeline import catalog
+from pipeline import catalog, scratch
 from pipeline.config import from_dict
 from pipeline.load import load
 from tests.conftest import COMMAND, ROOT, Auditbook
@@ -159,6 +160,44 @@ def test_a_reader_cannot_write(made: Path) -> None:
         ):
             with pytest.raises(duckdb.Error, match="read-only mode"):
                 log.con.execute(attempt)
+
+
+def test_what_a_killed_process_left_in_the_temporary_folder_is_swept(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when its folder was made and not held yet, or later; what has the name and is not ours stays."""
+    temporary = tmp_path / "temporary"
+    for name in (
+        "auditbook-pdf-lbntcapq",
+        "auditbook-read-0_a1b2c3",
+        "auditbook-my-archived",
+        "auditbook-empty",
+    ):
+        (temporary / name).mkdir(parents=True)
+    (temporary / "auditbook-read-0_a1b2c3/.held").touch()
+    (temporary / "auditbook-read-0_a1b2c3/auditbook.duckdb").touch()
+    (temporary / "auditbook-my-archived/review.pdf").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    with pipeline.open(made):
+        assert sorted(path.name for path in temporary.iterdir()) == [
+            "auditbook-empty",
+            "auditbook-my-archived",
+        ]
+
+
+def test_whoever_sweeps_takes_nobody_elses_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at once, each of whom sweeps before it makes its own."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def use(number: int) -> str:
+        with scratch.folder("many") as folder:
+            (folder / "mine").write_text(str(number))
+            return (folder / "mine").read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(use, range(400))) == [str(number) for number in range(400)]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_in_the_temporary_folder(
