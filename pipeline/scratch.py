@@ -27,7 +27,7 @@ def folder(purpose: str) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _take_away(path)
         os.close(held)
 
 
@@ -86,3 +86,15 @@ def _sweep(place: Path) -> None:
                 )  # held meanwhile: who made it a moment ago makes another
             finally:
                 os.close(held)
+
+
+def _take_away(path: Path) -> None:
+    """The lock last: whoever is killed meanwhile leaves what can be swept."""
+    with contextlib.suppress(OSError):
+        for inside in path.iterdir():
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside, ignore_errors=True)
+            elif inside.name != HOLD:
+                inside.unlink()
+        (path / HOLD).unlink()
+        path.rmdir()

@@ -104,7 +104,7 @@ def press(
             for family, package, file, style, weight in FACES
         ]
         order: dict[str, object] = {
-            "faces": faces, "memory": memory, "seconds": seconds, "identifier": identifier,
+            "parent": os.getpid(), "faces": faces, "memory": memory, "seconds": seconds, "identifier": identifier,
             "annex": _rows(folder, annex, faces) if annex else None,
             "logo": logo, "as_of": as_of.isoformat(), "attached": _files(folder, attached),
             "html": str(folder / "report.html"), "pdf": str(folder / "report.pdf"),

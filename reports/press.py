@@ -6,11 +6,14 @@ A warning of the renderer is an error: a report that lost an image, a rule or a 
 from __future__ import annotations
 
 import base64
+import ctypes
 import gc
 import json
 import logging
+import os
 import re
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -19,6 +22,8 @@ from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
+
+PDEATHSIG = 1  # of Linux's prctl
 
 
 class Warned(logging.Handler):
@@ -44,6 +49,7 @@ class Pages(logging.Handler):
 def main() -> int:
     """0 done · 3 the renderer warned · 4 a library is missing · 5 out of memory; the reason goes to stdout."""
     order = json.load(sys.stdin)
+    _die_with(order["parent"])
     _limit(resource.RLIMIT_AS, order["memory"])
     _limit(resource.RLIMIT_CPU, int(order["seconds"]) + 1)
     gc.set_threshold(
@@ -65,6 +71,14 @@ def _outcome(order: dict[str, Any]) -> tuple[int, str]:
     except MemoryError:
         return 5, "memory"
     return (3, "; ".join(warned)[:2000]) if warned else (0, "")
+
+
+def _die_with(parent: int) -> None:
+    """Nobody waits for the document of a process that was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _limit(what: int, amount: int) -> None:

@@ -186,6 +186,22 @@ def test_what_a_killed_process_left_in_the_temporary_folder_is_swept(
         ]
 
 
+def test_what_was_being_taken_away_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with monkeypatch.context() as stopped, scratch.folder("one") as left:
+        for name in ("a", "b", "inside/c"):
+            put(left / name, b"")
+        stopped.setattr("pathlib.Path.unlink", _refuse)
+    assert left.exists()
+
+    with scratch.folder("two") as other:
+        assert list(tmp_path.iterdir()) == [other]
+
+
+def _refuse(path: Path) -> None:
+    raise PermissionError(path)
+
+
 def test_whoever_sweeps_takes_nobody_elses_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many at once, each of whom sweeps before it makes its own."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -24,6 +24,7 @@ from pipeline.errors import AuditbookError
 from pipeline.progress import Progress
 from reports import html, pdf
 from reports.model import Report
+from tests.conftest import ROOT
 from tests.reviews import AS_OF, HOSTILE, SETTINGS, make
 
 
@@ -164,6 +165,14 @@ def test_a_renderer_that_needs_too_much_memory_is_ended() -> None:
         AuditbookError, match=r"more memory than it may use; the HTML is complete|want of memory"
     ):
         pdf.press(page, as_of=AS_OF, identifier="x", memory=150 * 1024**2)
+
+
+def test_nothing_is_rendered_for_somebody_who_is_no_more() -> None:
+    order = json.dumps({"parent": os.getpid() + 1, "memory": pdf.MEMORY_BYTES, "seconds": 60})
+    done = subprocess.run(
+        [sys.executable, ROOT / "reports/press.py"], input=order, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_a_renderer_that_is_killed_leaves_the_html_and_says_where(
