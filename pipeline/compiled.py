@@ -139,6 +139,22 @@ def spelled(records: pa.Array, keys: Collection[str]) -> pa.Array | None:
     return None if changed < 0 else _written(made, offsets) if changed else records
 
 
+def times(texts: pa.Array, *, epoch: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Microseconds since 1970 of texts, and what each is: see scanning.c."""
+    found = library()
+    if found is None or not len(texts) or texts.buffers()[2] is None:
+        return None
+    _, offsets, data = texts.buffers()
+    micros, how = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.uint8)
+    found.auditbook_times(
+        ctypes.c_void_p(data.address), ctypes.c_void_p(offsets.address + 4 * texts.offset), ctypes.c_int64(len(texts)),
+        ctypes.c_int32(epoch), _place(micros), _place(how),
+    )  # fmt: skip
+    if texts.null_count:
+        how[np.asarray(texts.is_null())] = 0
+    return micros, how
+
+
 def _given(records: pa.Array) -> tuple[ctypes.c_void_p, np.ndarray] | None:
     """Where records begin and each of them ends; nothing without the library, or without records."""
     if library() is None or records.null_count or not len(records):

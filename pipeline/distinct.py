@@ -8,6 +8,7 @@ them, and the rows are told which is theirs. What is made of columns that vary f
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -255,9 +256,17 @@ class Rows:
             made = ", ".join(f'{values.sql[name]} AS "{name}"' for name in layer)
             source = f"(SELECT *, {made} FROM {source})"
         columns = ", ".join(f'"{name}"' for name in wanted)
-        table = self._connection.sql(f"SELECT {columns} FROM {source}").to_arrow_table()
+        table = self._answered(f"SELECT {columns} FROM {source}")
         self._connection.unregister("given")
         return {name: whole(table.column(name)) for name in wanted}
+
+    def _answered(self, query: str) -> pa.Table:
+        """Of few rows more goes into the plan of a statement than into running it, and a relation is planned twice."""
+        if self.length > SAMPLE * 4:
+            return self._connection.sql(query).to_arrow_table()
+        with warnings.catch_warnings():  # the copy that it speaks of is one of few rows
+            warnings.simplefilter("ignore")
+            return self._connection.execute(query).to_arrow_table()
 
 
 def _as_json(texts: pa.Array) -> pa.Array:

@@ -1,20 +1,69 @@
-"""Times as most logs write them, read in columns: 2026-03-02T15:04:05.120Z and without the fraction. Part of normalize.
+"""Times as most logs write them, read in columns. Part of normalize.
 
-Anything else, and any text that would need a thought (a 30th of February), is left to the general reading in `times`.
+The compiled judge's library reads those of ISO 8601 to the microsecond, and seconds or milliseconds since 1970; without
+it columns of one shape are read here, 2026-03-02T15:04:05.120Z and without the fraction. Anything else, and any text
+that would need a thought (a 30th of February), is left to the general reading in `times`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
+
+from pipeline import compiled
 
 SHAPES = {24: "0000-00-00T00:00:00.000Z", 20: "0000-00-00T00:00:00Z"}
 DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 FIRST_YEAR, LAST_YEAR = 1970, 2200
+ZONED, LOCAL, FINER = 1, 3, 4  # as in scanning.c
+FEW = 0.5  # times that others must read, of all, up to which it pays to read the rest here
 
 
-def usual(texts: pa.Array) -> dict[str, pa.Array] | None:
-    """The columns about time of texts that are all of one usual shape; None when one is not."""
+@dataclass(frozen=True)
+class Usual:
+    """The columns about time of texts, and the places of those that must be read in another way."""
+
+    columns: Mapping[str, pa.Array]
+    others: np.ndarray
+
+
+def usual(texts: pa.Array, epoch: bool, local: str | None) -> Usual | None:
+    """None when too many are not usual; what `times.Clock` says is `epoch` and `local`."""
+    found = _by_library(texts, epoch) or _of_one_shape(texts)
+    if found is None:
+        return None
+    micros, how = found
+    if local is None:
+        how = np.where(how & (FINER - 1) == LOCAL, 0, how)
+    others = np.flatnonzero(how == 0)
+    if len(others) > FEW * len(how):
+        return None
+    told = {
+        "occurred_at": pa.array(micros).cast(pa.timestamp("us", "UTC")),
+        "time_precision": _coded(how // FINER, ["s", "ms"]),
+        "tz_source": _coded(
+            np.maximum(how % FINER, ZONED) - ZONED, ["in_value", "epoch", local or "assumed"]
+        ),
+        "parse_warnings": _empty_lists(len(how)),
+    }
+    return Usual(told, others)
+
+
+def _by_library(texts: pa.Array, epoch: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    if not isinstance(texts, pa.DictionaryArray):
+        return compiled.times(texts, epoch=epoch)
+    found = compiled.times(texts.dictionary, epoch=epoch)
+    if found is None:
+        return None
+    places = np.asarray(texts.indices.fill_null(len(texts.dictionary)))
+    micros, how = (np.append(array, array.dtype.type(0))[places] for array in found)
+    return micros, how
+
+
+def _of_one_shape(texts: pa.Array) -> tuple[np.ndarray, np.ndarray] | None:
     if isinstance(texts, pa.DictionaryArray) or texts.null_count or not len(texts):
         return None
     width = len(texts[0].as_py())
@@ -25,13 +74,7 @@ def usual(texts: pa.Array) -> dict[str, pa.Array] | None:
     micros = _micros(data, SHAPES[width])
     if micros is None:
         return None
-    length = len(texts)
-    return {
-        "occurred_at": pa.array(micros).cast(pa.timestamp("us", "UTC")),
-        "time_precision": _all("ms" if width == 24 else "s", length),
-        "tz_source": _all("in_value", length),
-        "parse_warnings": _empty_lists(length),
-    }
+    return micros, np.full(len(texts), ZONED + FINER if width == 24 else ZONED)
 
 
 def _micros(data: np.ndarray, shape: str) -> np.ndarray | None:
@@ -67,8 +110,10 @@ def _days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
     return np.asarray(365 * year + year // 4 - year // 100 + year // 400 + since_march - 719_468)
 
 
-def _all(text: str, length: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(length, np.int32)), pa.array([text]))
+def _coded(numbers: np.ndarray, texts: list[str]) -> pa.DictionaryArray:
+    """The texts in the order in which they come, as of texts that were encoded."""
+    coded = pa.array(numbers.astype(np.int32)).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(coded.indices, pa.array(texts).take(coded.dictionary))
 
 
 def _empty_lists(length: int) -> pa.Array:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -39,13 +40,16 @@ MICROSECONDS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 class Clock:
     """SQL for a record's time. `raw` is made of the record's texts; all else is made of the column `raw`: `zoned` (an
     instant) and `local` (a clock's face) first, then the instant, why there is none, and the columns about it.
-    `message` says it in words, of `raw` and the column `record`."""
+    `message` says it in words, of `raw` and the column `record`. `iso` and `epoch` say which of the usual times there
+    may be, and `local` where the zone of a clock's face is from, if it is UTC's."""
 
     raw: str
     layers: Sequence[Dictionary[str, str]]
     columns: Dictionary[str, str]
     message: str
     iso: bool
+    epoch: bool
+    local: str | None
 
 
 def columns(
@@ -83,6 +87,8 @@ def columns(
         message=f"""CASE WHEN raw IS NULL THEN {quote(named + " is missing: an event needs a time.")}
           ELSE {quote(named + ": ")} || CAST(coalesce({values}) AS VARCHAR) || {quote(expected)} END""",
         iso="iso" in forms,
+        epoch=set(forms) & set(EPOCHS) == {"epoch"},
+        local=("configured" if zone_configured else "assumed") if zone == "UTC" else None,
     )
 
 
@@ -90,8 +96,32 @@ def read(
     connection: duckdb.DuckDBPyConnection, clock: Clock, raw: pa.Array, records: pa.Array
 ) -> dict[str, pa.Array]:
     """The columns about time, and why a record has none."""
-    if clock.iso and (usual := iso.usual(raw)) is not None:
-        return {**usual, "occurred_at_raw": raw, **_no_rejects(len(raw))}
+    if clock.iso and (usual := iso.usual(raw, clock.epoch, clock.local)) is not None:
+        others = pa.array(usual.others)
+        columns = {**usual.columns, **_no_rejects(len(raw))}
+        if len(others):
+            rest = _generally(connection, clock, raw.take(others), records.take(others))
+            columns = {name: _put(column, usual.others, rest[name]) for name, column in columns.items()}
+    else:
+        columns = _generally(connection, clock, raw, records)
+    coded = {name: columns[name].dictionary_encode() for name in ("time_precision", "tz_source")}
+    return {**columns, **coded, "occurred_at_raw": raw}  # the same to the byte, whoever read them
+
+
+def _put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
+    """The column with the others in their places."""
+    number = np.arange(len(column))
+    number[places] = len(column) + np.arange(len(places))
+    plain = (
+        one.cast(one.type.value_type) if isinstance(one, pa.DictionaryArray) else one
+        for one in (column, others)
+    )
+    return pa.concat_arrays(list(plain)).take(pa.array(number))
+
+
+def _generally(
+    connection: duckdb.DuckDBPyConnection, clock: Clock, raw: pa.Array, records: pa.Array
+) -> dict[str, pa.Array]:
     coded = raw if isinstance(raw, pa.DictionaryArray) else raw.dictionary_encode(null_encoding="encode")
     source = "texts"
     for layer in clock.layers:
@@ -103,8 +133,7 @@ def read(
     connection.unregister("texts")
     places = pc.fill_null(coded.indices, len(coded.dictionary))
     columns = {name: whole(made.column(name)).take(places) for name in made.column_names}
-    columns["occurred_at_raw"] = raw
-    columns["reject_message"] = _messages(connection, clock, columns, records)
+    columns["reject_message"] = _messages(connection, clock, columns["reject_reason"], raw, records)
     return columns
 
 
@@ -113,11 +142,11 @@ def _no_rejects(length: int) -> dict[str, pa.Array]:
 
 
 def _messages(
-    connection: duckdb.DuckDBPyConnection, clock: Clock, columns: Dictionary[str, pa.Array], records: pa.Array
+    connection: duckdb.DuckDBPyConnection, clock: Clock, reasons: pa.Array, raw: pa.Array, records: pa.Array
 ) -> pa.Array:
     """Words for the records without a time; they are few."""
-    rejected = pc.is_valid(columns["reject_reason"])
-    few = {"raw": columns["occurred_at_raw"].filter(rejected), "record": records.filter(rejected)}
+    rejected = pc.is_valid(reasons)
+    few = {"raw": raw.filter(rejected), "record": records.filter(rejected)}
     connection.register("few", pa.table(few))
     made = connection.sql(f"SELECT {clock.message} AS words FROM few").to_arrow_table()
     connection.unregister("few")

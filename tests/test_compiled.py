@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import compiled, compiling, extract
+from pipeline import compiled, compiling, extract, iso, times
 from pipeline.distinct import Values
 from pipeline.doctor import examine
+from pipeline.expressions import Expressions
 from pipeline.lines import judge
 from pipeline.records import spelled_sql, unwrapped_sql
 from pipeline.scan import Scanner
+from pipeline.work import connect
 from tests.conftest import ROOT, Auditbook
 from tests.test_json import CASES
 
@@ -190,6 +195,56 @@ def test_keys_are_spelled_as_the_mapping_has_them() -> None:
     assert compiled.spelled(pa.array(['{"\u212aey":1}']), ["key"]) is None
 
 
+MOMENTS = st.datetimes(datetime(1965, 1, 1), datetime(2205, 1, 1)) | st.sampled_from(  # noqa: DTZ001
+    [datetime(2024, 2, 29), datetime(2100, 2, 28, 23, 59, 59), datetime(1999, 12, 31, 23, 59, 59, 999999)]  # noqa: DTZ001
+)
+ZONES = ["", "Z", "+00:00", "-00:00", "+05:30", "-11:00", "+15:00", "+0100", "+02", " UTC"]
+WRITTEN = st.builds(
+    lambda moment, shape, digits, zone: f"{moment.strftime(shape)}{digits}{zone}",
+    MOMENTS,
+    st.sampled_from(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-31T24:00:60"]),
+    st.sampled_from(["", ".1", ".120", ".123456", ".1234567", ".", ",5"]),
+    st.sampled_from(ZONES),
+) | st.integers(0, 10**14).map(str)  # fmt: skip
+
+
+@pytest.mark.parametrize("forms", [["iso"], ["iso", "epoch"], ["iso", "epoch", "epoch_ms"]])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Bangkok"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.none() | WRITTEN, min_size=1, max_size=12))
+def test_times_are_read_as_the_engine_reads_them(forms: list[str], zone: str, made: list[str | None]) -> None:
+    clock = times.columns(
+        Expressions({}), {"path": "at", "format": forms}, zone, zone_configured=False, day_first=None
+    )
+    texts = pa.array(made + ["2026-03-02T15:04:05Z"] * len(made), pa.string())
+    records = pa.array([json.dumps({"at": text}) for text in texts.to_pylist()])
+    read = []
+    with closing(connect()) as connection:
+        for raw, usual in ((texts, True), (texts.dictionary_encode(), True), (texts, False)):
+            found = times.read(connection, clock if usual else replace(clock, iso=False), raw, records)
+            read.append({name: column.to_pylist() for name, column in found.items()})
+    assert read[0] == read[2]
+    assert read[1] == read[2]
+
+
+def test_usual_times_are_read_at_once() -> None:
+    written = [
+        "2026-03-02T15:04:05.120Z", "2026-03-02 15:04:05+01:00", "1772463845", "1772463845120", "2026-03-02T15:04:05",
+        "2026-02-30T15:04:05Z", None,
+    ]  # fmt: skip
+    found = iso.usual(pa.array(written), epoch=True, local="configured")
+
+    assert found is not None
+    assert found.others.tolist() == [5, 6]
+    told = {name: column.to_pylist()[:5] for name, column in found.columns.items()}
+    assert [moment.isoformat() for moment in told["occurred_at"]] == [
+        "2026-03-02T15:04:05.120000+00:00", "2026-03-02T14:04:05+00:00", "2026-03-02T15:04:05+00:00",
+        "2026-03-02T15:04:05.120000+00:00", "2026-03-02T15:04:05+00:00",
+    ]  # fmt: skip
+    assert told["time_precision"] == ["ms", "s", "s", "ms", "s"]
+    assert told["tz_source"] == ["in_value", "in_value", "epoch", "epoch", "configured"]
+
+
 def test_what_products_write_is_let_through_and_taken_out() -> None:
     line = (
         '{"a": "Zoë said \\"no\\"\\n", "b": 12, "é": "🍷", "n": true, "j": {"old": [1, 2.5, null], "new": "x\\ty"},'
@@ -203,7 +258,7 @@ def test_what_products_write_is_let_through_and_taken_out() -> None:
         (NAMED[name], PLACES.wanted[name][1]): array.to_pylist() for name, array in found.members.items()
     }
     assert taken == {
-        ("/a", "VARCHAR"): ['Zoë said "no"\n', ""],
+        ("/a", "VARCHAR"): ['Zoë said "no"\n', None],
         ("/b", "VARCHAR"): ["12", None],
         ("/é", "VARCHAR"): ["🍷", None],
         ("/n", "VARCHAR"): ["true", None],
