@@ -388,7 +388,6 @@ typedef struct {
 typedef struct {
     const node *nodes;
     column *columns;
-    int32_t count;
     int32_t touched;  /* the last column that this line says something for; -1 for none */
     inner_keys *inner;
     int out_of_memory;
@@ -538,7 +537,7 @@ int64_t auditbook_scan(
     int64_t *inner_used) {
     names known = {.count = 0};
     inner_keys inner = {.count = 0};
-    wanted all = {nodes, columns, count, -1, inner_written ? &inner : NULL, 0};
+    wanted all = {nodes, columns, -1, inner_written ? &inner : NULL, 0};
     int roots[MOST_KEYS];
     int64_t row = 0;
     for (int n = 0; n <= MOST_KEYS; n++) known.after[n] = -1;
