@@ -10,7 +10,7 @@ help:  ## what can be made
 
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.venv/installed: pyproject.toml requirements.lock pipeline/scanning.c
+.venv/installed: pyproject.toml requirements.lock $(wildcard pipeline/scanning/*)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "auditbook needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(PIP) --require-hashes --requirement requirements.lock

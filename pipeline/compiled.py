@@ -1,7 +1,7 @@
 """The compiled judge of lines, where a compiler was at hand when auditbook was installed. Part of load.
 
 `scan` does what `scan.Scanner` and `extract` do in Python, for the lines that it is certain of. It is a plain library
-(scanning.c), which needs no headers of Python; AUDITBOOK_COMPILED=0 leaves it alone.
+(scanning/), which needs no headers of Python; AUDITBOOK_COMPILED=0 leaves it alone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import pyarrow as pa
 from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 4  # of scanning.c
+INTERFACE = 4  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 256
-MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning.c
+MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
 # DuckDB's from_json at the top (VARCHAR, JSON) or of its json_extract (text, json).
 Wanted = Mapping[str, tuple[str, str]]
@@ -29,7 +29,7 @@ _KINDS = {"VARCHAR": 0, "JSON": 1, "text": 2, "json": 3}
 
 
 class _Node(ctypes.Structure):
-    """A key on the way to something wanted: node of scanning.c."""
+    """A key on the way to something wanted: node of judge.c."""
 
     _fields_ = (
         ("name", ctypes.c_char_p), ("length", ctypes.c_int64), ("inside", ctypes.c_int32),
@@ -38,7 +38,7 @@ class _Node(ctypes.Structure):
 
 
 class _Column(ctypes.Structure):
-    """Where values are written to: column of scanning.c."""
+    """Where values are written to: column of judge.c."""
 
     _fields_ = (
         ("kind", ctypes.c_int32), ("doubtful", ctypes.c_int32), ("offsets", ctypes.c_void_p),
@@ -48,7 +48,7 @@ class _Column(ctypes.Structure):
 
 
 class _Way(ctypes.Structure):
-    """The keys of an envelope: way of scanning.c."""
+    """The keys of an envelope: way of envelopes.c."""
 
     _fields_ = (
         ("depth", ctypes.c_int32), ("names", ctypes.c_char_p * MOST_WAYS), ("lengths", ctypes.c_int64 * MOST_WAYS),
@@ -56,7 +56,7 @@ class _Way(ctypes.Structure):
 
 
 class _Spelling(ctypes.Structure):
-    """A key of a mapping: spelling of scanning.c."""
+    """A key of a mapping: spelling of spelling.c."""
 
     _fields_ = (
         ("name", ctypes.c_char_p), ("length", ctypes.c_int64), ("next", ctypes.c_int32), ("kind", ctypes.c_int32),
@@ -140,7 +140,7 @@ def spelled(records: pa.Array, keys: Collection[str]) -> pa.Array | None:
 
 
 def times(texts: pa.Array, *, epoch: bool) -> tuple[np.ndarray, np.ndarray] | None:
-    """Microseconds since 1970 of texts, and what each is: see scanning.c."""
+    """Microseconds since 1970 of texts, and what each is: see times.c."""
     found = library()
     if found is None or not len(texts) or texts.buffers()[2] is None:
         return None

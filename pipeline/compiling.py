@@ -1,4 +1,4 @@
-"""The hook of the build: scanning.c becomes scanning.so where a compiler is, and nothing is said where none is.
+"""The hook of the build: the C of scanning/ becomes scanning.so where a compiler is, and nothing is said where none is.
 
 AUDITBOOK_COMPILED=0 leaves it out, as it does when loading.
 """
@@ -31,11 +31,12 @@ class Compiling(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def compiled(folder: Path) -> Path | None:
-    """The library, made of the source beside it; nothing without a compiler, or when it cannot."""
+    """The library, made of the sources beside it; nothing without a compiler, or when it cannot."""
     library, made = folder / "scanning.so", folder / "scanning.new"
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is not None and os.environ.get("AUDITBOOK_COMPILED") != "0":
-        command = [compiler, *FLAGS, "-o", str(made), str(folder / "scanning.c")]
+        sources = sorted(map(str, (folder / "scanning").glob("*.c")))
+        command = [compiler, *FLAGS, "-o", str(made), *sources]
         if subprocess.run(command, check=False, capture_output=True).returncode == 0:
             return made.replace(library)
     made.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from pipeline import compiled
 SHAPES = {24: "0000-00-00T00:00:00.000Z", 20: "0000-00-00T00:00:00Z"}
 DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 FIRST_YEAR, LAST_YEAR = 1970, 2200
-ZONED, LOCAL, FINER = 1, 3, 4  # as in scanning.c
+ZONED, LOCAL, FINER = 1, 3, 4  # as in scanning/times.c
 FEW = 0.5  # times that others must read, of all, up to which it pays to read the rest here
 
 
