@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -138,9 +138,11 @@ def find(exports: Sequence[str], limits: Limits = DEFAULT) -> list[Input]:
     if not exports:
         raise UsageError("nothing to load.", hint="Name files, folders or globs.")
     found: dict[Path, Input] = {}
+    folders = cache(Path.resolve)
     for argument in exports:
         for item in _expand(argument):
-            found.setdefault(item.path.resolve(), item)
+            path = item.path
+            found.setdefault(path.resolve() if path.is_symlink() else folders(path.parent) / path.name, item)
     return [replace(item, limits=limits) for item in found.values()]
 
 

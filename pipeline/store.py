@@ -328,7 +328,10 @@ def expected_key(chain: Sequence[Commit]) -> str | None:
 
 def record_text(record: dict[str, Any]) -> str:
     """The one way a record is written."""
-    return json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    import msgspec
+
+    # Python's own indenting takes ten times as long, for the same bytes.
+    return msgspec.json.format(json.dumps(record, ensure_ascii=False, sort_keys=True), indent=1) + "\n"
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:
