@@ -18,12 +18,9 @@ from bench.detecting import PAGE, write
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 NIGHT, TIMES = max(1, 3 * EVENTS // 100), 10
-DETECT = """import sys
-from pipeline.config import read
-from pipeline.detect import detect
-detect(sys.argv[1], config=read(None))"""
-CALIBRATION = """import sys, pipeline
-pipeline.open(sys.argv[1]).sql("SELECT count(DISTINCT event_uid) FROM events").pl()"""
+COMMAND = Path(sys.executable).with_name("auditbook")
+DETECT = (str(COMMAND), "detect", "-q", "--store")
+CALIBRATION = (str(COMMAND), "sql", "SELECT count(DISTINCT event_uid) FROM events", "--store")
 Measured = tuple[float, float, float]  # seconds, CPU seconds, peak MB
 
 
@@ -53,17 +50,17 @@ def _store(folder: Path, times: int) -> dict[str, Measured]:
     """Evaluate a store that was loaded, then a night upon it; what each evaluation took."""
     store = folder / f"store-{times}"
     made.make(store, EVENTS * times)
-    found = {"calibration": _measure([CALIBRATION, str(store)]), "first": _measure([DETECT, str(store)])}
+    found = {"calibration": _measure(*CALIBRATION, str(store)), "first": _measure(*DETECT, str(store))}
     made.make(store, NIGHT, first=EVENTS * times)
-    return {**found, "night": _measure([DETECT, str(store)])}
+    return {**found, "night": _measure(*DETECT, str(store))}
 
 
-def _measure(code: list[str]) -> Measured:
+def _measure(*command: str) -> Measured:
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", *code], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{code[0]} ended with {status}")
+        raise SystemExit(f"{' '.join(command)} ended with {status}")
     return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 

@@ -141,13 +141,13 @@ def check_holidays(item: str) -> str:
 
 def holidays_between(items: Iterable[str], first: date, last: date) -> dict[date, str]:
     """The names of the holidays in a span; dates of one's own are called `company holiday`."""
-    import holidays as almanac
-
     found: dict[date, str] = {}
     for item in items:
         if item[:4].isdigit():
             found.setdefault(date.fromisoformat(item), "company holiday")
             continue
+        import holidays as almanac
+
         country, _, region = item.partition("-")
         years = range(first.year, last.year + 1)
         plain = almanac.country_holidays(country)
