@@ -1,4 +1,4 @@
-"""Speed and memory as ratios, each pair measured in turns in this one run: `python -m bench [loading|proof]`.
+"""Speed and memory as ratios, each pair measured in turns in this one run: `python -m bench [loading|sources|proof]`.
 
 Every measured command is a process of its own, so that its peak memory is its own.
 """
@@ -15,7 +15,7 @@ from bench import keeping, loading, normalizing, verifying
 from bench.detecting import write
 from bench.turns import PAGE, Row, in_turns, machine, ratio
 
-PARTS = {"loading": (loading, normalizing), "proof": (verifying, keeping)}
+PARTS = {"loading": (loading,), "sources": (normalizing,), "proof": (verifying, keeping)}
 
 
 def main() -> None:
