@@ -95,7 +95,7 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
     engine.insert(connection, "suppressions", rows)
     connection.execute(_CURRENT_FINDINGS, {"newest": newest})
     connection.execute(
-        "CREATE OR REPLACE TABLE finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
+        "CREATE OR REPLACE VIEW finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
     )
     connection.execute(_SUPPRESSED)
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
