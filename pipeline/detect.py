@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline import (
     engine,
     evaluation,
     findings,
+    mapping,
     moments,
     standing,
     summary,
@@ -116,7 +117,8 @@ def evaluate(
     chain = stores.commits(path)
     past, last = summary.of(chain), next((link for link in reversed(chain) if link.kind == "detect"), None)
     chosen = _enabled(config)
-    bases = {one.id: _basis(one, config) for one in chosen}
+    mappings = {source: one.version for source, one in mapping.known(config.mappings).items()}
+    bases = {one.id: _basis(one, config, mappings) for one in chosen}
     known = dict(last.content.get("bases", {})) if last else {}
     rules = [_rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in chosen]
     with engine.connect() as connection:
@@ -132,7 +134,8 @@ def evaluate(
             if not (past.new or stretch or gone or any(rule.again for rule in rules)):
                 return _result(Counter(), before, covered_before, (), None)
             outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
-            rows = standing.differences(before, outcome.found)
+            off = [standing.Found(name, ((EARLIEST, LATEST),), ()) for name in sorted(gone)]
+            rows = standing.differences(before, [*outcome.found, *off])
             covered = _coverage(rules, outcome, covered_before, coverage.configured(connection))
             judged, done = _bases(bases, outcome), None
             if past.new or folder.exists() or rows or covered != covered_before or judged != known:
@@ -248,12 +251,12 @@ def _rule(one: Detector, config: Config, again: bool) -> Rule:
     return Rule(one, settings.parameters, settings.severity or one.severity, again)
 
 
-def _basis(one: Detector, config: Config) -> str:
-    """What the outcome of a rule depends on beside the events."""
+def _basis(one: Detector, config: Config, mappings: Mapping[str, str]) -> str:
+    """What the outcome of a rule depends on beside the events; rules read also what mappings declare."""
     settings = to_dict(config)
     own = settings.get("detectors", {}).get(one.id, {})
     shared = {name: settings.get(name) for name in _JUDGED_BY}
-    return stores.sha256_text(stores.canonical([one.sha256, own, shared, stores.versions()]))[:16]
+    return stores.sha256_text(stores.canonical([one.sha256, own, shared, mappings, stores.versions()]))[:16]
 
 
 def _result(

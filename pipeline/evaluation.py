@@ -117,15 +117,17 @@ def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outc
 
 def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
     """The stretches around the events that were never judged."""
-    new = {part.name for part in past.new}
-    if not new:
+    if not past.new:
         return []
-    found = connection.execute(
-        f"SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::DATE FROM {events_of(past.new)}"
-    ).fetchall()
-    return days(
-        (day for (day,) in found), (last for name, (_, last) in past.spans.items() if name not in new)
-    )
+    found = connection.execute(_NEWS.format(new=events_of(past.new), habits=past.relation("habits")))
+    return days(found.fetchall())
+
+
+# Each source by itself: while one was away, others went on.
+_NEWS = """WITH new AS (SELECT DISTINCT source, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
+  said AS (SELECT DISTINCT source, (slot AT TIME ZONE 'UTC')::DATE AS day FROM {habits})
+  SELECT n.day, max(s.day) FROM new n LEFT JOIN said s ON s.source = n.source AND s.day < n.day
+  GROUP BY n.source, n.day"""
 
 
 def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary, span: Span) -> dict[date, int]:

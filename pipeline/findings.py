@@ -141,9 +141,9 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
     s.owner AS suppressed_by, s.reason AS suppression_reason, s.until AS suppressed_until,
     f.first_commit, f.last_commit
   FROM current_findings f
-  LEFT JOIN (SELECT * FROM dispositions
-             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)
-             QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1) d USING (finding_id)
+  LEFT JOIN (SELECT * FROM (SELECT * FROM dispositions
+               QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1)
+             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)) d USING (finding_id)
   LEFT JOIN (SELECT * FROM suppressed_findings
              WHERE until >= coalesce(getvariable('as_of')::DATE, current_date)
              QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC, suppression) = 1) s

@@ -45,18 +45,17 @@ class Reach:
         return _less(window[0], self.habits), window[1]
 
 
-def days(found: Iterable[date], ends: Iterable[datetime]) -> list[Span]:
+def days(found: Iterable[tuple[date, date | None]]) -> list[Span]:
     """Stretches around days with something new, a day longer at both ends: people's days are not those of UTC.
 
-    A log that grows says also that nothing happened since its last end, so a stretch begins there.
+    A log that grows says also that nothing happened since the day before on which it said something, which is told
+    beside each, so a stretch begins there.
     """
-    last = sorted(ends)
-    spans = []
-    for day in sorted(set(found)):
-        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        before = max((end for end in last if end < begin), default=begin)
-        spans.append((min(before, begin) - DAY, begin + 2 * DAY))
-    return merged(spans)
+    return merged((_midnight(before or day) - DAY, _midnight(day) + 2 * DAY) for day, before in found)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -131,6 +131,35 @@ def test_a_review_stays_with_the_finding_until_its_day(store: Path, add: Callabl
     assert chain.verify(store).ok
 
 
+def test_a_decision_that_has_run_out_does_not_bring_back_the_one_before(
+    store: Path, add: Callable[..., None]
+) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    detect.detect(store, config=config())
+    with pipeline.open(store) as log:
+        [finding] = log.findings().pl()["finding_id"].to_list()
+
+    decide.decide(store, finding, status="accepted", by="Rev Iewer", reason="Planned.")
+    decide.decide(
+        store, finding, status="escalated", by="Rev Iewer", reason="It was not.", until=date(2026, 4, 30)
+    )
+
+    with pipeline.open(store) as log:
+        log.con.execute("SET VARIABLE as_of = DATE '2026-05-01'")
+        assert log.sql("SELECT state, disposition FROM findings").pl().rows() == [("new", None)]
+
+
+def test_a_rule_that_is_switched_off_takes_its_findings_along(store: Path, add: Callable[..., None]) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    assert detect.detect(store, config=config()).new == 1
+    off = from_dict({"detectors": {**ONLY_BULK_DELETE, "bulk_delete": {"enabled": False}}})
+
+    assert detect.detect(store, config=off).withdrawn == 1
+    assert detect.detect(store, config=off).commit is None
+    assert [state for _, state, _ in findings(store)] == ["withdrawn"]
+    assert detect.detect(store, config=config()).new == 1
+
+
 def test_a_decision_is_about_the_finding_as_it_was(store: Path, add: Callable[..., None]) -> None:
     add(*(deletion(n, n) for n in range(5)))
     detect.detect(store, config=config())

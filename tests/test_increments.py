@@ -15,6 +15,7 @@ import pipeline
 from pipeline import chain, detect, detector, evaluation
 from pipeline.config import Config, from_dict
 from pipeline.load import load
+from tests.exports import put
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 PEOPLE = ("ana", "ben", "cho", "dia", "eva")
@@ -116,6 +117,37 @@ def test_nights_add_up_to_one_evaluation(tmp_path: Path, seed: int) -> None:
     assert standing(tmp_path / "nightly") == found
     assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
     assert chain.verify(tmp_path / "nightly").ok
+
+
+def test_a_source_that_was_away_while_another_went_on(tmp_path: Path) -> None:
+    """Its silence is found by the night that brings it back, though the log as a whole never stopped."""
+    config = from_dict(SETTINGS)
+
+    def every_hour(source: str, first: int, last: int) -> tuple[str, list[dict[str, Any]]]:
+        hours = (BEGIN + timedelta(hours=n) for n in range(first * 24, last * 24))
+        made = [
+            record(n, at, "ana", "update", "part", "198.51.100.1") for n, at in enumerate(hours, first * 24)
+        ]
+        return source, made if source == "printago" else [
+            {"event_id": one["id"], "occurred_at": one["createdAt"], "actor_name": "Ben", "action": "update"}
+            for one in made
+        ]  # fmt: skip
+
+    exports = [
+        [every_hour("printago", 0, 30), every_hour("generic", 0, 30)],
+        [every_hour("generic", 30, 38)],
+        [every_hour("printago", 38, 40), every_hour("generic", 38, 40)],
+    ]
+    for number, night in enumerate(exports):
+        for source, records in night:
+            content = "".join(json.dumps(one) + "\n" for one in records).encode()
+            load([put(tmp_path / f"{number}.{source}.jsonl", content)], store=tmp_path / "nightly", config=config,
+                 source=source)  # fmt: skip
+        detect.detect(tmp_path / "nightly", config=config)
+
+    with pipeline.open(tmp_path / "nightly") as log:
+        silent = log.sql("SELECT key FROM current_findings WHERE detector = 'source_silence'").pl().rows()
+    assert silent == [("printago|2026-02-03T23:00",)]
 
 
 def test_a_long_stretch_is_evaluated_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,9 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
             f"{found['changed']} changed, {found['withdrawn']} withdrawn"
         )
         blind = f", {rules['not_evaluable']} of them could judge nothing" if rules["not_evaluable"] else ""
-        lines.append(f"{count(rules['run'], 'detector')} evaluated{blind}; `auditbook detectors` lists them")
+        lines.append(
+            f"{count(rules['run'], 'detector')} evaluated{blind}; `auditbook detectors coverage` says why"
+        )
     lines += [f"wrote {path}" for path in facts.get("reports", [])]
     return [*lines, f"head {facts['head']}"] if "head" in facts else lines
 
