@@ -15,6 +15,8 @@ from pipeline import chain, decide, detect, detector
 from pipeline.config import Config, from_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
+from tests.conftest import ROOT
+from tests.exports import put
 
 NIGHT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 ONLY_BULK_DELETE = {"bulk_delete": {"threshold": 5}} | {
@@ -158,6 +160,22 @@ def test_a_rule_that_is_switched_off_takes_its_findings_along(store: Path, add: 
     assert detect.detect(store, config=off).commit is None
     assert [state for _, state, _ in findings(store)] == ["withdrawn"]
     assert detect.detect(store, config=config()).new == 1
+
+
+def test_by_other_mappings_every_rule_is_judged_again(
+    store: Path, add: Callable[..., None], tmp_path: Path
+) -> None:
+    add(*(deletion(n, n) for n in range(5)))
+    mapping = tmp_path / "mappings" / "printago.toml"
+    text = (ROOT / "schemas/sources/printago.toml").read_bytes()
+    put(mapping, text)
+    own = config(sources={"path": str(mapping.parent)})
+    assert detect.detect(store, config=own).commit is not None
+    assert detect.detect(store, config=own).commit is None
+
+    put(mapping, text + b"# and a thought\n")
+
+    assert detect.detect(store, config=own).commit is not None
 
 
 def test_a_decision_is_about_the_finding_as_it_was(store: Path, add: Callable[..., None]) -> None:
