@@ -55,9 +55,8 @@ def publish(store: Path, config: Config) -> str | None:
     try:
         manifest.write_text("".join(stores.canonical(link.record) + "\n" for link in chain), encoding="utf-8")
         _put(manifest, 0o600, store / "manifest.jsonl")
-        with ThreadPoolExecutor(
-            1
-        ) as beside:  # neither needs the other, and both are mostly the engine's work
+        # Neither needs the other, and both are mostly the engine's work.
+        with ThreadPoolExecutor(1) as beside:
             named = beside.submit(entities.publish, store, chain)
             ids.publish(store, chain)
             database.unlink(missing_ok=True)
@@ -122,9 +121,7 @@ def connect_to(
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
     derived = {**views.DERIVED, **_past(chain, shown.audience), **keeping.DERIVED}
     if shown.audience == "full":
-        with views.standing_in(connection, views.NOTHING, temporary=True):
-            views.make(connection, {**views.JOINED, **derived}, temporary=True)
-        views.make(connection, _stored(chain), temporary=True)
+        views.lay(connection, _stored(chain), derived, temporary=True)
     else:
         audience.prepare(connection)
         with views.standing_in(connection, {**views.NOTHING, **views.JOINED}, temporary=True):
@@ -192,9 +189,7 @@ def fill(
     geography.table(connection, config.places, past.relation("places"))
     findings.tables(connection, chain, config)
     keeping.tables(connection, chain, config)
-    with views.standing_in(connection, views.NOTHING):
-        views.make(connection, {**views.JOINED, **views.DERIVED, **_past(chain), **keeping.DERIVED})
-    views.make(connection, _stored(chain))
+    views.lay(connection, _stored(chain), {**views.DERIVED, **_past(chain), **keeping.DERIVED})
     connection.execute("USE memory")
 
 

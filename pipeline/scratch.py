@@ -81,9 +81,7 @@ def _sweep(place: Path) -> None:
             held = os.open(left / HOLD, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while somebody uses it
-                shutil.rmtree(
-                    left, ignore_errors=True
-                )  # held meanwhile: who made it a moment ago makes another
+                _take_away(left)  # held meanwhile: who made it a moment ago makes another
             finally:
                 os.close(held)
 

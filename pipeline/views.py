@@ -71,6 +71,16 @@ def standing_in(
         connection.execute(f"DROP TABLE {'temp.' if temporary else ''}{name}")
 
 
+def lay(
+    connection: duckdb.DuckDBPyConnection, stored: Mapping[str, str], more: Mapping[str, str], *,
+    temporary: bool = False,
+) -> None:  # fmt: skip
+    """The views that read Parquet files, what joins them, and more that is over them."""
+    with standing_in(connection, NOTHING, temporary=temporary):
+        make(connection, {**JOINED, **more}, temporary=temporary)
+    make(connection, stored, temporary=temporary)
+
+
 def stored(lines: Sequence[str], events: Sequence[str]) -> dict[str, str]:
     """The views that read Parquet files, by name."""
     return {
