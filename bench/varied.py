@@ -21,9 +21,9 @@ DIGITS, LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 SECONDS, MILLISECONDS = range(1_500_000_000, 2_000_000_000), range(1_500_000_000_000, 2_000_000_000_000)
 
 
-def block(lines: Sequence[bytes], size: int) -> bytes:
-    """Nearly `size` bytes of lines that look like these."""
-    dice = random.Random(3)
+def block(lines: Sequence[bytes], size: int, seed: int = 3) -> bytes:
+    """Nearly `size` bytes of lines that look like these; another seed has other ids, and other people do things."""
+    dice = random.Random(seed)
     records = [record for line in lines if (record := _object(line)) is not None]
     made, used = [], 0
     for number, record in enumerate(itertools.cycle(records)):

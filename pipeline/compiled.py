@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 4  # of scanning/judge.c
+INTERFACE = 5  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 256
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of

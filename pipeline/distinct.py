@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.answers import Answers
+
 SAMPLE = 2048  # rows from which it is told how much a column varies
 MANY = 0.3  # different rows in a sample, above which they are not worth finding
 FEW = 0.25  # different rows of all, up to which making each once pays
@@ -38,6 +40,7 @@ class Values:
     between: tuple[str, ...] = ()
     once: frozenset[str] = frozenset()
     uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
     _ways: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @staticmethod
@@ -236,15 +239,23 @@ class Rows:
         return {name: _spread(array, numbers) for name, array in some._run(values, members).items()}
 
     def _run(self, values: Values, wanted: list[str]) -> dict[str, pa.Array]:
-        """Every row's values by one statement; DuckDB keeps the order of rows."""
+        """Every row's values; what was answered about few rows is not asked again."""
         needed = sorted({leaf for name in wanted for leaf in self._leaves(values, name)})
-        empty = [name for name in needed if self.columns[name].null_count == self.length]
+        table = values.answers.of(
+            wanted, {name: self.columns[name] for name in needed}, lambda asked: self._asked(values, wanted, asked)
+        )
+        return {name: whole(table.column(name)) for name in wanted}
+
+    def _asked(self, values: Values, wanted: list[str], asked: dict[str, pa.Array]) -> pa.Table:
+        """Every row's values by one statement; DuckDB keeps the order of rows."""
+        length = len(next(iter(asked.values()))) if asked else self.length
+        empty = [name for name, column in asked.items() if column.null_count == length]
         given = {
-            name: _as_json(self.columns[name]) if name in self.json else self.columns[name]
-            for name in needed
+            name: _as_json(column) if name in self.json else column
+            for name, column in asked.items()
             if name not in empty
         }
-        given["row_number"] = pa.array(np.arange(self.length, dtype=np.int32))
+        given["row_number"] = pa.array(np.arange(length, dtype=np.int32))
         self._connection.register("given", pa.table(given))
         source = "given"
         if empty:  # what is made of nothing but these is made once, not for every row
@@ -256,13 +267,13 @@ class Rows:
             made = ", ".join(f'{values.sql[name]} AS "{name}"' for name in layer)
             source = f"(SELECT *, {made} FROM {source})"
         columns = ", ".join(f'"{name}"' for name in wanted)
-        table = self._answered(f"SELECT {columns} FROM {source}")
+        table = self._answered(f"SELECT {columns} FROM {source}", length)
         self._connection.unregister("given")
-        return {name: whole(table.column(name)) for name in wanted}
+        return table
 
-    def _answered(self, query: str) -> pa.Table:
+    def _answered(self, query: str, length: int) -> pa.Table:
         """Of few rows more goes into the plan of a statement than into running it, and a relation is planned twice."""
-        if self.length > SAMPLE * 4:
+        if length > SAMPLE * 4:
             return self._connection.sql(query).to_arrow_table()
         with warnings.catch_warnings():  # the copy that it speaks of is one of few rows
             warnings.simplefilter("ignore")

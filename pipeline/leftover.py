@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -36,12 +37,19 @@ def leftover(
     columns = dict(zip(missing, _extracted(connection, missing, records), strict=True))
     columns |= {key: known[key] for key in unread if key in known}
     given = {f"v{n}": columns[key] for n, key in enumerate(unread)}
+    rows = Rows(connection, given, len(records), frozenset(given))
+    return rows.make(_values(tuple(read), tuple(unread)), ["unmapped"])["unmapped"]
+
+
+@lru_cache(maxsize=64)
+def _values(read: Sequence[str], unread: Sequence[str]) -> Values:
+    """How the rest is made of the members that are not read, or not wholly: `v0` and so on, as they are named."""
+    patch = _patch(read)
     rests = {f"r{n}": _rest(f"v{n}", patch.get(key)) for n, key in enumerate(unread)}
     members = {f"m{n}": _member(f"r{n}", key) for n, key in enumerate(unread)}
-    whole_text = f"nullif('{{' || concat_ws(',', {', '.join(members)}) || '}}', '{{}}')"
-    values = Values.of({**rests, **members, "unmapped": whole_text}, given, members)
-    rows = Rows(connection, given, len(records), frozenset(given))
-    return rows.make(values, ["unmapped"])["unmapped"]
+    text = f"nullif('{{' || concat_ws(',', {', '.join(members)}) || '}}', '{{}}')"
+    given = [f"v{n}" for n in range(len(unread))]
+    return Values.of({**rests, **members, "unmapped": text}, given, members)
 
 
 def leftover_of_record(

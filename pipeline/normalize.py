@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import changes, compiled, drift, extract, nested, times
+from pipeline import changes, compiled, drift, extract, nested, times, uids
 from pipeline.columns import EVENT_COLUMNS
 from pipeline.distinct import Values, whole
 from pipeline.expressions import Expressions, column_name
@@ -28,7 +28,6 @@ from pipeline.places import read_addresses
 from pipeline.records import KEYS_SQL, spelled_sql, unwrapped_sql
 
 SCHEMA_VERSION = "1"
-SEPARATOR = "chr(31)"
 LIST_COLUMNS = [name for name, kind in EVENT_COLUMNS.items() if kind == "VARCHAR[]"]
 # What the load knows and normalization does not.
 OF_THE_LOAD = ("file", "file_sha256", "line", "conflicts_with")
@@ -85,7 +84,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     tests = {f"test_{n}": sql for n, sql in enumerate(build.tests, 1)}
     named = {**_defaults(), **{name: sql for name, sql in made.items() if sql != "NULL"}}
     outputs = [
-        name for name in EVENT_COLUMNS if name not in (*OF_THE_LOAD, *clock.columns, "unmapped", "ip_key")
+        name for name in EVENT_COLUMNS if name not in (*OF_THE_LOAD, *clock.columns, "event_uid", "unmapped", "ip_key")
     ]
     sql = {
         **once, **tests, **layers,
@@ -117,7 +116,7 @@ def _made(build: Expressions, mapping: Mapping, settings: Settings, shared: Set[
     """The SQL of each column that the mapping fills; a `shared` one is made before, for others use it too."""
     rules = mapping.rules
     record = rules.get("record", {})
-    made = {
+    return {
         "source": quote(mapping.source),
         "instance": _instance(build, rules, settings),
         "source_event_id": build.text(record["id"]) if "id" in record else "NULL",
@@ -133,7 +132,6 @@ def _made(build: Expressions, mapping: Mapping, settings: Settings, shared: Set[
         "mapping_version": quote(mapping.version),
         "schema_version": quote(SCHEMA_VERSION),
     }
-    return {**made, "event_uid": _uid(made)}
 
 
 def _parents(places: extract.Places, read: Iterable[str]) -> dict[str, str]:
@@ -171,6 +169,9 @@ def events(
     rows = extract.rows(connection, plan.places, records, members)
     made = rows.make(plan.values, [f"{name}__" for name in plan.outputs] + ["raw_time", *plan.watched])
     columns = {name: made[f"{name}__"] for name in plan.outputs}
+    columns["event_uid"] = uids.of(
+        connection, plan.mapping.source, columns["instance"], columns["source_event_id"]
+    )
     columns |= times.read(connection, plan.clock, made["raw_time"], records)
     columns |= _addresses(columns)
     if keys is None:
@@ -231,12 +232,6 @@ def _defaults() -> dict[str, str]:
         "is_bulk": "false",
         "outcome": "'unknown'",
     }
-
-
-def _uid(made: Dictionary[str, str]) -> str:
-    """Source, tenant and the source's own id; null without an id, when only the load knows who is who."""
-    parts = f"{made['source']} || {SEPARATOR} || coalesce({made['instance']}, '') || {SEPARATOR}"
-    return f"left(sha256({parts} || 'id' || {SEPARATOR} || {made['source_event_id']}), 32)"
 
 
 def _instance(build: Expressions, rules: Dictionary[str, Any], settings: Settings) -> str:

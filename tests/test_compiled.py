@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import compiled, compiling, extract, iso, times
+from pipeline import compiled, compiling, extract, iso, times, uids
 from pipeline.distinct import Values
 from pipeline.doctor import examine
 from pipeline.expressions import Expressions
@@ -315,6 +316,30 @@ def test_a_block_with_rejects_keeps_what_was_taken_out() -> None:
     assert (block.lines, len(block.records)) == (31, 30)
     assert block.members["k1"].to_pylist() == [str(n) for n in range(30)]
     assert block.told[30].reason == "not_finite_number"
+
+
+@pytest.mark.parametrize("tenant", ["shop", "", None])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=st.lists(st.none() | st.text(max_size=70), min_size=1, max_size=20))
+def test_identities_are_those_of_the_engine(
+    monkeypatch: pytest.MonkeyPatch, tenant: str | None, made: list[str | None]
+) -> None:
+    ids, tenants = (
+        pa.array(made, pa.string()),
+        pa.array([tenant, "other"] * len(made), pa.string())[: len(made)],
+    )
+    with closing(connect()) as connection:
+        ours: pa.Array = uids.of(connection, "printago", tenants, ids)
+        with monkeypatch.context() as patched:
+            patched.setattr(compiled, "library", lambda: None)
+            assert uids.of(connection, "printago", tenants.dictionary_encode(), ids).equals(ours)
+    expected = [
+        one
+        if one is None
+        else hashlib.sha256(f"printago\x1f{name or ''}\x1fid\x1f{one}".encode()).hexdigest()[:32]
+        for name, one in zip(tenants.to_pylist(), made, strict=True)
+    ]
+    assert ours.to_pylist() == expected
 
 
 def test_a_store_is_the_same_with_and_without(auditbook: Auditbook, tmp_path: Path) -> None:
