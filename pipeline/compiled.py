@@ -87,17 +87,29 @@ def library() -> ctypes.CDLL | None:
         return None
     if interface != INTERFACE:
         return None
-    found.auditbook_scan.restype = found.auditbook_spell.restype = ctypes.c_int64
+    for returns_more in (found.auditbook_scan, found.auditbook_spell, found.auditbook_lines):
+        returns_more.restype = ctypes.c_int64
     found.auditbook_give_back.argtypes = [ctypes.c_void_p]
     return found
 
 
-def scan(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
+def line_ends(text: memoryview) -> np.ndarray | None:
+    """Behind each newline; nothing without the library."""
+    found = library()
+    if found is None:
+        return None
+    begin = ctypes.c_void_p(np.frombuffer(text, np.uint8).ctypes.data)
+    ends = np.empty(found.auditbook_lines(begin, ctypes.c_int64(len(text)), None), np.int64)
+    found.auditbook_lines(begin, ctypes.c_int64(len(text)), _place(ends))
+    return ends
+
+
+def scan(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
     """Judge lines, whose newlines end at `ends`, and take what is wanted out of them."""
     top = {keys_of(place)[0] for place, _ in wanted.values()}
     if len(top) > MOST_TOP or len(wanted) > MOST_COLUMNS:
         return _of_what_occurs(text, ends, wanted)
-    return _scan(ctypes.c_char_p(text), len(text), ends, 1, wanted, inner=False)
+    return _scan(_place(np.frombuffer(text, np.uint8)), len(text), ends, 1, wanted, inner=False)
 
 
 def of_records(records: pa.Array, wanted: Wanted, *, inner: bool = False) -> Scanned | None:
@@ -175,7 +187,7 @@ def _way(keys: list[bytes]) -> _Way:
     )
 
 
-def _of_what_occurs(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
+def _of_what_occurs(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
     """Of very many members only those are looked for that occur at all."""
     first = scan(text, ends, {})
     if first is None:
@@ -191,7 +203,7 @@ def _of_what_occurs(text: bytes, ends: np.ndarray, wanted: Wanted) -> Scanned | 
 
 
 def _scan(
-    text: ctypes.c_char_p | ctypes.c_void_p, size: int, ends: np.ndarray, newline: int, wanted: Wanted, *, inner: bool
+    text: ctypes.c_void_p, size: int, ends: np.ndarray, newline: int, wanted: Wanted, *, inner: bool
 ) -> Scanned | None:  # fmt: skip
     found = library()
     if found is None or not len(ends):

@@ -6,7 +6,7 @@ What is cut where depends on the input alone.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import ids, mojibake, runs
+from pipeline.block import Block
 from pipeline.crew import Other, Own
 from pipeline.drift import by_column
 from pipeline.errors import AuditbookError
@@ -182,23 +183,46 @@ class _Load:
         return self._equals.later(job.mapping.source, found.unnamed, offsets, found.piece)
 
 
+class _Turns:
+    """Hands take blocks by turns. A hand's next block is read once it was told what is known of its last: the bytes of
+    that one are still needed, those of the one before it are not."""
+
+    def __init__(self, state: _Load, hands: Sequence[Hand]) -> None:
+        self._state, self._hands, self._next = state, hands, deque(hands)
+        self._waiting: deque[tuple[Hand, Job]] = deque()
+
+    def room(self) -> memoryview:
+        """Where the next block is to be read to."""
+        self._make_way()
+        return self._next[0].room()
+
+    def begin(self, job: Job, data: memoryview | Sequence[Block]) -> None:
+        self._make_way()
+        self._next[0].begin(job, data)
+        self._waiting.append((self._next[0], job))
+        self._next.rotate(-1)
+
+    def end(self) -> None:
+        while self._waiting:
+            self._state.decide(*self._waiting.popleft(), self._hands)
+
+    def _make_way(self) -> None:
+        if len(self._waiting) == len(self._hands):
+            self._state.decide(*self._waiting.popleft(), self._hands)
+            self._state.take(self._hands)
+
+
 def conduct(
     files: Sequence[File], known: ids.Known, folder: Path, hands: Sequence[Hand], progress: Progress
 ) -> Made:
     """Load files into the folder of a commit that is being made."""
     state = _Load(files, known, folder)
-    packing = Packing([(n, file) for n, file in enumerate(files) if file.why is None], progress)
-    waiting: list[tuple[Hand, Job]] = []
+    turns = _Turns(state, hands)
+    to_load = [(n, file) for n, file in enumerate(files) if file.why is None]
+    packing = Packing(to_load, turns.room, progress)
     for number, packed in enumerate(packing.blocks(), start=1):
-        hand = hands[number % len(hands)]
-        if len(waiting) == len(hands):
-            state.decide(*waiting.pop(0), hands)
-            state.take(hands)
-        job = state.job(number, packed)
-        hand.begin(job, packed.data, packed.size)
-        waiting.append((hand, job))
-    for hand, job in waiting:
-        state.decide(hand, job, hands)
+        turns.begin(state.job(number, packed), packed.data)
+    turns.end()
     for hand in hands:
         hand.wait()
     state.take(hands)

@@ -34,6 +34,7 @@ from pipeline.job import Finished, Job, Prepared, Told
 from pipeline.work import Worker
 
 BLOCK_BYTES = 32 * 1024 * 1024
+ROOMS = 2  # of a worker: a block is looked at where it was read to until it is written, while the next one is read
 MOST_WORKERS = 8
 ENDING = 5  # seconds that a process may take to end
 _PR_SET_PDEATHSIG = 1
@@ -50,9 +51,19 @@ class Own:
     def _worker(self) -> Worker:
         return Worker()  # when there is something to do
 
-    def begin(self, job: Job, data: bytearray | Sequence[Block], size: int) -> None:
-        block = memoryview(data)[:size] if isinstance(data, bytearray) else data
-        self._prepared[job.number] = self._worker.prepare(job, block)
+    @cached_property
+    def _rooms(self) -> deque[memoryview]:
+        return deque(memoryview(bytearray(BLOCK_BYTES)) for _ in range(ROOMS))
+
+    def room(self) -> memoryview:
+        """Where the next block is to be read to."""
+        return self._rooms[0]
+
+    def begin(self, job: Job, data: memoryview | Sequence[Block]) -> None:
+        """Look at a block that lies in the room, or was judged already."""
+        if isinstance(data, memoryview):
+            self._rooms.rotate()
+        self._prepared[job.number] = self._worker.prepare(job, data)
 
     def prepared(self, number: int) -> Prepared:
         return self._prepared.pop(number)
@@ -84,8 +95,9 @@ class Other:
     """A process that was started for this load."""
 
     def __init__(self, workers: int) -> None:
-        self._memory = _shared(BLOCK_BYTES)
-        self._map = mmap.mmap(self._memory, BLOCK_BYTES)
+        self._memory = _shared(ROOMS * BLOCK_BYTES)
+        self._map = mmap.mmap(self._memory, ROOMS * BLOCK_BYTES)
+        self._rooms = deque(range(0, ROOMS * BLOCK_BYTES, BLOCK_BYTES))
         command = [
             sys.executable,
             "-P",
@@ -109,10 +121,15 @@ class Other:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def begin(self, job: Job, data: bytearray | Sequence[Block], size: int) -> None:
-        if isinstance(data, bytearray):
-            self._map[:size] = memoryview(data)[:size]
-            self._ask("prepare", job, size)
+    def room(self) -> memoryview:
+        """Where the next block is to be read to."""
+        return memoryview(self._map)[self._rooms[0] :][:BLOCK_BYTES]
+
+    def begin(self, job: Job, data: memoryview | Sequence[Block]) -> None:
+        """Look at a block that lies in the room, or was judged already."""
+        if isinstance(data, memoryview):
+            self._ask("prepare", job, (self._rooms[0], len(data)))
+            self._rooms.rotate()
         else:
             self._ask("prepare", job, data)
 
@@ -146,7 +163,8 @@ class Other:
         self._process.wait()
         self._listener.join()
         self._stdout.close()
-        self._map.close()
+        with contextlib.suppress(BufferError):  # a room is still looked at: it is gone with who looks
+            self._map.close()
         os.close(self._memory)
 
     @property
@@ -242,7 +260,7 @@ def serve() -> None:
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     sys.stdout = sys.stderr
     os.dup2(2, 1)
-    data = mmap.mmap(shared, BLOCK_BYTES)
+    data = memoryview(mmap.mmap(shared, ROOMS * BLOCK_BYTES))
     worker = Worker()
     while True:
         try:
@@ -257,10 +275,13 @@ def serve() -> None:
         answers.flush()
 
 
-def _answered(worker: Worker, data: mmap.mmap, what: str, arguments: Any) -> Any:
+def _answered(worker: Worker, data: memoryview, what: str, arguments: Any) -> Any:
     if what == "prepare":
         job, block = arguments
-        return worker.prepare(job, memoryview(data)[:block] if isinstance(block, int) else block)
+        if isinstance(block, tuple):
+            begin, size = block
+            block = data[begin : begin + size]
+        return worker.prepare(job, block)
     if what == "fates":
         return worker.fates(*arguments)
     if what == "settle":

@@ -242,7 +242,9 @@ class Rows:
         """Every row's values; what was answered about few rows is not asked again."""
         needed = sorted({leaf for name in wanted for leaf in self._leaves(values, name)})
         table = values.answers.of(
-            wanted, {name: self.columns[name] for name in needed}, lambda asked: self._asked(values, wanted, asked)
+            wanted,
+            {name: self.columns[name] for name in needed},
+            lambda asked: self._asked(values, wanted, asked),
         )
         return {name: whole(table.column(name)) for name in wanted}
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -59,6 +60,20 @@ class Reader:
         self._digest.update(chunk)
         self.bytes += len(chunk)
         return chunk
+
+    def fill(self, room: memoryview) -> int:
+        """Read into a piece of memory, as much as comes at once; returns how much that is, nothing at the end."""
+        if not isinstance(self._stream, BufferedReader):
+            chunk = self.read(len(room))
+            room[: len(chunk)] = chunk
+            return len(chunk)
+        try:
+            length = self._stream.readinto(room)
+        except DAMAGED as error:
+            raise _unreadable(self._path, error) from error
+        self._digest.update(room[:length])
+        self.bytes += length
+        return length
 
     def sha256(self) -> str:
         return self._digest.hexdigest()

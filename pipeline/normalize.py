@@ -84,7 +84,9 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     tests = {f"test_{n}": sql for n, sql in enumerate(build.tests, 1)}
     named = {**_defaults(), **{name: sql for name, sql in made.items() if sql != "NULL"}}
     outputs = [
-        name for name in EVENT_COLUMNS if name not in (*OF_THE_LOAD, *clock.columns, "event_uid", "unmapped", "ip_key")
+        name
+        for name in EVENT_COLUMNS
+        if name not in (*OF_THE_LOAD, *clock.columns, "event_uid", "unmapped", "ip_key")
     ]
     sql = {
         **once, **tests, **layers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,23 +23,26 @@ if TYPE_CHECKING:
     from pipeline.conduct import File
 
 LEAST_ROOM = 64 * 1024  # a block with less than this left is full
+AT_ONCE = 4 * 1024 * 1024
+_NOWHERE = memoryview(b"")
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A block: the first `size` bytes of `data`, which is used again for the next one, or what was judged already."""
+    """A block: its bytes, where they were read to, or what was judged already."""
 
-    data: bytearray | Sequence[Block]
-    size: int
+    data: memoryview | Sequence[Block]
     pieces: Sequence[Piece]
 
 
 class Packing:
-    """Packs files, and counts their bytes."""
+    """Packs files, and counts their bytes; `room` says where each block is to be read to."""
 
-    def __init__(self, files: Sequence[tuple[int, File]], progress: Progress) -> None:
-        self._files, self._progress = _by_source(files), progress
-        self._data, self._filled, self._pieces = bytearray(BLOCK_BYTES), 0, list[Piece]()
+    def __init__(
+        self, files: Sequence[tuple[int, File]], room: Callable[[], memoryview], progress: Progress
+    ) -> None:
+        self._files, self._room, self._progress = _by_source(files), room, progress
+        self._data, self._filled, self._pieces = _NOWHERE, 0, list[Piece]()
         self._key: object = None
         self.bytes: dict[int, int] = {}
         self._total, self._before = sum(file.input.size for _, file in files), 0
@@ -67,43 +70,46 @@ class Packing:
             tables = forms.splitter(file.input, file.mapping).blocks(stream, TABLE_BYTES)
             yield from judged(tables, number, file)
 
-    def _lines(self, number: int, file: File, stream: Readable) -> Iterator[Packed]:
+    def _lines(self, number: int, file: File, stream: Reader) -> Iterator[Packed]:
         """A file of JSON lines; what is not ended by the block's end goes into the next block."""
         offset, carried = 0, 0  # of the file's bytes in the block, how many were read before
         while True:
             if BLOCK_BYTES - self._filled < LEAST_ROOM:
                 yield from self._full()
+            self._begun()
             start = self._filled
             end = self._fill(stream, start + carried)
-            cut = self._data.rfind(b"\n", start, end) + 1
             ended = end < BLOCK_BYTES
-            if ended and not getattr(stream, "stopped", None):
+            if ended and not stream.stopped:
                 self._add(number, file, offset, start, end)
                 return
-            if ended or (not cut and not start):
-                cut = max(cut, start)
+            cut = start + _lines_end(self._data[start:end])
+            if ended or not cut:
                 self._add(number, file, offset, start, cut)
-                rest = bytes(memoryview(self._data)[cut:end])
+                rest = bytes(self._data[cut:end])
                 yield from self._full()
                 yield from self._slowly(number, file, offset + cut - start, _Joined(rest, stream))
                 return
-            cut = max(cut, start)
-            if cut > start:
-                self._add(number, file, offset, start, cut)
+            self._add(number, file, offset, start, cut)
             offset += cut - start
-            rest = bytes(memoryview(self._data)[cut:end])
+            rest = bytes(self._data[cut:end])
             yield from self._full()
+            self._begun()
             self._data[: len(rest)] = rest
             carried = len(rest)
 
-    def _fill(self, stream: Readable, at: int) -> int:
+    def _begun(self) -> None:
+        """A block that nothing was read to yet gets its room."""
+        if not self._data:
+            self._data = self._room()
+
+    def _fill(self, stream: Reader, at: int) -> int:
         """Read until the block is full or there is no more; returns where it ends."""
         while at < BLOCK_BYTES:
-            chunk = stream.read(min(BLOCK_BYTES - at, 1 << 22))
-            if not chunk:
+            length = stream.fill(self._data[at : min(at + AT_ONCE, BLOCK_BYTES)])
+            if not length:
                 break
-            self._data[at : at + len(chunk)] = chunk
-            at += len(chunk)
+            at += length
         return at
 
     def _add(self, number: int, file: File, offset: int, start: int, stop: int) -> None:
@@ -114,8 +120,8 @@ class Packing:
 
     def _full(self) -> Iterator[Packed]:
         if self._pieces:
-            yield Packed(self._data, self._filled, self._pieces)
-        self._pieces, self._filled = [], 0
+            yield Packed(self._data[: self._filled], self._pieces)
+        self._data, self._filled, self._pieces = _NOWHERE, 0, []
 
     def _slowly(self, number: int, file: File, offset: int, rest: _Joined) -> Iterator[Packed]:
         """The rest of a file of which a line is longer than a block, or that cannot be read to its end."""
@@ -146,9 +152,16 @@ def judged(tables: Iterator[pa.Table], number: int, file: File, offset: int = 0)
         )
         begins = table.column("byte_offset")[0].as_py()
         block = of_table(table, keys)
-        yield Packed(
-            [block], 0, [Piece(number, file.input.name, file.sha256, file.commit_no, offset + begins)]
-        )
+        yield Packed([block], [Piece(number, file.input.name, file.sha256, file.commit_no, offset + begins)])
+
+
+def _lines_end(data: memoryview) -> int:
+    """Where the last line that is ended ends; 0 when none is."""
+    for end in range(len(data), 0, -LEAST_ROOM):
+        begin = max(end - LEAST_ROOM, 0)
+        if (found := bytes(data[begin:end]).rfind(b"\n")) >= 0:
+            return begin + found + 1
+    return 0
 
 
 @dataclass

@@ -40,19 +40,23 @@ class Scanner:
         self._spaced = False
         self._misses = 0
 
-    def scan(self, data: bytes, first: bool, wanted: compiled.Wanted = MappingProxyType({})) -> Block:
+    def scan(
+        self, data: bytes | memoryview, first: bool, wanted: compiled.Wanted = MappingProxyType({})
+    ) -> Block:
         """The lines of the data, whose last one may lack its end; `first` when it begins a file. What is `wanted` of
-        its records is taken out where that costs nothing."""
+        its records is taken out where that costs nothing. The block's texts lie where the data do."""
         if not data:
             return _empty()
         unended = data[-1] != NEWLINE
-        text = data + b"\n" if unended else data
-        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE).astype(np.int64) + 1
+        text = memoryview(b"".join((data, b"\n")) if unended else data)
+        ends = compiled.line_ends(text)
+        if ends is None:
+            ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE).astype(np.int64) + 1
         starts = np.concatenate(([0], ends[:-1]))
         fate = np.zeros(len(ends), np.int8)
         told: dict[int, Verdict] = {}
         keys: set[str] = set()
-        first = first and text.startswith(BOM)
+        first = first and text[: len(BOM)] == BOM
         done = compiled.scan(text, ends, wanted)
         if done is None or done.asked.mean() > OFTEN:
             done = None
@@ -71,7 +75,8 @@ class Scanner:
         return replace(block, members=done.members)
 
     def _in_chunks(
-        self, text: bytes, starts: np.ndarray, ends: np.ndarray, told: dict[int, Verdict], keys: set[str], first: bool
+        self, text: memoryview, starts: np.ndarray, ends: np.ndarray, told: dict[int, Verdict], keys: set[str],
+        first: bool,
     ) -> None:  # fmt: skip
         row = 0
         if first:
@@ -79,7 +84,7 @@ class Scanner:
             row = 1
         while row < len(ends):
             until = max(int(np.searchsorted(ends, starts[row] + CHUNK, "right")), row + 1)
-            chunk = text[starts[row] : ends[until - 1]]
+            chunk = bytes(text[starts[row] : ends[until - 1]])
             if not self._right(chunk, until - row, keys):
                 self._slowly(text, starts, ends, row, until, told, keys)
             row = until
@@ -130,11 +135,11 @@ class Scanner:
             keys.update(self._fields)
 
     def _slowly(
-        self, text: bytes, starts: np.ndarray, ends: np.ndarray, row: int, until: int, told: dict[int, Verdict],
+        self, text: memoryview, starts: np.ndarray, ends: np.ndarray, row: int, until: int, told: dict[int, Verdict],
         keys: set[str], first: bool = False,
     ) -> None:  # fmt: skip
         for place in range(row, until):
-            line = text[starts[place] : ends[place] - 1]
+            line = bytes(text[starts[place] : ends[place] - 1])
             if first:
                 line = b"   " + line[3:]
             found = _plain(line)
@@ -194,7 +199,7 @@ def _member(kind: Any) -> Any:
 
 
 def _block(
-    text: bytes, ends: np.ndarray, newline: np.ndarray, starts: np.ndarray, fate: np.ndarray,
+    text: memoryview, ends: np.ndarray, newline: np.ndarray, starts: np.ndarray, fate: np.ndarray,
     told: dict[int, Verdict], keys: frozenset[str],
 ) -> Block:  # fmt: skip
     offsets = np.concatenate(([0], ends)).astype(np.int32)

@@ -151,7 +151,7 @@ class Worker:
         blocks, piece = [], []
         for stretch in _stretches(job.pieces, data):
             begin = job.pieces[stretch.start].start
-            text = bytes(data[begin : job.pieces[stretch.stop - 1].stop])
+            text = data[begin : job.pieces[stretch.stop - 1].stop]
             block = scanner.scan(text, job.pieces[stretch.start].offset == 0, wanted)
             begins = np.array([job.pieces[n].start - begin for n in stretch], np.int64)
             at = np.searchsorted(begins, block.offset, "right") - 1
@@ -254,7 +254,7 @@ def _stretches(pieces: Sequence[Piece], data: memoryview) -> Iterator[range]:
     for n in range(1, len(pieces) + 1):
         if n < len(pieces):
             begin = pieces[n].start
-            if data[begin - 1] == NEWLINE and data[begin : begin + len(BOM)] != BOM:
+            if data[begin - 1] == NEWLINE and bytes(data[begin : begin + len(BOM)]) != BOM:
                 continue
         yield range(first, n)
         first = n

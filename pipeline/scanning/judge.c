@@ -249,6 +249,16 @@ int64_t auditbook_scan(
     return all.out_of_memory ? -1 : out - written_keys;
 }
 
+/* Where each line ends, behind its newline; without `ends`, only how many there are. */
+int64_t auditbook_lines(const uint8_t *text, int64_t size, int64_t *ends) {
+    int64_t count = 0;
+    for (place p = text, end = text + size; (p = memchr(p, '\n', (size_t)(end - p))); count++) {
+        p++;
+        if (ends) ends[count] = p - text;
+    }
+    return count;
+}
+
 void auditbook_give_back(uint8_t *data) { free(data); }
 
 /* Changes with whatever the caller must know of the above: a library that was built for another caller is left alone. */
