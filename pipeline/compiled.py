@@ -19,8 +19,8 @@ import pyarrow as pa
 from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 5  # of scanning/judge.c
-MOST_TOP, MOST_COLUMNS = 128, 256
+INTERFACE = 6  # of scanning/judge.c
+MOST_TOP, MOST_COLUMNS = 128, 512
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
 # DuckDB's from_json at the top (VARCHAR, JSON) or of its json_extract (text, json).
@@ -87,8 +87,8 @@ def library() -> ctypes.CDLL | None:
         return None
     if interface != INTERFACE:
         return None
-    for returns_more in (found.auditbook_scan, found.auditbook_spell, found.auditbook_lines):
-        returns_more.restype = ctypes.c_int64
+    for name in ("scan", "spell", "lines", "codes", "numbered"):
+        getattr(found, f"auditbook_{name}").restype = ctypes.c_int64
     found.auditbook_give_back.argtypes = [ctypes.c_void_p]
     return found
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.answers import Answers
+from pipeline.coding import Coded, Different, coded, different
 
-SAMPLE = 2048  # rows from which it is told how much a column varies
-MANY = 0.3  # different rows in a sample, above which they are not worth finding
+PLANNED = 8192  # rows up to which more goes into the plan of a statement than into running it
 FEW = 0.25  # different rows of all, up to which making each once pays
 HARDLY_MORE = 1.2  # times as many different rows, for the same
 TOGETHER = 0.02  # different rows of all, up to which columns are looked at together to save a statement
@@ -90,6 +89,15 @@ class Values:
         return [[name for name in depth if depth[name] == level] for level in range(deepest + 1)]
 
 
+@dataclass
+class _Group:
+    """Values that are made together, what they are made of, and the different rows of that."""
+
+    leaves: frozenset[str]
+    members: list[str]
+    rows: Different
+
+
 class Rows:
     """The columns of a block, and values made of them."""
 
@@ -102,9 +110,8 @@ class Rows:
     ) -> None:
         """`json` names the columns whose texts are JSON, which DuckDB need not find out."""
         self._connection, self.columns, self.length, self.json = connection, columns, length, json
-        self._told_already: dict[str, pa.Array] = {}
-        self._coded: dict[str, tuple[np.ndarray, int] | None] = {}
-        self._numbers: dict[tuple[frozenset[str], float], tuple[np.ndarray, np.ndarray] | None] = {}
+        self._coded: dict[str, Coded | None] = {}
+        self._numbers: dict[frozenset[str], Different | None] = {}
 
     def make(self, values: Values, wanted: Sequence[str]) -> dict[str, pa.Array]:
         """The wanted values as arrays; what varies little comes as a dictionary array."""
@@ -124,119 +131,82 @@ class Rows:
         return {name: self._told(repeated[name]) if name in repeated else made[name] for name in wanted}
 
     def _grouped(self, values: Values, names: Sequence[str]) -> dict[str, pa.Array]:
-        groups: list[tuple[frozenset[str], list[str]]] = []
+        groups: list[_Group] = []
         freely: list[str] = []
         for name in sorted(names, key=lambda name: (len(self._leaves(values, name)), names.index(name))):
             leaves = self._leaves(values, name)
-            if any(self._code(leaf) is None for leaf in leaves) or not self._joined(
-                values, groups, leaves, name
-            ):
+            found = None if any(self._code(leaf) is None for leaf in leaves) else self._combined(leaves)
+            if found is None:
                 freely.append(name)
+            elif not any(self._joined(values, group, _Group(leaves, [name], found)) for group in groups):
+                groups.append(_Group(leaves, [name], found))
         made = self._run(values, freely) if freely else {}
-        for leaves, members in groups:
-            made |= self._once(values, leaves, members)
+        for group in groups:
+            made |= self._once(values, group)
         return made
 
     def _told(self, name: str) -> pa.Array:
         """A column as it is, as a dictionary where it varies little."""
-        if name not in self._told_already:
-            column = self.columns[name]
-            little = self._code(name) is not None and not isinstance(column, pa.DictionaryArray)
-            self._told_already[name] = column.dictionary_encode() if little else column
-        return self._told_already[name]
+        found = None if isinstance(self.columns[name], pa.DictionaryArray) else self._code(name)
+        return self.columns[name] if found is None else found.column
 
     def _leaves(self, values: Values, name: str) -> frozenset[str]:
         return values.leaves(name, self.columns)
 
-    def _joined(
-        self,
-        values: Values,
-        groups: list[tuple[frozenset[str], list[str]]],
-        leaves: frozenset[str],
-        name: str,
-    ) -> bool:
-        """Put a value with those whose columns together still vary little; False when its own do not."""
-        for place, (theirs, members) in enumerate(groups):
-            in_common = any(values.through(name) & values.through(member) for member in members)
-            if leaves <= theirs or self._is_little_more(leaves, theirs, in_common):
-                groups[place] = (leaves | theirs, [*members, name])
-                return True
-        if self._combined(leaves) is None:
-            return False
-        groups.append((leaves, [name]))
+    def _joined(self, values: Values, group: _Group, other: _Group) -> bool:
+        """Put values with those whose columns together vary little, or hardly more than alone: than either of them or,
+        where some work is done for both, than the one that varies more."""
+        if not other.leaves <= group.leaves:
+            theirs, own = len(group.rows.first), len(other.rows.first)
+            in_common = any(
+                values.through(one) & values.through(member)
+                for one in other.members
+                for member in group.members
+            )
+            most = max(
+                self._most(TOGETHER), int(HARDLY_MORE * (max(theirs, own) if in_common else min(theirs, own)))
+            )
+            both = group.rows.beside(other.rows, most)
+            if both is None:
+                return False
+            group.leaves, group.rows = group.leaves | other.leaves, both
+        group.members += other.members
         return True
 
-    def _is_little_more(self, leaves: frozenset[str], theirs: frozenset[str], in_common: bool) -> bool:
-        """Whether the columns together vary little or, where some work is done for both, hardly more than alone."""
-        if self._combined(leaves | theirs, TOGETHER) is not None:
-            return True
-        if not in_common:
-            return False
-        own, other, both = (self._combined(columns) for columns in (leaves, theirs, leaves | theirs))
-        if own is None or other is None or both is None:
-            return False
-        return len(both[1]) <= HARDLY_MORE * max(len(own[1]), len(other[1]))
+    def _most(self, share: float) -> int:
+        return max(int(share * self.length), 64)
 
-    def _code(self, name: str) -> tuple[np.ndarray, int] | None:
+    def _code(self, name: str) -> Coded | None:
         """A column as numbers of its different values; None when most are different."""
         if name not in self._coded:
-            self._coded[name] = self._encoded(self.columns[name])
+            column = self.columns[name]
+            if pa.types.is_nested(column.type):
+                self._coded[name] = None
+            elif column.null_count == len(column):
+                self._coded[name] = Coded(np.full(len(column), -1, np.int32), pa.array([], pa.string()))
+            else:
+                self._coded[name] = coded(column, self._most(FEW))
         return self._coded[name]
 
-    def _encoded(self, column: pa.Array) -> tuple[np.ndarray, int] | None:
-        if pa.types.is_nested(column.type):
-            return None
-        if column.null_count == len(column):
-            return np.zeros(len(column), np.int64), 1
-        if not isinstance(column, pa.DictionaryArray):
-            step = max(1, self.length // SAMPLE)
-            sample = column.take(pa.array(np.arange(0, self.length, step))) if step > 1 else column
-            if pc.count_distinct(sample, mode="all").as_py() > max(MANY * len(sample), 16):
-                return None
-            column = column.dictionary_encode(null_encoding="encode")
-        codes = column.indices
-        different = len(column.dictionary)
-        if 0 < codes.null_count < len(codes):
-            codes, different = pc.fill_null(codes, different), different + 1
-        elif codes.null_count:
-            return np.zeros(len(codes), np.int64), 1
-        return np.asarray(codes).astype(np.int64), different
-
-    def _combined(self, leaves: frozenset[str], most: float = FEW) -> tuple[np.ndarray, np.ndarray] | None:
-        """For each row the number of its combination, and the first row of each; None when there are too many."""
+    def _combined(self, leaves: frozenset[str]) -> Different | None:
+        """The different rows of some columns; None when there are too many."""
         coded = {name: self._code(name) for name in leaves}
-        varying = frozenset(name for name, code in coded.items() if code is None or code[1] > 1)
-        if (varying, most) not in self._numbers:
-            self._numbers[varying, most] = self._counted(varying, max(most * self.length, 64))
-        return self._numbers[varying, most]
+        varying = frozenset(name for name, code in coded.items() if code is None or code.different > 1)
+        if varying not in self._numbers:
+            columns = [coded[name] for name in sorted(varying)]
+            self._numbers[varying] = different(columns, self.length, self._most(FEW))
+        return self._numbers[varying]
 
-    def _counted(self, leaves: frozenset[str], most: float) -> tuple[np.ndarray, np.ndarray] | None:
-        coded = [self._code(name) for name in sorted(leaves)]
-        codes, size = np.zeros(self.length, dtype=np.int64), 1
-        for one in coded:
-            if one is None or one[1] > most:
-                return None
-            codes, size = codes * one[1] + one[0], size * one[1]
-            if size > 1 << 31:
-                codes, first = _numbered(codes)
-                size = len(first)
-        codes, first = _numbered(codes)
-        return None if len(first) > most else (codes, first)
-
-    def _once(self, values: Values, leaves: frozenset[str], members: list[str]) -> dict[str, pa.Array]:
-        found = self._combined(leaves)
-        if found is None:  # cannot be: it was asked before they were put together
-            return self._run(values, members)
-        codes, first = found
-        places = pa.array(first)
+    def _once(self, values: Values, group: _Group) -> dict[str, pa.Array]:
+        places = pa.array(group.rows.first)
         some = Rows(
             self._connection,
-            {name: self.columns[name].take(places) for name in leaves},
-            len(first),
+            {name: _taken(self.columns[name], places) for name in group.leaves},
+            len(group.rows.first),
             self.json,
         )
-        numbers = pa.array(codes.astype(np.int32))
-        return {name: _spread(array, numbers) for name, array in some._run(values, members).items()}
+        numbers = pa.array(group.rows.number.astype(np.int32))
+        return {name: _spread(array, numbers) for name, array in some._run(values, group.members).items()}
 
     def _run(self, values: Values, wanted: list[str]) -> dict[str, pa.Array]:
         """Every row's values; what was answered about few rows is not asked again."""
@@ -274,8 +244,8 @@ class Rows:
         return table
 
     def _answered(self, query: str, length: int) -> pa.Table:
-        """Of few rows more goes into the plan of a statement than into running it, and a relation is planned twice."""
-        if length > SAMPLE * 4:
+        """A relation is planned twice, what is executed once."""
+        if length > PLANNED:
             return self._connection.sql(query).to_arrow_table()
         with warnings.catch_warnings():  # the copy that it speaks of is one of few rows
             warnings.simplefilter("ignore")
@@ -296,17 +266,15 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     )
 
 
-def _numbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes as numbers in the order of their first rows, and these rows."""
-    numbers = np.asarray(pa.array(codes).dictionary_encode().indices).astype(np.int64)
-    if not len(numbers):
-        return numbers, numbers
-    most = np.maximum.accumulate(numbers)
-    first = np.flatnonzero(np.concatenate(([True], most[1:] > most[:-1])))
-    return numbers, first
+def _taken(column: pa.Array, places: pa.Array) -> pa.Array:
+    """Some rows of a column, of which a mapping that knows many products finds most empty."""
+    empty = column.null_count == len(column)
+    return pa.nulls(len(places), column.type) if empty else column.take(places)
 
 
 def _spread(values: pa.Array, numbers: pa.Array) -> pa.Array:
+    if values.null_count == len(values):
+        return pa.nulls(len(numbers), values.type)
     if pa.types.is_string(values.type) or pa.types.is_binary(values.type):
         coded = values.dictionary_encode()  # different combinations may come to the same value
         return pa.DictionaryArray.from_arrays(coded.indices.take(numbers), coded.dictionary)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline import runs
 from pipeline.distinct import whole
+from pipeline.hashes import SHORT, hashes
 
 _FOUND = """
 WITH hashed AS (SELECT row_number, piece, instance, sha256(record) AS digest FROM unnamed),
@@ -74,20 +75,32 @@ def of_records(
 ) -> tuple[Unnamed, pa.Array]:  # fmt: skip
     """The chosen ones of a block's records, and their identities as far as the block tells."""
     places = pa.array(chosen)
-    tenants = instance.take(places).cast(pa.string())
-    given = pa.table(
-        {
-            "row_number": np.arange(len(chosen)),
-            "piece": piece[chosen],
-            "instance": tenants,
-            "record": records.take(places),
-        }
-    )
+    tenants, texts = instance.take(places).cast(pa.string()), records.take(places)
+    digests = hashes(texts)
+    if digests is not None:
+        place = _place_among_equals(digests, piece[chosen])
+        told = pc.binary_join_element_wise(digests, pa.array(place).cast(pa.string()), "\x1f")
+        uids = hashes(told, tenants, (f"{source}\x1f", "\x1fline\x1f", ""), SHORT)
+        return Unnamed(chosen, digests, place, tenants), uids
+    numbers = np.arange(len(chosen))
+    given = pa.table({"row_number": numbers, "piece": piece[chosen], "instance": tenants, "record": texts})
     connection.register("unnamed", given)
     table = connection.sql(_FOUND, params={"source": source}).to_arrow_table()
     connection.unregister("unnamed")
     digests, place, uids = (whole(column) for column in table.columns)
     return Unnamed(chosen, digests, place.to_numpy(), tenants), uids
+
+
+def _place_among_equals(digests: pa.Array, piece: np.ndarray) -> np.ndarray:
+    """How many records before each in its piece say the same."""
+    high, low = runs.halves(pc.utf8_slice_codeunits(digests, 0, SHORT))
+    order = np.lexsort((np.arange(len(piece)), low, high, piece))
+    changes = [np.diff(column[order]) != 0 for column in (piece, high, low)]
+    begins = np.append(True, np.logical_or.reduce(changes))
+    place = np.empty(len(order), np.int64)
+    rows = np.arange(len(order))
+    place[order] = rows - np.maximum.accumulate(np.where(begins, rows, 0))
+    return place
 
 
 def uid(source: str, instance: str | None, digest: str, place: int) -> str:

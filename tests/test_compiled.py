@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -21,12 +22,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import compiled, compiling, extract, iso, times, uids
+from pipeline.coding import Different, coded, different
 from pipeline.distinct import Values
 from pipeline.doctor import examine
 from pipeline.expressions import Expressions
 from pipeline.lines import judge
 from pipeline.records import spelled_sql, unwrapped_sql
 from pipeline.scan import Scanner
+from pipeline.unnamed import of_records
 from pipeline.work import connect
 from tests.conftest import ROOT, Auditbook
 from tests.exports import put
@@ -330,9 +333,10 @@ def test_identities_are_those_of_the_engine(
     )
     with closing(connect()) as connection:
         ours: pa.Array = uids.of(connection, "printago", tenants, ids)
-        with monkeypatch.context() as patched:
-            patched.setattr(compiled, "library", lambda: None)
-            assert uids.of(connection, "printago", tenants.dictionary_encode(), ids).equals(ours)
+        theirs = without_library(
+            monkeypatch, lambda: uids.of(connection, "printago", tenants.dictionary_encode(), ids)
+        )
+    assert theirs.equals(ours)
     expected = [
         one
         if one is None
@@ -340,6 +344,77 @@ def test_identities_are_those_of_the_engine(
         for name, one in zip(tenants.to_pylist(), made, strict=True)
     ]
     assert ours.to_pylist() == expected
+
+
+TEXTS = st.lists(
+    st.none() | st.sampled_from(["", "a", "b", "a longer text", "a longer texts"]) | st.text(), max_size=40
+)
+
+
+def without_library(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> Any:
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled, "library", lambda: None)
+        return make()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=TEXTS, first=st.integers(0, 9), most=st.integers(1, 12))
+def test_texts_are_numbered_as_arrow_does(
+    monkeypatch: pytest.MonkeyPatch, made: list[str | None], first: int, most: int
+) -> None:
+    column: pa.Array = pa.array(made, pa.string())[first:]
+    ours = coded(column, most)
+    theirs = without_library(monkeypatch, lambda: coded(column, most))
+
+    if len({text for text in made[first:] if text is not None}) > most:
+        assert (ours, theirs) == (None, None)
+        return
+    assert ours is not None
+    assert ours.column.to_pylist() == made[first:]
+    assert (ours.numbers.tolist(), ours.codes.tolist(), ours.different) == (
+        theirs.numbers.tolist(), theirs.codes.tolist(), theirs.different
+    )  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    made=st.lists(st.tuples(*[st.sampled_from("abcdef")] * 3), min_size=1, max_size=40),
+    most=st.integers(1, 30),
+)
+def test_combinations_are_numbered_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, ...]], most: int
+) -> None:
+    def found() -> Different | None:
+        columns = [coded(pa.array(texts), 100) for texts in zip(*made, strict=True)]
+        two, one = (different(some, len(made), most) for some in (columns[:2], columns[2:]))
+        return None if two is None or one is None else two.beside(one, most)
+
+    known = list(dict.fromkeys(made))
+    for ours in (found(), without_library(monkeypatch, found)):
+        assert (ours is None) == (len(known) > most)
+        if ours is not None:
+            assert ours.number.tolist() == [known.index(row) for row in made]
+            assert ours.first.tolist() == [made.index(row) for row in known]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2)), min_size=1, max_size=30))
+def test_equal_records_are_told_apart_as_the_engine_does(
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, int]]
+) -> None:
+    pieces = np.sort(np.array([piece for _, piece in made]))
+    records: pa.Array = pa.array(["{}", *(text for text, _ in made)])
+    tenants: pa.Array = pa.array([None, "shop"] * len(records))[: len(records)]
+    chosen = np.arange(1, len(records))
+
+    def found() -> list[Any]:
+        with closing(connect()) as connection:
+            unnamed, uids = of_records(
+                connection, "hoops", records, tenants, np.concatenate(([0], pieces)), chosen
+            )
+        return [unnamed.digests.to_pylist(), unnamed.place.tolist(), uids.to_pylist()]
+
+    assert found() == without_library(monkeypatch, found)
 
 
 def test_a_store_is_the_same_with_and_without(auditbook: Auditbook, tmp_path: Path) -> None:
