@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline import catalog, coverage, detector, sight, stretch
+from pipeline import activity, catalog, coverage, detector, sight, stretch
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.coverage import Asked, Counts
@@ -84,11 +84,20 @@ def run(
         found = _evaluated(connection, chosen, chunk, outcome, progress)
         for one, behind in _behind(connection, [one for each in found.values() for one in each]):
             kept.setdefault(one.detector, []).append((one, behind))
-        outcome.people = {**outcome.people, **coverage.people(connection)}
     for task in tasks:
         if task.rule.id not in outcome.failed:
             outcome.found.append(Found(task.rule.id, task.windows, tuple(kept.get(task.rule.id, ()))))
+    catalog.slots(connection, config, known)
+    outcome.people = _people(connection, past)
     return outcome
+
+
+def _people(connection: duckdb.DuckDBPyConnection, past: Summary) -> coverage.People:
+    """Everybody's past, whatever stretch was evaluated: what was judged before stays judged."""
+    slots = f"""(SELECT source, actor_key, actor_type, actor_anonymous, slot, sum(n) AS n
+        FROM {past.relation("habits")} GROUP BY ALL)"""
+    places = activity.with_person(past.relation("places"))
+    return coverage.people(connection, f"({activity.with_clock(slots)})", f"({places})")
 
 
 def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outcome: Outcome) -> list[Task]:

@@ -98,7 +98,8 @@ def seen(store: Path) -> list[tuple[Any, ...]]:
     with pipeline.open(store) as log:
         return (
             log.sql(
-                "SELECT detector, source, in_scope, missing, counts FROM detector_coverage WHERE newest ORDER BY ALL"
+                """SELECT detector, source, status, in_scope, missing, why, baseline_days, baseline_needed,
+              baseline_events, error, counts FROM detector_coverage WHERE newest ORDER BY ALL"""
             )
             .pl()
             .rows()
@@ -117,6 +118,10 @@ def test_nights_add_up_to_one_evaluation(tmp_path: Path, seed: int) -> None:
     assert standing(tmp_path / "nightly") == found
     assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
     assert chain.verify(tmp_path / "nightly").ok
+
+    again = detect.stretch_of("2026-01-05", "2026-01-06", config)
+    detect.detect(tmp_path / "nightly", config=config, stretch=again)
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once"), "a stretch's people are not all people"
 
 
 def test_a_source_that_was_away_while_another_went_on(tmp_path: Path) -> None:
