@@ -141,7 +141,8 @@ def evaluate(
             if past.new or folder.exists() or rows or covered != covered_before or judged != known:
                 content = _content(config, rules, judged, past, folder)
                 done = _commit(path, content, rows, covered, folder, interrupted, config)
-                findings.tables(connection, [*chain, done], config)
+                chain = [*chain, done]
+                findings.tables(connection, chain, config, summary.of(chain).relation("sightings"))
             now = standing.current(connection)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

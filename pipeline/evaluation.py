@@ -7,7 +7,7 @@ by the length of the stretches, which are cut by the number of their events.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -82,7 +82,8 @@ def run(
         catalog.slots(connection, config, [s for span in known if (s := _within(span, reach))])
         stretch.lay(connection, source, chunk, chosen)
         found = _evaluated(connection, chosen, chunk, outcome, progress)
-        for one, behind in _behind(connection, [one for each in found.values() for one in each]):
+        logs = {task.rule.id for task, _ in chosen if task.rule.about == "log"}
+        for one, behind in _behind(connection, [one for each in found.values() for one in each], logs):
             kept.setdefault(one.detector, []).append((one, behind))
     for task in tasks:
         if task.rule.id not in outcome.failed:
@@ -234,7 +235,7 @@ def _evaluated(
 
 
 def _behind(
-    connection: duckdb.DuckDBPyConnection, found: Sequence[Finding]
+    connection: duckdb.DuckDBPyConnection, found: Sequence[Finding], logs: Set[str]
 ) -> list[tuple[Finding, Mapping[str, object]]]:
     """Each finding with whose and which sources' events stand behind it, and the local day on which it began."""
     if not found:
@@ -244,7 +245,10 @@ def _behind(
         "event_uid": [uid for one in found for uid in one.events],
     })  # fmt: skip
     connection.register("pairs", pairs)
-    starts = pa.table({"n": range(len(found)), "start": [one.window_start for one in found]})
+    starts = pa.table({
+        "n": range(len(found)), "start": [one.window_start for one in found],
+        "of_log": [one.detector in logs for one in found],
+    })  # fmt: skip
     connection.register("starts", starts)
     rows = connection.execute(_BEHIND).fetchall()
     connection.unregister("pairs")
@@ -254,7 +258,7 @@ def _behind(
     return [(one, behind[n]) for n, one in enumerate(found)]
 
 
-# The actor of a finding is who has most of its events; what nobody is named for stands as ''.
+# The actor of a finding is who has most of its events, unless it is about the log; what nobody is named for is ''.
 _BEHIND = """WITH backed AS (
     SELECT n, source, actor_key, schedule, count(DISTINCT event_uid) AS events
     FROM pairs JOIN laid USING (event_uid) GROUP BY ALL),
@@ -269,7 +273,7 @@ _BEHIND = """WITH backed AS (
       list_sort(list(DISTINCT source)) AS sources FROM backed GROUP BY n)
   SELECT s.n, f.actor_key, coalesce(a.actor_keys, []), coalesce(a.sources, []),
     coalesce(c.local_date, (s.start AT TIME ZONE 'UTC')::DATE)
-  FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f USING (n)
+  FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f ON f.n = s.n AND NOT s.of_log
   LEFT JOIN calendar c ON c.schedule = coalesce(f.schedule, 'organization')
     AND c.slot = time_bucket(INTERVAL 15 MINUTE, s.start)
   ORDER BY s.n"""

@@ -70,8 +70,13 @@ def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
     return " UNION ALL BY NAME ".join([nothing, *parts])
 
 
-def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config) -> None:
-    """Findings, their events, decisions, suppressions and coverage, as tables of the catalog."""
+def tables(
+    connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config, sightings: str
+) -> None:
+    """Findings, their events, decisions, suppressions and coverage, as tables of the catalog.
+
+    `sightings` is the relation that says under which spellings each actor was seen.
+    """
     evaluations = [link.number for link in chain if link.kind == "detect"]
     newest = evaluations[-1] if evaluations else 0
     connection.execute(
@@ -97,7 +102,7 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
     connection.execute(
         "CREATE OR REPLACE VIEW finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
     )
-    connection.execute(_SUPPRESSED)
+    connection.execute(_SUPPRESSED.format(sightings=sightings))
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
     connection.execute(f"CREATE OR REPLACE VIEW cases AS {CASES}")
 
@@ -118,17 +123,22 @@ CASES = f"""SELECT case_id, any_value(person) AS person, arg_min(subject, (windo
   FROM (SELECT f.*, c.person, c.local_date FROM findings f JOIN current_findings c USING (finding_id))
   WHERE state <> 'withdrawn' GROUP BY case_id"""
 
-# Which findings a configured suppression covers: by its detector, its source, and every spelling of the person it
-# names. Every event must be theirs: what somebody else did beside it is not covered.
+# Which findings a configured suppression covers: by its detector, its source, and all ids, addresses and names of
+# whoever is spelled like its actor. Every event must be theirs (what somebody else did beside it is not covered), and
+# the finding about a person: what is about the log stays, whosever entries stand behind it.
 _SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
-  WITH spelled AS (
-    SELECT s.suppression, list(a.actor_key) AS keys FROM suppressions s JOIN actors a
-      ON lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email)) GROUP BY s.suppression)
-  SELECT f.finding_id, s.suppression, s.owner, s.reason, s.until
+  WITH spellings AS (
+    SELECT person, unnest([a.person, a.actor_key, display_name, email, actor_id, actor_name, actor_email]) AS spelling
+    FROM actors a LEFT JOIN {sightings} USING (actor_key)
+    UNION ALL SELECT id, unnest([id, "name", actor_key]) FROM people),
+  spelled AS (SELECT DISTINCT s.suppression, p.person FROM suppressions s JOIN spellings p
+    ON lower(p.spelling) = lower(s.actor)),
+  identities AS (SELECT person, list(actor_key) AS keys FROM actors GROUP BY person)
+  SELECT DISTINCT f.finding_id, s.suppression, s.owner, s.reason, s.until
   FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)
-  LEFT JOIN spelled k ON k.suppression = s.suppression
+  LEFT JOIN spelled w ON w.suppression = s.suppression LEFT JOIN identities i ON i.person = w.person
   WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
-    AND (s.actor IS NULL OR coalesce(list_has_all(k.keys, f.actor_keys), false))"""
+    AND (s.actor IS NULL OR (f.actor_key IS NOT NULL AND coalesce(list_has_all(i.keys, f.actor_keys), false)))"""
 
 # What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
 # decision is about the finding as it was then: one that changed since needs another.
@@ -170,17 +180,20 @@ def notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
         """SELECT s.suppression, s.detector, coalesce(s.actor, 'everybody'), s.owner, s.until,
           s.until < coalesce(getvariable('as_of')::DATE, current_date), count(c.finding_id),
-          count(f.finding_id) FILTER (f.state = 'suppressed')
+          count(f.finding_id) FILTER (f.state = 'suppressed'),
+          count(DISTINCT p.person) FILTER (s.actor IS NOT NULL)
         FROM suppressions s LEFT JOIN suppressed_findings c USING (suppression) LEFT JOIN findings f USING (finding_id)
+          LEFT JOIN current_findings p USING (finding_id)
         GROUP BY ALL ORDER BY s.suppression"""
     ).fetchall()
     told = []
-    for number, rule, actor, owner, until, over, matched, hidden in rows:
+    for number, rule, actor, owner, until, over, matched, hidden, named in rows:
         name = f"suppression {number} ({rule} of {actor}, {owner})"
         if over:
             told.append(f"{name} ran out on {until}: what it covered counts again.")
         elif not matched:
             told.append(f"{name} covers no finding.")
         else:
-            told.append(f"{name} covers {hidden} of the findings until {until}.")
+            whose = f", of {named} people who are called so," if named > 1 else ""
+            told.append(f"{name} covers {hidden} of the findings{whose} until {until}.")
     return told

@@ -64,6 +64,7 @@ class Detector:
     lookahead: str = "0 days"
     habits: str = "0 days"
     reads: str = "true"
+    about: str = "person"
 
     def span(self, name: str, chosen: Mapping[str, Value]) -> timedelta | None:
         """How far it looks back, ahead or into habits with these parameters; None is all there is."""
@@ -122,7 +123,7 @@ def parse(text: str, *, name: str, path: str, check: bool = True) -> Detector:
         attack=tuple(header.get("attack", [])), requires=tuple(header.get("requires", [])),
         baseline_days=int(parameters[named].default) if named else baseline, baseline_parameter=named,
         parameters=parameters, sql=text, sha256=hashlib.sha256(text.encode()).hexdigest(), path=path, **texts,
-        **{key: " ".join(header[key].split()) for key in (*REACHES, "reads") if key in header},
+        **{key: " ".join(header[key].split()) for key in (*REACHES, "reads", "about") if key in header},
     )  # fmt: skip
 
 

@@ -112,6 +112,87 @@ def test_suppressions_say_what_they_cover(judged: Path) -> None:
         ]
 
 
+IDENTITY = [
+    "Ana Lima", "ana@example.com", "ANA@Example.com", "hoops:usr_7", "id of ana@example.com", "Ana L.", "id of ana",
+]  # fmt: skip
+
+
+def test_a_suppression_takes_any_spelling_and_covers_the_whole_identity(
+    judged: Path, tmp_path: Path, auditbook: Auditbook
+) -> None:
+    """Ana's findings came under an address, one more under an id that [actors] ties to her."""
+    people = """[actors."Ana Lima"]
+aliases = ["ana@example.com", "hoops:usr_7", "printago:id of ana"]
+name = "Ana L."
+"""
+    (tmp_path / "auditbook.toml").write_text(people, "utf-8")
+    exports = [
+        record(50 + n, 60 + n, actorEmail=None, actorId="id of ana", action="export") for n in range(9)
+    ]
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(one) + "\n" for one in exports), "utf-8")
+    where = ("--store", str(judged), "--config", str(tmp_path / "auditbook.toml"))
+    assert auditbook("load", str(tmp_path / "more.jsonl"), "--source", "printago", *where).returncode == 0
+    assert auditbook("detect", *where).returncode == 0
+    for spelling in IDENTITY:
+        rule = f"""[[suppressions]]
+detector = "*"
+actor = "{spelling}"
+owner = "Ops"
+reason = "Known."
+until = 2099-03-31
+"""
+        (tmp_path / "auditbook.toml").write_text(people + rule, "utf-8")
+        listed = auditbook("findings", *where, "--format", "jsonl").stdout.splitlines()
+        assert {(row["detector"], row["subject"], row["state"]) for row in map(json.loads, listed)} == {
+            ("bulk_delete", "Ana L.", "suppressed"),
+            ("export_burst", "Ana L.", "suppressed"),
+            ("permission_change", "Ana L.", "suppressed"),
+            ("permission_change", "ben@example.com", "open"),
+        }, spelling
+        shown = auditbook("findings", *where).stdout
+        assert f"suppression 1 (* of {spelling}, Ops) covers 3 of the findings until 2099-03-31." in shown
+
+
+def test_a_suppression_by_a_name_that_two_have_says_so(judged: Path) -> None:
+    rule = {"detector": "*", "owner": "Ops", "reason": "Known.", "until": "2099-03-31", "actor": "Sam"}
+    config = from_dict({
+        "actors": {"ana@example.com": {"name": "Sam"}, "ben@example.com": {"name": "Sam"}}, "suppressions": [rule],
+    })  # fmt: skip
+    with pipeline.open(judged, config) as log:
+        assert findings.notices(log.con) == [
+            "suppression 1 (* of Sam, Ops) covers 3 of the findings, of 2 people who are called so, until 2099-03-31.",
+        ]
+
+
+def test_no_suppression_of_a_person_covers_what_is_about_the_log(
+    store: Path, tmp_path: Path, auditbook: Auditbook
+) -> None:
+    """A log of which Ana has every entry fell silent: the silence is nobody's, and no part of her day."""
+    (tmp_path / "auditbook.toml").write_text(
+        """[[suppressions]]
+detector = "*"
+actor = "ana@example.com"
+owner = "Ops"
+reason = "Known."
+until = 2099-03-31
+""",
+        "utf-8",
+    )
+    hours = [n for n in range(0, 40 * 24) if not 30 * 24 <= n < 38 * 24]
+    records = [record(n, 60 * n, action="read", detailedAction="part.read") for n in hours]
+    (tmp_path / "printago.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
+    where = ("--store", str(store), "--config", str(tmp_path / "auditbook.toml"))
+    assert auditbook("load", str(tmp_path / "printago.jsonl"), "--source", "printago", *where).returncode == 0
+    assert auditbook("detect", *where).returncode == 0
+    listed = auditbook("findings", *where, "--format", "jsonl", "--detector", "source_silence")
+    assert [(row["subject"], row["state"]) for row in map(json.loads, listed.stdout.splitlines())] == [
+        ("printago", "new")
+    ]
+    with pipeline.open(store) as log:
+        people = log.sql("SELECT DISTINCT person FROM cases WHERE list_contains(detectors, 'source_silence')")
+        assert people.pl().rows() == [(None,)]
+
+
 def test_coverage_is_shown_by_detector_and_source(judged: Path, auditbook: Auditbook) -> None:
     shown = auditbook("detectors", "coverage", "--store", str(judged), "--format", "jsonl")
     rows = {row["detector"]: row for row in map(json.loads, shown.stdout.splitlines())}

@@ -79,7 +79,7 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
         "enabled": chosen.enabled, "version": one.version, "sha256": one.sha256, "why": one.why,
         "false_positives": one.false_positives, "next_steps": one.next_steps,
         "controls": {key: list(items) for key, items in one.controls.items()}, "attack": list(one.attack),
-        "scope": one.scope,
+        "about": one.about, "scope": one.scope,
         "needs": list(one.needs), "baseline_days": one.baseline_days,
     }  # fmt: skip
     applied = detector.values(one, chosen.parameters)
