@@ -130,7 +130,8 @@ def evaluate(
             past = _summarize(connection, past, folder)
             catalog.to_evaluate_in(connection, path, chain, config, past)
             before, covered_before = standing.current(connection), _covered(connection)
-            gone = known.keys() - bases.keys()  # switched off since: what it found goes with it
+            named = known.keys() | {str(row["detector"]) for row in covered_before}
+            gone = named - bases.keys()  # switched off since: what it found goes with it, and that it failed
             if not (past.new or stretch or gone or any(rule.again for rule in rules)):
                 return _result(Counter(), before, covered_before, (), None)
             outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)

@@ -197,3 +197,12 @@ def notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
             whose = f", of {named} people who are called so," if named > 1 else ""
             told.append(f"{name} covers {hidden} of the findings{whose} until {until}.")
     return told
+
+
+def failures(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What a reader must know of the rules that broke in the newest evaluation: silence is theirs, not the log's."""
+    rows = connection.execute(
+        "SELECT detector, error FROM detector_coverage WHERE newest AND status = 'failed' ORDER BY detector"
+    ).fetchall()
+    return [f"the detector {rule} failed in the newest evaluation, nothing new is found by it: {error}"
+            for rule, error in rows]  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 import pipeline
 from pipeline import chain, decide, detect, detector
@@ -282,7 +283,7 @@ def test_a_suppression_covers_no_more_than_it_says(
 
 
 def test_a_broken_detector_fails_every_run_until_it_is_mended(
-    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch, invoke: Callable[..., Result]
 ) -> None:
     add({**deletion(1, 1), "actorEmail": None, "actorId": None})
     rules = {"broken": detector.parse(BROKEN, name="broken", path="broken.sql")}
@@ -294,6 +295,20 @@ def test_a_broken_detector_fails_every_run_until_it_is_mended(
         heads.append(chain.verify(store).head)
 
     assert heads[1:] == heads[:2], "the failure is on record once"
+
+    said = (
+        "auditbook: the detector broken failed in the newest evaluation, nothing new is found by it: "
+        "broken.sql returns a finding without key.\n"
+    )
+    for command in (["findings"], ["findings", "cases"], ["findings", "--json"], ["detectors", "list"]):
+        told = invoke(*command, "--store", store)
+        assert (told.exit_code, told.stderr) == (0, said), command
+    assert json.loads(invoke("findings", "--json", "--store", store).stdout) == []
+    assert invoke("detectors", "list", "--store", "elsewhere").stderr == "", "there is no store to ask"
+
+    monkeypatch.setattr(detector, "shipped", lambda: {})
+    detect.detect(store, config=from_dict({}))
+    assert invoke("findings", "--store", store).stderr == ""
 
 
 def test_a_broken_detector_fails_the_run_and_costs_no_line(

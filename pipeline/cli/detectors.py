@@ -29,15 +29,16 @@ def detectors() -> None:
 
 
 @detectors.command("list")
-@options.several(options.shape, options.config)
-def list_(shape: str, config: Path | None) -> None:
-    """Every detector, and whether the config leaves it on.
+@options.several(options.shape, options.store, options.config)
+def list_(shape: str, store: Path, config: Path | None) -> None:
+    """Every detector, and whether the config leaves it on; where there is a store, which failed in its last evaluation.
 
     \b
     Example:
       auditbook detectors list --format jsonl
     """
     from pipeline import detector
+    from pipeline import store as stores
 
     settings = options.read_config(config)
     found = [
@@ -54,6 +55,9 @@ def list_(shape: str, config: Path | None) -> None:
         output.table(("detector", "severity", "enabled", "version", "title"), found, keys=("detector",))
     else:
         output.structured(found, shape)
+    if stores.exists(store):
+        with options.open_log(store, config) as log:
+            options.tell_failures(log)
 
 
 @detectors.command()

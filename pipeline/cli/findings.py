@@ -70,6 +70,7 @@ def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
             cases = len(set(found.select("case_id").pl()["case_id"]))
             print(f"\n{output.count(found.count(), 'finding')} in {output.count(cases, 'case')}")
             _tell_suppressions(log)
+        options.tell_failures(log)
 
 
 @findings.command("cases")
@@ -87,6 +88,7 @@ def cases_(limit: int | None, shape: str, store: Path, config: Path | None) -> N
         if shape == "table":
             print(f"\n{output.count(found.count(), 'case')}")
             _tell_suppressions(log)
+        options.tell_failures(log)
 
 
 def _tell_suppressions(log: Log) -> None:
