@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import engine, views
+from pipeline import engine, identity, views
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config
 from pipeline.replaced import in_force
@@ -102,7 +102,7 @@ def tables(
     connection.execute(
         "CREATE OR REPLACE VIEW finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
     )
-    connection.execute(_SUPPRESSED.format(sightings=sightings))
+    connection.execute(_SUPPRESSED.format(spellings=identity.spellings(sightings)))
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
     connection.execute(f"CREATE OR REPLACE VIEW cases AS {CASES}")
 
@@ -127,10 +127,7 @@ CASES = f"""SELECT case_id, any_value(person) AS person, arg_min(subject, (windo
 # whoever is spelled like its actor. Every event must be theirs (what somebody else did beside it is not covered), and
 # the finding about a person: what is about the log stays, whosever entries stand behind it.
 _SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
-  WITH spellings AS (
-    SELECT person, unnest([a.person, a.actor_key, display_name, email, actor_id, actor_name, actor_email]) AS spelling
-    FROM actors a LEFT JOIN {sightings} USING (actor_key)
-    UNION ALL SELECT id, unnest([id, "name", actor_key]) FROM people),
+  WITH spellings AS ({spellings}),
   spelled AS (SELECT DISTINCT s.suppression, p.person FROM suppressions s JOIN spellings p
     ON lower(p.spelling) = lower(s.actor)),
   identities AS (SELECT person, list(actor_key) AS keys FROM actors GROUP BY person)

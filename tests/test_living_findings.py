@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,11 @@ def record(number: int, minutes: float, **values: object) -> dict[str, object]:
     return {**deletion(number, minutes), **values}
 
 
-@pytest.fixture
-def judged(store: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ana deletes much and changes a role on one day; Ben changes a role on the same day."""
+    tmp_path = tmp_path_factory.mktemp("judged")
+    store = tmp_path / "store"
     role = {"action": "update", "detailedAction": "role.update", "entityType": "Roles"}
     records = [
         *(record(n, n) for n in range(30)),
@@ -39,6 +42,13 @@ def judged(store: Path, tmp_path: Path) -> Path:
     config = from_dict({"actors": PEOPLE})
     load([str(tmp_path / "printago.jsonl")], store=store, config=config, source="printago")
     detect.detect(store, config=config)
+    return store
+
+
+@pytest.fixture
+def judged(once: Path, store: Path) -> Path:
+    """A copy of that store, to do with what one likes."""
+    shutil.copytree(once, store)
     return store
 
 
@@ -79,6 +89,22 @@ def test_what_one_person_did_on_one_day_is_one_case(judged: Path, auditbook: Aud
             "A. L. <Ana@example.com>",
             "A. L. <Ana@example.com> is Ana Lima, whose own actions the finding is about.",
         ),
+        ("Ana  Lima", "Ana  Lima is Ana Lima, whose own actions the finding is about."),
+        ("Lima, Ana", "Lima, Ana is Ana Lima, whose own actions the finding is about."),
+        ("Àna Lima", "Àna Lima is Ana Lima, whose own actions the finding is about."),
+        (
+            "Ana+audit@example.com",
+            "Ana+audit@example.com is Ana Lima, whose own actions the finding is about.",
+        ),
+        (
+            "A.\u00a0L. (ANA.LIMA)",
+            "A.\u00a0L. (ANA.LIMA) is Ana Lima, whose own actions the finding is about.",
+        ),
+        (
+            "id of ana@example.com",
+            "id of ana@example.com is Ana Lima, whose own actions the finding is about.",
+        ),
+        ("USR 8", "USR 8 has the name of Ana Lima, whose own actions the finding is about."),
         ("usr_8", "usr_8 has the name of Ana Lima, whose own actions the finding is about."),
     ],
 )
@@ -88,11 +114,13 @@ def test_nobody_decides_about_their_own_actions(judged: Path, by: str, sentence:
     with pytest.raises(UsageError) as refused:
         decide.decide(judged, finding, status="accepted", by=by, reason="It was planned.")
     assert str(refused.value) == f"{sentence} Somebody else has to decide; --by names the person who does."
-    decide.decide(judged, finding, status="accepted", by="ben@example.com", reason="It was planned.")
+    others = ("ben@example.com", "ana@example.org", "Ana Limasol", "An")
+    for other in others:
+        decide.decide(judged, finding, status="accepted", by=other, reason="It was planned.")
     with pipeline.open(judged) as log:
-        assert log.sql("SELECT reviewer, os_user IS NOT NULL FROM dispositions").pl().rows() == [
-            ("ben@example.com", True)
-        ]
+        assert log.sql(
+            "SELECT reviewer, os_user IS NOT NULL FROM dispositions ORDER BY commit_no"
+        ).pl().rows() == [(other, True) for other in others]
 
 
 def test_suppressions_say_what_they_cover(judged: Path) -> None:
