@@ -256,6 +256,7 @@ def _shape() -> str:
         views.JOINED,
         views.DERIVED,
         views.RESOLVED_LINES,
+        findings.FINDINGS,
         activity.tables(activity.at_once()),
     ]
     return stores.sha256_text(stores.canonical(made_of))

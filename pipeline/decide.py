@@ -14,6 +14,7 @@ from pipeline import store as stores
 from pipeline.columns import DECISIONS
 from pipeline.errors import UsageError
 from pipeline.findings import DISPOSITION_ROWS, write_rows
+from pipeline.hours import zone
 from pipeline.lock import locked
 from pipeline.signing import Signing
 
@@ -29,8 +30,9 @@ def decide(
     reason: str,
     until: date | None = None,
     signing: Signing | None = None,
+    as_of: datetime | None = None,
 ) -> stores.Commit:
-    """Record a reviewer's decision on a finding, for good and by name."""
+    """Record a reviewer's decision on a finding, for good and by name; `as_of` is the clock, else now."""
     path = Path(store)
     stores.require(path)
     if status not in DECISIONS:
@@ -40,6 +42,7 @@ def decide(
     with locked(path, wait=WAIT_FOR_LOCK):
         chain = stores.commits(path)
         config = catalog.recorded_config(chain)
+        _refuse_over(until, as_of or datetime.now(UTC), config.organization.timezone)
         with catalog.connect(path) as connection:
             found = connection.execute(
                 "SELECT finding_id, actor_keys FROM current_findings WHERE starts_with(finding_id, ?)",
@@ -62,6 +65,16 @@ def decide(
         done = stores.commit(path, "disposition", {}, write, signing=signing)
         catalog.publish(path, config)
     return done
+
+
+def _refuse_over(until: date | None, now: datetime, timezone: str) -> None:
+    """A decision that held until yesterday decides nothing."""
+    today = now.astimezone(zone(timezone)).date()
+    if until is not None and until < today:
+        raise UsageError(
+            f"--until {until} is over: it is {today} in {timezone}.",
+            hint="A decision holds up to and including its day; without --until it holds for good.",
+        )
 
 
 def _refuse_own(

@@ -89,6 +89,11 @@ def tables(
         f"""CREATE OR REPLACE TABLE detector_coverage AS SELECT *, commit_no = {newest} AS newest
         FROM ({_rows(chain, "coverage.parquet", COVERAGE_ROWS)})"""
     )
+    zone = config.organization.timezone.replace("'", "''")
+    connection.execute(
+        f"""CREATE OR REPLACE MACRO organization_day() AS
+        coalesce(getvariable('as_of')::DATE, timezone('{zone}', now())::DATE)"""
+    )
     connection.execute(
         "CREATE OR REPLACE TABLE suppressions (suppression BIGINT, detector VARCHAR, actor VARCHAR, source VARCHAR, "
         "owner VARCHAR, reason VARCHAR, until DATE)"
@@ -137,7 +142,8 @@ _SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
   WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
     AND (s.actor IS NULL OR (f.actor_key IS NOT NULL AND coalesce(list_has_all(i.keys, f.actor_keys), false)))"""
 
-# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
+# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else the
+# organization's today). A
 # decision is about the finding as it was then: one that changed since needs another.
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
     f.observed, f.expected, f.reason, f.cleared_by, f.events, f.case_id,
@@ -150,9 +156,9 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
   FROM current_findings f
   LEFT JOIN (SELECT * FROM (SELECT * FROM dispositions
                QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1)
-             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)) d USING (finding_id)
+             WHERE coalesce(until >= organization_day(), true)) d USING (finding_id)
   LEFT JOIN (SELECT * FROM suppressed_findings
-             WHERE until >= coalesce(getvariable('as_of')::DATE, current_date)
+             WHERE until >= organization_day()
              QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC, suppression) = 1) s
     USING (finding_id)"""
 
@@ -176,7 +182,7 @@ def notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """What a reader must know of the suppressions: those that ran out, those that cover nothing, what they hide."""
     rows = connection.execute(
         """SELECT s.suppression, s.detector, coalesce(s.actor, 'everybody'), s.owner, s.until,
-          s.until < coalesce(getvariable('as_of')::DATE, current_date), count(c.finding_id),
+          s.until < organization_day(), count(c.finding_id),
           count(f.finding_id) FILTER (f.state = 'suppressed'),
           count(DISTINCT p.person) FILTER (s.actor IS NOT NULL)
         FROM suppressions s LEFT JOIN suppressed_findings c USING (suppression) LEFT JOIN findings f USING (finding_id)

@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 from tests.exports import put
 
 NIGHT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+MARCH = datetime(2026, 3, 3, tzinfo=UTC)
 ONLY_BULK_DELETE = {"bulk_delete": {"threshold": 5}} | {
     name: {"enabled": False} for name in detector.shipped() if name != "bulk_delete"
 }
@@ -118,7 +119,13 @@ def test_a_review_stays_with_the_finding_until_its_day(store: Path, add: Callabl
         [finding] = log.findings().pl()["finding_id"].to_list()
 
     decide.decide(
-        store, finding[:8], status="accepted", by="Rev Iewer", reason="Planned.", until=date(2026, 4, 30)
+        store,
+        finding[:8],
+        status="accepted",
+        by="Rev Iewer",
+        reason="Planned.",
+        until=date(2026, 4, 30),
+        as_of=MARCH,
     )
 
     with pipeline.open(store) as log:
@@ -144,7 +151,13 @@ def test_a_decision_that_has_run_out_does_not_bring_back_the_one_before(
 
     decide.decide(store, finding, status="accepted", by="Rev Iewer", reason="Planned.")
     decide.decide(
-        store, finding, status="escalated", by="Rev Iewer", reason="It was not.", until=date(2026, 4, 30)
+        store,
+        finding,
+        status="escalated",
+        by="Rev Iewer",
+        reason="It was not.",
+        until=date(2026, 4, 30),
+        as_of=MARCH,
     )
 
     with pipeline.open(store) as log:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import pipeline
 from pipeline import decide, detect, detector, findings
-from pipeline.config import from_dict
+from pipeline.config import Config, from_dict
 from pipeline.errors import UsageError
 from pipeline.load import load
 from tests.conftest import Auditbook
@@ -121,6 +122,51 @@ def test_nobody_decides_about_their_own_actions(judged: Path, by: str, sentence:
         assert log.sql(
             "SELECT reviewer, os_user IS NOT NULL FROM dispositions ORDER BY commit_no"
         ).pl().rows() == [(other, True) for other in others]
+
+
+def in_zone(zone: str, **more: object) -> Config:
+    return from_dict({"organization": {"timezone": zone}, "actors": PEOPLE, **more})
+
+
+def test_a_decision_holds_through_its_day_where_the_organization_is(
+    judged: Path, tmp_path: Path, auditbook: Auditbook
+) -> None:
+    """What is still today at the one end of the world is always past at the other."""
+    west, east = "Etc/GMT+12", "Pacific/Kiritimati"
+    today = (datetime.now(UTC) - timedelta(hours=11)).date()
+    detect.detect(judged, config=in_zone(west))
+    with pipeline.open(judged) as log:
+        [finding] = log.findings(detector="bulk_delete", state="new").pl()["finding_id"].to_list()
+    (tmp_path / "auditbook.toml").write_text(f'[organization]\ntimezone = "{west}"\n', "utf-8")
+    command = ("findings", "review", finding, "--status", "accepted", "--by", "Cho", "--reason", "Planned.")
+    done = auditbook(*command, "--until", today, "--store", judged)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    rule = {"detector": "permission_change", "owner": "Ops", "reason": "Known.", "until": str(today)}
+    for zone, states in ((west, {"reviewed", "suppressed"}), (east, {"new"})):
+        with pipeline.open(judged, in_zone(zone, suppressions=[rule])) as log:
+            assert set(log.findings().pl()["state"].to_list()) - {"withdrawn"} == states, zone
+            told = "covers 2 of the findings until" if zone == west else "ran out on"
+            assert [told in notice for notice in findings.notices(log.con)] == [True]
+
+
+def test_a_decision_that_is_over_is_refused(judged: Path, auditbook: Auditbook) -> None:
+    with pipeline.open(judged) as log:
+        [finding] = log.findings(detector="bulk_delete").pl()["finding_id"].to_list()
+    command = (
+        "findings", "review", finding, "--status", "accepted", "--by", "Cho", "--reason", "Planned.", "--store", judged,
+        "--as-of", "2026-03-03T00:30+02:00",
+    )  # fmt: skip
+    refused = auditbook(*command, "--until", "2026-03-01")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "auditbook: --until 2026-03-01 is over: it is 2026-03-02 in UTC. A decision holds up to and including its day; "
+        "without --until it holds for good.\n"
+    )
+    assert auditbook(*command, "--until", "2026-03-02").returncode == 0
+    old = auditbook(*command[:-2], "--until", "2020-01-01")
+    assert old.returncode == 2
+    assert "--until 2020-01-01 is over: it is 20" in old.stderr
 
 
 def test_suppressions_say_what_they_cover(judged: Path) -> None:

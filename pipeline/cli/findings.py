@@ -131,9 +131,10 @@ def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
 @click.option("--by", required=True, metavar="NAME", help="Who decided.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--until", metavar="DATE", help="The decision holds up to and including this day.")
-@options.several(options.store, options.config, options.quiet)
+@options.several(options.store, options.config, options.as_of, options.quiet)
 def review(
-    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, config: Path | None, quiet: bool
+    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, config: Path | None,
+    as_of: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Record a decision on a finding: for good, and by name. The operating system's user is recorded as well.
 
@@ -143,15 +144,11 @@ def review(
     """
     from pipeline import decide
 
+    settings = options.read_config(config)
     done = decide.decide(
-        store,
-        finding,
-        status=status,
-        by=by,
-        reason=reason,
-        until=_day(until),
-        signing=options.read_config(config).signing,
-    )
+        store, finding, status=status, by=by, reason=reason, until=_day(until), signing=settings.signing,
+        as_of=options.read_clock(as_of, settings),
+    )  # fmt: skip
     if not quiet:
         print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")
 
