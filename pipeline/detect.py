@@ -27,6 +27,7 @@ from pipeline import (
     findings,
     mapping,
     moments,
+    ownrules,
     standing,
     summary,
 )
@@ -141,6 +142,7 @@ def evaluate(
             judged, done = _bases(bases, outcome), None
             if past.new or folder.exists() or rows or covered != covered_before or judged != known:
                 content = _content(config, rules, judged, past, folder)
+                content |= {"rule_texts": texts} if (texts := ownrules.texts(chosen, chain)) else {}
                 done = _commit(path, content, rows, covered, folder, interrupted, config)
                 chain = [*chain, done]
                 findings.tables(connection, chain, config, summary.of(chain).relation("sightings"))
@@ -240,12 +242,12 @@ def _coverage(
 
 
 def _enabled(config: Config) -> list[Detector]:
-    known = detector.shipped()
+    known = ownrules.known(config.rules)
     if unknown := sorted(set(config.detectors) - set(known)):
         raise UsageError(
             f"[detectors.{unknown[0]}] is not a detector.", hint=f"Known are: {', '.join(sorted(known))}."
         )
-    return [one for name, one in sorted(known.items()) if config.detector(name).enabled]
+    return [one for name, one in known.items() if config.detector(name).enabled]
 
 
 def _rule(one: Detector, config: Config, again: bool) -> Rule:

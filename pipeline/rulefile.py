@@ -65,6 +65,7 @@ class Detector:
     habits: str = "0 days"
     reads: str = "true"
     about: str = "person"
+    error: str | None = None  # why it cannot be evaluated at all
 
     def span(self, name: str, chosen: Mapping[str, Value]) -> timedelta | None:
         """How far it looks back, ahead or into habits with these parameters; None is all there is."""
@@ -129,6 +130,8 @@ def parse(text: str, *, name: str, path: str, check: bool = True) -> Detector:
 
 def values(detector: Detector, overrides: Mapping[str, object]) -> dict[str, Value]:
     """The parameters as they apply: the defaults, and what the configuration changes about them."""
+    if detector.error:
+        raise AuditbookError(detector.error)
     chosen = {name: parameter.default for name, parameter in detector.parameters.items()}
     for name, value in overrides.items():
         where = f"[detectors.{detector.id}] {name}:"

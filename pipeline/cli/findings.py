@@ -63,7 +63,7 @@ def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
       auditbook findings --actor ana@example.com --since 7d
     """
     with options.open_log(store, config) as log:
-        _known_detectors(filters["detector"])
+        _known_detectors(log, filters["detector"])
         found = log.findings(**filtering.given(filters))
         output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"), spare=("detector", "state"))
         if shape == "table":
@@ -188,14 +188,15 @@ def _evidence(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _known_detectors(names: tuple[str, ...]) -> None:
-    from pipeline import detector
+def _known_detectors(log: Log, names: tuple[str, ...]) -> None:
+    from pipeline import ownrules
     from pipeline.errors import UsageError
     from pipeline.hours import suggestion
 
+    known = ownrules.ran(log.chain) if names else {}
     for name in names:
-        if name not in detector.shipped():
-            raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, detector.shipped()))
+        if name not in known:
+            raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, known))
 
 
 def _day(text: str | None) -> date | None:
