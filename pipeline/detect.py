@@ -260,7 +260,9 @@ def _basis(one: Detector, config: Config, mappings: Mapping[str, str]) -> str:
     settings = to_dict(config)
     own = settings.get("detectors", {}).get(one.id, {})
     shared = {name: settings.get(name) for name in _JUDGED_BY}
-    return stores.sha256_text(stores.canonical([one.sha256, own, shared, mappings, stores.versions()]))[:16]
+    return stores.sha256_text(
+        stores.canonical([one.sha256, own, shared, mappings, stores.versions(), activity.VERSION])
+    )[:16]
 
 
 def _result(

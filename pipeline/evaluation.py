@@ -133,7 +133,7 @@ def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
     return days(found.fetchall())
 
 
-# Each source by itself: while one was away, others went on. Half hours are told apart first: they are far fewer.
+# Each source by itself: while one was away, others went on. Slots are told apart first: they are far fewer.
 _NEWS = """WITH new AS (SELECT DISTINCT source, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
   said AS (SELECT DISTINCT source, (slot AT TIME ZONE 'UTC')::DATE AS day
     FROM (SELECT DISTINCT source, slot FROM {habits}))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 import pipeline
-from pipeline import chain, decide, detect, detector
+from pipeline import activity, chain, decide, detect, detector, summary
 from pipeline.config import Config, from_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
@@ -372,6 +372,62 @@ def test_every_detector_says_what_it_could_see(store: Path, add: Callable[..., N
     assert seen["bulk_delete"] == "evaluated"
     assert seen["failed_job"] == "not_evaluable"
     assert why["failed_job"] == "None of its 3 events is in scope."
+
+
+ZONES = (
+    "Asia/Kathmandu",
+    "Pacific/Chatham",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "America/St_Johns",
+    "UTC",
+)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_habits_have_the_day_and_the_hour_that_their_events_have(
+    store: Path, add: Callable[..., None], zone: str
+) -> None:
+    """Where the clock is a quarter of an hour off, too; through the nights in which the clocks of Chatham change."""
+    add(*(deletion(n, 5 + n * 15) for n in range(96 * 45)))
+    detect.detect(store, config=config(organization={"timezone": zone}))
+
+    told = "local_date::VARCHAR AS day, hour, is_business_hours, is_holiday"
+    with pipeline.open(store) as log:
+        events = log.sql(f"SELECT {told}, count(*)::BIGINT AS n FROM activity GROUP BY ALL ORDER BY ALL")
+        habits = log.sql(f"SELECT {told}, sum(n)::BIGINT AS n FROM habits GROUP BY ALL ORDER BY ALL")
+        assert habits.pl().rows() == events.pl().rows()
+        [first] = log.sql("SELECT min(local_date || ' ' || hour) AS first FROM habits").pl()["first"]
+    assert zone != "Asia/Kathmandu" or first == "2026-03-02 15"
+
+
+def test_what_an_older_version_counted_is_counted_again(
+    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half hours, as they were, tell another day than Kathmandu's of what was deleted at five past midnight."""
+    add(*(deletion(n, 8 * 60 + 20 + n / 6) for n in range(5)))
+    made = config(organization={"timezone": "Asia/Kathmandu"})
+    rows, habits_of = activity.SUMMARIES["habits"]
+
+    def half_hours(events: str) -> str:
+        return habits_of(events).replace("INTERVAL 15 MINUTE", "INTERVAL 30 MINUTE")
+
+    monkeypatch.setitem(activity.SUMMARIES, "habits", (rows, half_hours))
+    for module in (activity, summary):
+        monkeypatch.setattr(module, "VERSION", "older")
+    detect.detect(store, config=made)
+    monkeypatch.undo()
+
+    again = detect.detect(store, config=made)
+    assert again.commit is not None
+    assert {"habits.parquet", "places.parquet", "sightings.parquet"} <= again.commit.content["files"].keys()
+    with pipeline.open(store) as log:
+        days = log.sql(
+            "SELECT DISTINCT local_date::VARCHAR AS day, sum(n)::BIGINT AS n FROM habits GROUP BY ALL"
+        )
+        assert days.pl().rows() == [("2026-03-03", 5)]
+    assert detect.detect(store, config=made).commit is None
+    assert chain.verify(store).ok
 
 
 def config_file(folder: Path) -> Path:

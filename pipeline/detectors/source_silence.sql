@@ -42,7 +42,8 @@ WITH grid AS (
   WHERE schedule = 'organization' AND is_workday AND date_part('minute', slot) % 30 = 0
 ),
 seen AS (
-  SELECT source, slot, min(first_at) AS first_at, max(last_at) AS last_at FROM habits GROUP BY source, slot
+  SELECT source, time_bucket(INTERVAL 30 MINUTE, slot) AS slot, min(first_at) AS first_at, max(last_at) AS last_at
+  FROM habits GROUP BY ALL
 ),
 weeks AS (
   SELECT unnest([7, 14, 21, 28]) AS back
