@@ -13,8 +13,9 @@ import pytest
 
 import pipeline
 from pipeline import chain, detect, detector, evaluation
-from pipeline.config import Config, from_dict
+from pipeline.config import Config, from_dict, read
 from pipeline.load import load
+from tests.conftest import ROOT
 from tests.exports import put
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
@@ -201,3 +202,27 @@ def test_a_long_stretch_is_evaluated_in_pieces(tmp_path: Path, monkeypatch: pyte
 
 def test_every_shipped_rule_says_how_far_it_looks() -> None:
     assert [one.id for one in detector.shipped().values() if one.lookback == "all"] == []
+
+
+def test_the_sample_month_in_three_nights(tmp_path: Path) -> None:
+    """Five products at once, and what most rules are about: a third of each file a night, one line in twenty late."""
+    config, dice = read(ROOT / "sample_data" / "auditbook.toml"), random.Random(5)
+    made: list[dict[str, list[str]]] = [{}, {}, {}]
+    for file in sorted((ROOT / "sample_data").glob("*.jsonl")):
+        lines = file.read_text("utf-8").splitlines(keepends=True)
+        for n, line in enumerate(lines):
+            night = min(2, n * 3 // len(lines) + (dice.random() < 1 / 20))
+            made[night].setdefault(file.name, []).append(line)
+    for night, files in enumerate(made):
+        (tmp_path / str(night)).mkdir()
+        for name, lines in files.items():
+            (tmp_path / str(night) / name).write_text("".join(lines), "utf-8")
+        load([str(tmp_path / str(night))], store=tmp_path / "nightly", config=config)
+        detect.detect(tmp_path / "nightly", config=config)
+    load([str(tmp_path / str(night)) for night in range(3)], store=tmp_path / "once", config=config)
+    detect.detect(tmp_path / "once", config=config)
+
+    found = standing(tmp_path / "once")
+    assert len({row[0] for row in found}) >= 19
+    assert standing(tmp_path / "nightly") == found
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
