@@ -23,7 +23,7 @@ from typing import Any
 
 import duckdb
 
-from pipeline import cases, casetables, detector, dialect
+from pipeline import casefile, cases, casetables, detector, dialect
 from pipeline.detector import Detector
 from pipeline.errors import AuditbookError
 
@@ -114,7 +114,7 @@ def _shown(told: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]
     for case in told:
         yield case["name"], case, bool(case["expect"])
         if not case["expect"]:
-            yield f"{case['name']}, changed", cases.changed(case), None
+            yield f"{case['name']}, changed", casefile.changed(case), None
 
 
 def _made(case: Mapping[str, Any], mentioned: set[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What detectors read: events with their person and local time, and the past in short. SQL, one text for all places.
 
 `activity` is an event with who did it and when that was on their clock. `habits` and `places` are the events counted
-by half hours and days, so that a baseline never reads the events again.
+by quarters of an hour and days, so that a baseline never reads the events again. Clocks differ by whole quarters.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ SIGHTING_ROWS: dict[str, str] = {
 
 
 def habits_of(events: str) -> str:
-    """The events of a relation, counted by who, what and half hour."""
+    """The events of a relation, counted by who, what and quarter of an hour."""
     return f"""SELECT actor_key, actor_type, actor_anonymous, source,
-      time_bucket(INTERVAL 30 MINUTE, occurred_at) AS slot,
+      time_bucket(INTERVAL 15 MINUTE, occurred_at) AS slot,
       "action", entity_type, outcome, is_bulk, classes, count(*) AS n, sum({RECORDS})::BIGINT AS records,
       min(occurred_at) AS first_at, max(occurred_at) AS last_at
     FROM {events} GROUP BY ALL"""
@@ -138,7 +138,7 @@ def with_person(relation: str) -> str:
 
 
 def with_clock(relation: str) -> str:
-    """Rows of habits, each with its person and the local time of its half hour."""
+    """Rows of habits, each with its person and the local time of its quarter of an hour."""
     return f"""SELECT x.*, {CLOCK} FROM ({with_person(relation)}) x
     LEFT JOIN calendar c ON c.schedule = x.schedule AND c.slot = x.slot"""
 

@@ -63,8 +63,8 @@ def _rules(chain: Sequence[Commit]) -> list[str]:
     """Installed rules that are not the files which the newest evaluation ran."""
     last = next((link for link in reversed(chain) if link.kind == "detect"), None)
     ran = last.content.get("rules", {}) if last else {}
-    now = rulefile.hashes()
-    other = sorted(name for name, digest in ran.items() if now.get(name) != digest)
+    now, own = rulefile.hashes(), {text for link in chain for text in link.content.get("rule_texts", {})}
+    other = sorted(name for name, digest in ran.items() if now.get(name) != digest and digest not in own)
     if not other:
         return []
     return [f"{', '.join(other)}: the installed rule is not the file that the last evaluation ran."]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import beside, catalog, outfile
+from pipeline import beside, catalog, outfile, ownrules
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.errors import UsageError
@@ -188,11 +188,11 @@ def _rules(log: Log, names: Sequence[str]) -> dict[str, bytes]:
         [names],
     )
     rows = list(rows_as_json(ran))
-    files = {"rules.json": _text(rows)}
+    files, rules = {"rules.json": _text(rows)}, ownrules.ran(log.chain)
     for row in rows:
-        rule = importlib.resources.files("pipeline") / "detectors" / f"{row['detector']}.sql"
-        if rule.is_file() and hashlib.sha256(rule.read_bytes()).hexdigest() == row["sql_sha256"]:
-            files[f"rules/{row['detector']}.sql"] = rule.read_bytes()
+        rule = rules.get(row["detector"])
+        if rule is not None and rule.sha256 == row["sql_sha256"]:
+            files[f"rules/{row['detector']}.sql"] = rule.sql.encode()
     return files
 
 

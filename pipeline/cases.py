@@ -6,33 +6,17 @@ show that the detector could see, and name the one value whose change makes it a
 
 from __future__ import annotations
 
-import copy
 import importlib.resources
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import casetables, detector, engine
+from pipeline import casefile, casetables, detector, engine
 from pipeline.casetables import Table
 from pipeline.detector import Detector, Finding
 from pipeline.errors import AuditbookError
-
-COMPARED = ("key", "subject", "window", "observed", "expected", "events")
-CASE_KEYS = {
-    "name",
-    "use",
-    "parameters",
-    "config",
-    "events",
-    "expect",
-    "becomes_match",
-    "not_evaluable",
-    "rejects",
-    "geography",
-}
 
 
 @dataclass(frozen=True)
@@ -49,10 +33,10 @@ class CaseResult:
 def run_cases(path: Path | None = None) -> list[CaseResult]:
     """Run the cases of one detector file, of a folder of them, or of those that are shipped."""
     return [
-        result
+        _run(checked, case, rule.with_suffix(".cases.toml"))
         for rule in _rules(path)
         for checked, told in [read(rule)]
-        for result in (_run(checked, case) for case in told)
+        for case in told
     ]
 
 
@@ -76,47 +60,17 @@ def _rules(path: Path | None) -> list[Path]:
 def read(path: Path) -> tuple[Detector, list[dict[str, Any]]]:
     """A detector file, and its cases as they are run."""
     rule = detector.read(path)
-    return rule, _read(path.with_suffix(".cases.toml"))
+    return rule, casefile.read(path.with_suffix(".cases.toml"))
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _run(rule: Detector, case: dict[str, Any], path: Path) -> CaseResult:
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise AuditbookError(f"is not TOML: {error}.", path=path) from error
-    cases = told.get("cases", [])
-    for case in cases:
-        _check(case, path)
-    for wanted, word in ((True, "match"), (False, "near miss")):
-        if not any(bool(case["expect"]) is wanted for case in cases):
-            raise AuditbookError(
-                f"has no {word}.", path=path, hint="Each detector needs a match and a near miss."
-            )
-    shared = {"defaults": told.get("defaults", {}), "groups": told.get("groups", {})}
-    return [{**copy.deepcopy(shared), **case} for case in cases]
-
-
-def _check(case: Table, path: Path) -> None:
-    where = f'case "{case.get("name", "?")}":'
-    if unknown := sorted(set(case) - CASE_KEYS):
-        hint = f"Known are: {', '.join(sorted(CASE_KEYS))}."
-        raise AuditbookError(f"{where} {unknown[0]} is not known.", path=path, hint=hint)
-    if "name" not in case or "expect" not in case:
-        raise AuditbookError(f"{where} has no name or no expect.", path=path)
-    if not case["expect"] and len(case.get("becomes_match", {})) != 1:
-        hint = 'For example becomes_match = { "parameters.threshold" = 24 }.'
-        message = f"{where} expects nothing, so it must name the one value that makes it a match."
-        raise AuditbookError(message, path=path, hint=hint)
-    for expected in case["expect"]:
-        if missing := [name for name in COMPARED if name not in expected]:
-            raise AuditbookError(f"{where} expects a finding without {missing[0]}.", path=path)
-
-
-def _run(rule: Detector, case: dict[str, Any]) -> CaseResult:
-    found, evaluated = _evaluate(rule, case)
-    problems = [*differences(case, found)]
-    if not case["expect"]:
-        problems += [*_blindness(case, evaluated), *_after_change(rule, case)]
+        found, evaluated = _evaluate(rule, case)
+        problems = [*differences(case, found)]
+        if not case["expect"]:
+            problems += [*_blindness(case, evaluated), *_after_change(rule, case)]
+    except AuditbookError as error:
+        raise casefile.placed(error, case, path) from error
     return CaseResult(rule.id, case["name"], not problems, "; ".join(problems), bool(case["expect"]))
 
 
@@ -161,21 +115,9 @@ def _blindness(case: Table, covered: list[detector.Coverage]) -> Iterator[str]:
         yield f'was to be not evaluable because "{wanted}", but: {" ".join(reasons) or "evaluated"}'
 
 
-def changed(case: Table) -> dict[str, Any]:
-    """A near miss with the one value changed that makes it a match."""
-    made = copy.deepcopy(dict(case))
-    (place, value), *_ = case["becomes_match"].items()
-    *parents, last = place.split(".")
-    inner: Any = made
-    for key in parents:
-        inner = inner[int(key)] if isinstance(inner, list) else inner.setdefault(key, {})
-    inner[last] = value
-    return made
-
-
 def _after_change(rule: Detector, case: Table) -> Iterator[str]:
     (place, value), *_ = case["becomes_match"].items()
-    made = changed(case)
+    made = casefile.changed(case)
     if made == case:
         yield f"becomes_match does not change {place}"
     if not _evaluate(rule, made)[0]:

@@ -150,7 +150,7 @@ def to_evaluate_in(
     connection.execute(f"CREATE TABLE spans AS {activity.spans_of(past.relation('sightings'))}")
     declared.tables(connection, config)
     geography.table(connection, config.places, past.relation("places"))
-    findings.tables(connection, chain, config)
+    findings.tables(connection, chain, config, past.relation("sightings"))
 
 
 def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
@@ -187,7 +187,7 @@ def fill(
     slots(connection, config, reach(connection, past))
     declared.tables(connection, config)
     geography.table(connection, config.places, past.relation("places"))
-    findings.tables(connection, chain, config)
+    findings.tables(connection, chain, config, past.relation("sightings"))
     keeping.tables(connection, chain, config)
     views.lay(connection, _stored(chain), {**views.DERIVED, **_past(chain), **keeping.DERIVED})
     connection.execute("USE memory")
@@ -256,6 +256,7 @@ def _shape() -> str:
         views.JOINED,
         views.DERIVED,
         views.RESOLVED_LINES,
+        findings.FINDINGS,
         activity.tables(activity.at_once()),
     ]
     return stores.sha256_text(stores.canonical(made_of))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline import geography
-from pipeline.config_file import check, own_mappings, read_file, with_picture
+from pipeline.config_file import check, own_folder, read_file, with_picture
 from pipeline.limits import Limits
 from pipeline.secret import Kept
 from pipeline.signing import Signing
@@ -140,9 +140,9 @@ class Config:
     # Questions under a name: what each asks.
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     report: Looks = field(default_factory=Looks)
-    mappings: Path | None = (
-        None  # a folder of the user's own, which win over ours; a place, so not part of to_dict
-    )
+    # Folders of the user's own, which win over ours; places, so no part of to_dict.
+    mappings: Path | None = None
+    rules: Path | None = None
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name, SourceSettings())
@@ -202,12 +202,13 @@ def config_sha256(config: Config) -> str:
 
 
 def _config(values: dict[str, Any], path: Path | None = None) -> Config:
-    sources = values.get("sources", {})
+    sources, detectors = values.get("sources", {}), values.get("detectors", {})
     return Config(
         organization=_organization(values.get("organization", {})),
         sources={name: SourceSettings(**given) for name, given in sources.items() if name != "path"},
-        mappings=own_mappings(sources, path),
-        detectors={name: _settings(given) for name, given in values.get("detectors", {}).items()},
+        mappings=own_folder(sources, path),
+        detectors={name: _settings(given) for name, given in detectors.items() if name != "path"},
+        rules=own_folder(detectors, path),
         suppressions=tuple(_dated(Suppression, given, "until") for given in values.get("suppressions", [])),
         actors=tuple(_person(name, given) for name, given in values.get("actors", {}).items()),
         load=Limits(**values.get("load", {})),

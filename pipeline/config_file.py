@@ -7,7 +7,7 @@ import importlib.resources
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -82,10 +82,10 @@ def with_picture(report: Mapping[str, Any], where: Path | None) -> dict[str, Any
     return {**report, "logo": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
 
-def own_mappings(sources: Mapping[str, Any], where: object) -> Path | None:
-    """The folder of [sources] path, which is relative to the file that names it."""
+def own_folder(table: Mapping[str, Any], where: object) -> Path | None:
+    """The folder of [sources] path or [detectors] path, which is relative to the file that names it."""
     folder = Path(where).parent if isinstance(where, Path) else Path()
-    return folder / sources["path"] if "path" in sources else None
+    return folder / table["path"] if "path" in table else None
 
 
 def _contradictions(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_, str, str | None]]:
@@ -96,16 +96,7 @@ def _contradictions(plain: dict[str, Any], where: object) -> Iterator[tuple[Path
             if isinstance(given, dict) and "archive" in given and "retention" not in given:
                 hint = "archive is what follows retention: say how long that is, too."
                 yield ("sources", name, "archive"), "nothing is archived without a retention.", hint
-    for name, given in plain.get("detectors", {}).items():
-        from pipeline import detector
-
-        for parameter, value in given.items():
-            if parameter not in ("enabled", "severity"):
-                try:
-                    detector.values(detector.shipped()[name], {parameter: value})
-                except UsageError as error:
-                    message = error.message.removeprefix(f"[detectors.{name}] {parameter}: ")
-                    yield ("detectors", name, parameter), message, error.hint
+    yield from _unknown_rules(plain, where)
     owners: dict[str, str] = {}
     for person, given in plain.get("actors", {}).items():
         for spelling in (person, *given.get("aliases", [])):
@@ -118,8 +109,45 @@ def _contradictions(plain: dict[str, Any], where: object) -> Iterator[tuple[Path
                 )
 
 
+def _unknown_rules(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_, str, str | None]]:
+    """Rules that are not there, and parameters that they do not have; that a rule is broken is told when it runs."""
+    given, folder = plain.get("detectors", {}), own_folder(plain.get("detectors", {}), where)
+    if folder is not None and not folder.is_dir():
+        if where is not None:
+            hint = "It holds your own rules, one .sql a rule."
+            yield ("detectors", "path"), f'"{folder}" is not a folder.', hint
+        return
+    own = {file.stem for file in (folder.glob("*.sql") if folder else ())}
+    known = {*_files("pipeline", "detectors", ".sql"), *own}
+    named: list[tuple[Path_, str]] = [(("detectors", name), name) for name in given if name != "path"]
+    suppressed = enumerate(plain.get("suppressions", []))
+    named += [(("suppressions", n, "detector"), one["detector"]) for n, one in suppressed]
+    for place, name in named:
+        if name not in known | ({"*"} if place[0] == "suppressions" else set()):
+            yield place, f'"{name}" is not a known detector.', suggestion(name, known)
+            return
+    for name, settings in given.items():
+        for parameter, value in settings.items() if name != "path" else ():
+            if parameter not in ("enabled", "severity"):
+                yield from _wrong_parameter(folder, name, parameter, value)
+
+
+def _wrong_parameter(
+    folder: Path | None, name: str, parameter: str, value: Any
+) -> Iterator[tuple[Path_, str, str | None]]:
+    from pipeline import detector, ownrules
+
+    rule = ownrules.known(folder)[name]
+    try:
+        if not rule.error:
+            detector.values(rule, {parameter: value})
+    except UsageError as error:
+        message = error.message.removeprefix(f"[detectors.{name}] {parameter}: ")
+        yield ("detectors", name, parameter), message, error.hint
+
+
 def _unknown_sources(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_, str, str | None]]:
-    folder = own_mappings(plain.get("sources", {}), where)
+    folder = own_folder(plain.get("sources", {}), where)
     if folder is not None and not folder.is_dir():
         yield (
             ("sources", "path"),
@@ -230,7 +258,7 @@ def _name(place: Path_) -> str:
     shown = [f'"{p}"' if isinstance(p, str) and not re.fullmatch(r"[\w-]+", p) else str(p) for p in place]
     if len(place) > 1 and isinstance(place[1], int):
         return " ".join([f"[[{shown[0]}]]", str(place[1] + 1), *shown[2:]])
-    named = place[0] in ("sources", "detectors", "actors", "teams") and place != ("sources", "path")
+    named = place[0] in ("sources", "detectors", "actors", "teams") and place[1:] != ("path",)
     depth = 2 if named and len(place) > 1 else 1
     table, key = shown[:depth], shown[depth:]
     return " ".join([f"[{'.'.join(table)}]", *([".".join(key)] if key else [])])
@@ -283,15 +311,6 @@ def _span(text: str) -> None:
         )
 
 
-def _one_of(what: str, known: Callable[[], Iterable[str]]) -> Callable[[str], None]:
-    def checked(name: str) -> None:
-        names = set(known())
-        if name not in names:
-            raise UsageError(f'"{name}" is not a known {what}.', hint=suggestion(name, names))
-
-    return checked
-
-
 def _files(package: str, folder: str, ending: str) -> list[str]:
     place = importlib.resources.files(package) / folder
     return [f.name.removesuffix(ending) for f in place.iterdir() if f.name.endswith(ending)]
@@ -301,16 +320,10 @@ def _sources() -> list[str]:
     return _files("schemas", "sources", ".toml")
 
 
-def _detectors() -> list[str]:
-    return _files("pipeline", "detectors", ".sql")
-
-
 FORMATS: dict[str, Callable[[str], object]] = {
     "zone": zone,
     "business-hours": read_hours,
     "holidays": check_holidays,
     "day": _day,
     "span": _span,
-    "detector": _one_of("detector", _detectors),
-    "detector-or-all": _one_of("detector", lambda: ["*", *_detectors()]),
 }

@@ -199,21 +199,22 @@ def _counts(n: int, one: Asked, row: Mapping[str, Any]) -> Counts:
     )
 
 
-def people(connection: duckdb.DuckDBPyConnection) -> People:
+def people(connection: duckdb.DuckDBPyConnection, habits: str = "habits", places: str = "places") -> People:
     """How much past there is, source by source: days of activity before the last one, of each person, and events.
 
     For rules that live from where people come from, those days count on which that was said.
     """
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for column in ("", *PLACES):
-        days = (
-            f"""(SELECT *, "day" AS local_date FROM places WHERE {column} IS NOT NULL)"""
-            if column
-            else "habits"
+    given = {"": f"(SELECT person, is_named, source, local_date, n FROM {habits})"}
+    for column in PLACES:
+        given[column] = (
+            f"""(SELECT person, is_named, source, "day" AS local_date, n FROM {places} WHERE {column} IS NOT NULL)"""
         )
+    for column, days in given.items():
         rows = connection.execute(
-            f"""WITH known AS (SELECT person, count(DISTINCT local_date) - 1 AS days FROM {days} GROUP BY person)
-            SELECT h.source, k.days, sum(h.n)::BIGINT FROM {days} h JOIN known k USING (person) WHERE h.is_named
+            f"""WITH days AS MATERIALIZED {days},
+              known AS (SELECT person, count(DISTINCT local_date) - 1 AS days FROM days GROUP BY person)
+            SELECT h.source, k.days, sum(h.n)::BIGINT FROM days h JOIN known k USING (person) WHERE h.is_named
             GROUP BY h.source, h.person, k.days ORDER BY ALL"""
         ).fetchall()
         for source, known, n in rows:

@@ -27,6 +27,7 @@ from pipeline import (
     findings,
     mapping,
     moments,
+    ownrules,
     standing,
     summary,
 )
@@ -130,7 +131,8 @@ def evaluate(
             past = _summarize(connection, past, folder)
             catalog.to_evaluate_in(connection, path, chain, config, past)
             before, covered_before = standing.current(connection), _covered(connection)
-            gone = known.keys() - bases.keys()  # switched off since: what it found goes with it
+            named = known.keys() | {str(row["detector"]) for row in covered_before}
+            gone = named - bases.keys()  # switched off since: what it found goes with it, and that it failed
             if not (past.new or stretch or gone or any(rule.again for rule in rules)):
                 return _result(Counter(), before, covered_before, (), None)
             outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
@@ -140,8 +142,10 @@ def evaluate(
             judged, done = _bases(bases, outcome), None
             if past.new or folder.exists() or rows or covered != covered_before or judged != known:
                 content = _content(config, rules, judged, past, folder)
+                content |= {"rule_texts": texts} if (texts := ownrules.texts(chosen, chain)) else {}
                 done = _commit(path, content, rows, covered, folder, interrupted, config)
-                findings.tables(connection, [*chain, done], config)
+                chain = [*chain, done]
+                findings.tables(connection, chain, config, summary.of(chain).relation("sightings"))
             now = standing.current(connection)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -238,12 +242,12 @@ def _coverage(
 
 
 def _enabled(config: Config) -> list[Detector]:
-    known = detector.shipped()
+    known = ownrules.known(config.rules)
     if unknown := sorted(set(config.detectors) - set(known)):
         raise UsageError(
             f"[detectors.{unknown[0]}] is not a detector.", hint=f"Known are: {', '.join(sorted(known))}."
         )
-    return [one for name, one in sorted(known.items()) if config.detector(name).enabled]
+    return [one for name, one in known.items() if config.detector(name).enabled]
 
 
 def _rule(one: Detector, config: Config, again: bool) -> Rule:
@@ -256,7 +260,9 @@ def _basis(one: Detector, config: Config, mappings: Mapping[str, str]) -> str:
     settings = to_dict(config)
     own = settings.get("detectors", {}).get(one.id, {})
     shared = {name: settings.get(name) for name in _JUDGED_BY}
-    return stores.sha256_text(stores.canonical([one.sha256, own, shared, mappings, stores.versions()]))[:16]
+    return stores.sha256_text(
+        stores.canonical([one.sha256, own, shared, mappings, stores.versions(), activity.VERSION])
+    )[:16]
 
 
 def _result(

@@ -7,7 +7,7 @@ by the length of the stretches, which are cut by the number of their events.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline import catalog, coverage, detector, sight, stretch
+from pipeline import activity, catalog, coverage, detector, sight, stretch
 from pipeline import store as stores
 from pipeline.config import Config
 from pipeline.coverage import Asked, Counts
@@ -82,13 +82,23 @@ def run(
         catalog.slots(connection, config, [s for span in known if (s := _within(span, reach))])
         stretch.lay(connection, source, chunk, chosen)
         found = _evaluated(connection, chosen, chunk, outcome, progress)
-        for one, behind in _behind(connection, [one for each in found.values() for one in each]):
+        logs = {task.rule.id for task, _ in chosen if task.rule.about == "log"}
+        for one, behind in _behind(connection, [one for each in found.values() for one in each], logs):
             kept.setdefault(one.detector, []).append((one, behind))
-        outcome.people = {**outcome.people, **coverage.people(connection)}
     for task in tasks:
         if task.rule.id not in outcome.failed:
             outcome.found.append(Found(task.rule.id, task.windows, tuple(kept.get(task.rule.id, ()))))
+    catalog.slots(connection, config, known)
+    outcome.people = _people(connection, past)
     return outcome
+
+
+def _people(connection: duckdb.DuckDBPyConnection, past: Summary) -> coverage.People:
+    """Everybody's past, whatever stretch was evaluated: what was judged before stays judged."""
+    slots = f"""(SELECT source, actor_key, actor_type, actor_anonymous, slot, sum(n) AS n
+        FROM {past.relation("habits")} GROUP BY ALL)"""
+    places = activity.with_person(past.relation("places"))
+    return coverage.people(connection, f"({activity.with_clock(slots)})", f"({places})")
 
 
 def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outcome: Outcome) -> list[Task]:
@@ -123,7 +133,7 @@ def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
     return days(found.fetchall())
 
 
-# Each source by itself: while one was away, others went on. Half hours are told apart first: they are far fewer.
+# Each source by itself: while one was away, others went on. Slots are told apart first: they are far fewer.
 _NEWS = """WITH new AS (SELECT DISTINCT source, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
   said AS (SELECT DISTINCT source, (slot AT TIME ZONE 'UTC')::DATE AS day
     FROM (SELECT DISTINCT source, slot FROM {habits}))
@@ -225,7 +235,7 @@ def _evaluated(
 
 
 def _behind(
-    connection: duckdb.DuckDBPyConnection, found: Sequence[Finding]
+    connection: duckdb.DuckDBPyConnection, found: Sequence[Finding], logs: Set[str]
 ) -> list[tuple[Finding, Mapping[str, object]]]:
     """Each finding with whose and which sources' events stand behind it, and the local day on which it began."""
     if not found:
@@ -235,7 +245,10 @@ def _behind(
         "event_uid": [uid for one in found for uid in one.events],
     })  # fmt: skip
     connection.register("pairs", pairs)
-    starts = pa.table({"n": range(len(found)), "start": [one.window_start for one in found]})
+    starts = pa.table({
+        "n": range(len(found)), "start": [one.window_start for one in found],
+        "of_log": [one.detector in logs for one in found],
+    })  # fmt: skip
     connection.register("starts", starts)
     rows = connection.execute(_BEHIND).fetchall()
     connection.unregister("pairs")
@@ -245,7 +258,7 @@ def _behind(
     return [(one, behind[n]) for n, one in enumerate(found)]
 
 
-# The actor of a finding is who has most of its events; what nobody is named for stands as ''.
+# The actor of a finding is who has most of its events, unless it is about the log; what nobody is named for is ''.
 _BEHIND = """WITH backed AS (
     SELECT n, source, actor_key, schedule, count(DISTINCT event_uid) AS events
     FROM pairs JOIN laid USING (event_uid) GROUP BY ALL),
@@ -260,7 +273,7 @@ _BEHIND = """WITH backed AS (
       list_sort(list(DISTINCT source)) AS sources FROM backed GROUP BY n)
   SELECT s.n, f.actor_key, coalesce(a.actor_keys, []), coalesce(a.sources, []),
     coalesce(c.local_date, (s.start AT TIME ZONE 'UTC')::DATE)
-  FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f USING (n)
+  FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f ON f.n = s.n AND NOT s.of_log
   LEFT JOIN calendar c ON c.schedule = coalesce(f.schedule, 'organization')
     AND c.slot = time_bucket(INTERVAL 15 MINUTE, s.start)
   ORDER BY s.n"""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import engine, views
+from pipeline import engine, identity, views
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config
 from pipeline.replaced import in_force
@@ -70,8 +70,13 @@ def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
     return " UNION ALL BY NAME ".join([nothing, *parts])
 
 
-def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config) -> None:
-    """Findings, their events, decisions, suppressions and coverage, as tables of the catalog."""
+def tables(
+    connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], config: Config, sightings: str
+) -> None:
+    """Findings, their events, decisions, suppressions and coverage, as tables of the catalog.
+
+    `sightings` is the relation that says under which spellings each actor was seen.
+    """
     evaluations = [link.number for link in chain if link.kind == "detect"]
     newest = evaluations[-1] if evaluations else 0
     connection.execute(
@@ -83,6 +88,11 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
     connection.execute(
         f"""CREATE OR REPLACE TABLE detector_coverage AS SELECT *, commit_no = {newest} AS newest
         FROM ({_rows(chain, "coverage.parquet", COVERAGE_ROWS)})"""
+    )
+    zone = config.organization.timezone.replace("'", "''")
+    connection.execute(
+        f"""CREATE OR REPLACE MACRO organization_day() AS
+        coalesce(getvariable('as_of')::DATE, timezone('{zone}', now())::DATE)"""
     )
     connection.execute(
         "CREATE OR REPLACE TABLE suppressions (suppression BIGINT, detector VARCHAR, actor VARCHAR, source VARCHAR, "
@@ -97,7 +107,7 @@ def tables(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit], confi
     connection.execute(
         "CREATE OR REPLACE VIEW finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
     )
-    connection.execute(_SUPPRESSED)
+    connection.execute(_SUPPRESSED.format(spellings=identity.spellings(sightings)))
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
     connection.execute(f"CREATE OR REPLACE VIEW cases AS {CASES}")
 
@@ -118,19 +128,22 @@ CASES = f"""SELECT case_id, any_value(person) AS person, arg_min(subject, (windo
   FROM (SELECT f.*, c.person, c.local_date FROM findings f JOIN current_findings c USING (finding_id))
   WHERE state <> 'withdrawn' GROUP BY case_id"""
 
-# Which findings a configured suppression covers: by its detector, its source, and every spelling of the person it
-# names. Every event must be theirs: what somebody else did beside it is not covered.
+# Which findings a configured suppression covers: by its detector, its source, and all ids, addresses and names of
+# whoever is spelled like its actor. Every event must be theirs (what somebody else did beside it is not covered), and
+# the finding about a person: what is about the log stays, whosever entries stand behind it.
 _SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
-  WITH spelled AS (
-    SELECT s.suppression, list(a.actor_key) AS keys FROM suppressions s JOIN actors a
-      ON lower(s.actor) IN (lower(a.person), lower(a.actor_key), lower(a.email)) GROUP BY s.suppression)
-  SELECT f.finding_id, s.suppression, s.owner, s.reason, s.until
+  WITH spellings AS ({spellings}),
+  spelled AS (SELECT DISTINCT s.suppression, p.person FROM suppressions s JOIN spellings p
+    ON lower(p.spelling) = lower(s.actor)),
+  identities AS (SELECT person, list(actor_key) AS keys FROM actors GROUP BY person)
+  SELECT DISTINCT f.finding_id, s.suppression, s.owner, s.reason, s.until
   FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)
-  LEFT JOIN spelled k ON k.suppression = s.suppression
+  LEFT JOIN spelled w ON w.suppression = s.suppression LEFT JOIN identities i ON i.person = w.person
   WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
-    AND (s.actor IS NULL OR coalesce(list_has_all(k.keys, f.actor_keys), false))"""
+    AND (s.actor IS NULL OR (f.actor_key IS NOT NULL AND coalesce(list_has_all(i.keys, f.actor_keys), false)))"""
 
-# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else today). A
+# What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else the
+# organization's today). A
 # decision is about the finding as it was then: one that changed since needs another.
 FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.subject, f.window_start, f.window_end,
     f.observed, f.expected, f.reason, f.cleared_by, f.events, f.case_id,
@@ -143,9 +156,9 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
   FROM current_findings f
   LEFT JOIN (SELECT * FROM (SELECT * FROM dispositions
                QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY commit_no DESC) = 1)
-             WHERE coalesce(until >= coalesce(getvariable('as_of')::DATE, current_date), true)) d USING (finding_id)
+             WHERE coalesce(until >= organization_day(), true)) d USING (finding_id)
   LEFT JOIN (SELECT * FROM suppressed_findings
-             WHERE until >= coalesce(getvariable('as_of')::DATE, current_date)
+             WHERE until >= organization_day()
              QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC, suppression) = 1) s
     USING (finding_id)"""
 
@@ -169,18 +182,30 @@ def notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """What a reader must know of the suppressions: those that ran out, those that cover nothing, what they hide."""
     rows = connection.execute(
         """SELECT s.suppression, s.detector, coalesce(s.actor, 'everybody'), s.owner, s.until,
-          s.until < coalesce(getvariable('as_of')::DATE, current_date), count(c.finding_id),
-          count(f.finding_id) FILTER (f.state = 'suppressed')
+          s.until < organization_day(), count(c.finding_id),
+          count(f.finding_id) FILTER (f.state = 'suppressed'),
+          count(DISTINCT p.person) FILTER (s.actor IS NOT NULL)
         FROM suppressions s LEFT JOIN suppressed_findings c USING (suppression) LEFT JOIN findings f USING (finding_id)
+          LEFT JOIN current_findings p USING (finding_id)
         GROUP BY ALL ORDER BY s.suppression"""
     ).fetchall()
     told = []
-    for number, rule, actor, owner, until, over, matched, hidden in rows:
+    for number, rule, actor, owner, until, over, matched, hidden, named in rows:
         name = f"suppression {number} ({rule} of {actor}, {owner})"
         if over:
             told.append(f"{name} ran out on {until}: what it covered counts again.")
         elif not matched:
             told.append(f"{name} covers no finding.")
         else:
-            told.append(f"{name} covers {hidden} of the findings until {until}.")
+            whose = f", of {named} people who are called so," if named > 1 else ""
+            told.append(f"{name} covers {hidden} of the findings{whose} until {until}.")
     return told
+
+
+def failures(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What a reader must know of the rules that broke in the newest evaluation: silence is theirs, not the log's."""
+    rows = connection.execute(
+        "SELECT detector, error FROM detector_coverage WHERE newest AND status = 'failed' ORDER BY detector"
+    ).fetchall()
+    return [f"the detector {rule} failed in the newest evaluation, nothing new is found by it: {error}"
+            for rule, error in rows]  # fmt: skip

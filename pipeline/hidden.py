@@ -117,7 +117,8 @@ EXTERNAL: dict[str, dict[str, str]] = {
 
 # What a record says of people: the configuration, what mappings had no word for, and who ran what.
 RECORDS = {
-    "content": """json_merge_patch(content, '{"config": null, "inputs": null, "drift": null, "fields": null}')""",
+    "content": """json_merge_patch(content,
+      '{"config": null, "inputs": null, "drift": null, "fields": null, "rule_texts": null}')""",
     "run": f"""json_merge_patch(json_merge_patch(run, json_object('reports', to_json(list_transform(
         from_json(run->'reports', '["json"]'),
         lambda r: json_merge_patch(r, '{{"asked": null, "files": null, "folder": null}}'))))),

@@ -7,6 +7,26 @@ human to judge: nothing is tied until it stands in [actors], and two who each st
 
 from __future__ import annotations
 
+
+def address_of(text: str) -> str:
+    """SQL: an address as it is compared, without the tag that its owner may add."""
+    return rf"regexp_replace(lower({text}), '\+[^@]*@', '@')"
+
+
+def name_of(text: str) -> str:
+    """SQL: a name as it is compared, its letters and digits in the order in which it is spoken."""
+    spoken = rf"regexp_replace(trim({text}), '^([^,]+),\s*(.+)$', '\2 \1')"
+    return rf"regexp_replace(lower(strip_accents({spoken})), '[^\p{{L}}\p{{N}}]+', '', 'g')"
+
+
+def spellings(sightings: str) -> str:
+    """SQL: every id, address and name that a person is configured or was seen with, over the relation of sightings."""
+    return rf"""SELECT person, unnest([a.person, a.actor_key, regexp_replace(a.actor_key, '^[^:]*:', ''), display_name,
+        email, actor_id, actor_name, actor_email]) AS spelling
+      FROM actors a LEFT JOIN {sightings} USING (actor_key)
+    UNION ALL SELECT id, unnest([id, "name", actor_key, regexp_replace(actor_key, '^[^:]*:', '')]) FROM people"""
+
+
 # One row for each spelling of an actor in a source.
 _SEEN = """
 seen AS (
@@ -17,7 +37,7 @@ seen AS (
 configured AS (SELECT DISTINCT id AS person, "name" FROM people)"""
 
 # What two spellings may have in common. Programs share names and ids without being one, customers share names.
-_MARKS = r"""
+_MARKS = rf"""
 people_seen AS (SELECT * FROM seen WHERE actor_type IN ('user', 'customer', 'unknown')),
 texts AS (
   SELECT DISTINCT person, told, text FROM (
@@ -32,11 +52,10 @@ marks AS (
   SELECT DISTINCT 'id' AS kind, concat_ws(':', source, coalesce(instance, ''), lower(actor_id)) AS mark, person,
     'id' AS told, actor_id AS text
   FROM people_seen WHERE actor_id IS NOT NULL
-  UNION ALL SELECT 'address', regexp_replace(lower(text), '\+[^@]*@', '@'), person, told, text
+  UNION ALL SELECT 'address', {address_of("text")}, person, told, text
   FROM texts WHERE contains(text, '@')
-  UNION ALL SELECT 'name', regexp_replace(lower(strip_accents(regexp_replace(
-      CASE WHEN contains(text, '@') THEN regexp_extract(text, '^[^@+]*') ELSE text END,
-      '^([^,]+),\s*(.+)$', '\2 \1'))), '[^\p{L}\p{N}]+', '', 'g') AS mark, person,
+  UNION ALL SELECT 'name',
+    {name_of("CASE WHEN contains(text, '@') THEN regexp_extract(text, '^[^@+]*') ELSE text END")} AS mark, person,
     CASE WHEN contains(text, '@') THEN 'e-mail' ELSE told END, text
   FROM texts WHERE length(mark) > 2
 ),
@@ -49,7 +68,7 @@ shared AS (
       WHEN count(DISTINCT person) FILTER (told = 'name') > 1 THEN 'same name'
       WHEN count(*) FILTER (told = 'name') > 0 THEN 'name like an e-mail or id'
       ELSE 'id like an e-mail' END || ': ' || array_to_string(list(DISTINCT text ORDER BY text)[1:5], ', ')
-      || CASE WHEN count(DISTINCT text) > 5 THEN format(' and {} more', count(DISTINCT text) - 5) ELSE '' END AS reason
+      || CASE WHEN count(DISTINCT text) > 5 THEN ' and ' || (count(DISTINCT text) - 5) || ' more' ELSE '' END AS reason
   FROM marks GROUP BY kind, mark
   HAVING count(DISTINCT person) > 1
     AND count(DISTINCT person) > count(DISTINCT person) FILTER (person IN (SELECT person FROM configured))

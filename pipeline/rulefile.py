@@ -64,6 +64,8 @@ class Detector:
     lookahead: str = "0 days"
     habits: str = "0 days"
     reads: str = "true"
+    about: str = "person"
+    error: str | None = None  # why it cannot be evaluated at all
 
     def span(self, name: str, chosen: Mapping[str, Value]) -> timedelta | None:
         """How far it looks back, ahead or into habits with these parameters; None is all there is."""
@@ -122,12 +124,14 @@ def parse(text: str, *, name: str, path: str, check: bool = True) -> Detector:
         attack=tuple(header.get("attack", [])), requires=tuple(header.get("requires", [])),
         baseline_days=int(parameters[named].default) if named else baseline, baseline_parameter=named,
         parameters=parameters, sql=text, sha256=hashlib.sha256(text.encode()).hexdigest(), path=path, **texts,
-        **{key: " ".join(header[key].split()) for key in (*REACHES, "reads") if key in header},
+        **{key: " ".join(header[key].split()) for key in (*REACHES, "reads", "about") if key in header},
     )  # fmt: skip
 
 
 def values(detector: Detector, overrides: Mapping[str, object]) -> dict[str, Value]:
     """The parameters as they apply: the defaults, and what the configuration changes about them."""
+    if detector.error:
+        raise AuditbookError(detector.error)
     chosen = {name: parameter.default for name, parameter in detector.parameters.items()}
     for name, value in overrides.items():
         where = f"[detectors.{detector.id}] {name}:"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline import detector as detectors
+from pipeline import ownrules
 from pipeline.detector import Coverage, Finding, Value
 from pipeline.errors import UsageError
 from pipeline.filters import known
@@ -67,7 +68,7 @@ class Trial:
 
 def evaluate(log: Log, name: str, parameters: Mapping[str, Value]) -> Trial:
     """Evaluate a rule over the store with some parameters changed; nothing is written."""
-    rules = detectors.shipped()
+    rules = ownrules.ran(log.chain)
     known({name: None}, set(rules), "detector")
     one, settings = rules[name], log.config.detector(name)
     try:

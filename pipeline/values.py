@@ -83,10 +83,10 @@ def _events(log: Log, typed: str) -> Suggestions:
     return [(uid, "") for uid in ids.known(log.store, log.chain).beginning(typed, MOST)[0]]
 
 
-def _detectors(_log: Log, _typed: str) -> Suggestions:
-    from pipeline import detector
+def _detectors(log: Log, _typed: str) -> Suggestions:
+    from pipeline import ownrules
 
-    return [(name, one.title) for name, one in detector.shipped().items()]
+    return [(name, one.title) for name, one in ownrules.ran(log.chain).items()]
 
 
 def _entities(log: Log, typed: str) -> Suggestions:

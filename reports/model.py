@@ -160,7 +160,7 @@ def build(
     detectors: Mapping[str, Any] | None = None,
     mappings: Mapping[str, Any] | None = None,
 ) -> Report:
-    """The report on one stretch of the log; `detectors` and `mappings` default to the shipped ones."""
+    """The report on one stretch of the log; without others, with the rules that it ran and our mappings."""
     where = zone(log.config.organization.timezone)
     as_of = Instant(request.as_of.astimezone(UTC).replace(microsecond=0), where)
     signed = earlier.signed(log.con, where)
@@ -173,7 +173,7 @@ def build(
         with slots.counted(reader):
             return Report(
                 cover=_cover(log, reader, request, as_of, signed),
-                **_parts(log, reader, day, signed, _detectors(detectors), _mappings(mappings)),
+                **_parts(log, reader, day, signed, _detectors(log, detectors), _mappings(mappings)),
             )
     finally:
         log.con.execute("RESET VARIABLE as_of")
@@ -318,12 +318,12 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _detectors(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _detectors(log: Log, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if given is not None:
         return given
-    from pipeline.detector import shipped
+    from pipeline.ownrules import ran
 
-    return shipped()
+    return ran(log.chain)
 
 
 def _mappings(given: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from pipeline import audience
 from pipeline.audience import Shown
-from pipeline.config import Config, from_dict
+from pipeline.config import Config
+from pipeline.config import recorded as as_recorded
 from reports.period import Period
 
 Row = dict[str, Any]
@@ -29,6 +30,8 @@ class Log(Protocol):
     def config(self) -> Any: ...
     @property
     def head(self) -> str: ...
+    @property
+    def chain(self) -> Any: ...
     @property
     def store(self) -> Path: ...
     @property
@@ -86,7 +89,7 @@ def recorded(con: Any) -> tuple[Config, str]:
     [(settings, head)] = con.execute(
         "SELECT (SELECT config FROM settings), (SELECT max_by(head, commit_no) FROM commits)"
     ).fetchall()
-    return from_dict(json.loads(settings)), head
+    return as_recorded(json.loads(settings)), head
 
 
 def said(text: Any) -> Any:

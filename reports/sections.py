@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.detector import shipped
+from pipeline.ownrules import ran
 from pipeline.recipefile import Recipe
 from pipeline.recipefile import shipped as shipped_recipes
 from pipeline.vocabulary import names as known
@@ -235,5 +235,5 @@ def _found(made: Section, asking: Asking, span: Period) -> Section:
     )
     ids = [row["finding_id"] for row in found.arrow().to_pylist()]
     reader = Reader(asking.log.con, span)
-    told = named(reader, rules(reader, shipped()), ids, asking.target or "")
+    told = named(reader, rules(reader, ran(asking.log.chain)), ids, asking.target or "")
     return replace(made, findings=told[:FINDINGS], total=len(told))

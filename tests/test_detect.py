@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 import pipeline
-from pipeline import chain, decide, detect, detector
+from pipeline import activity, chain, decide, detect, detector, summary
 from pipeline.config import Config, from_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
@@ -19,6 +20,7 @@ from tests.conftest import ROOT
 from tests.exports import put
 
 NIGHT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+MARCH = datetime(2026, 3, 3, tzinfo=UTC)
 ONLY_BULK_DELETE = {"bulk_delete": {"threshold": 5}} | {
     name: {"enabled": False} for name in detector.shipped() if name != "bulk_delete"
 }
@@ -117,7 +119,13 @@ def test_a_review_stays_with_the_finding_until_its_day(store: Path, add: Callabl
         [finding] = log.findings().pl()["finding_id"].to_list()
 
     decide.decide(
-        store, finding[:8], status="accepted", by="Rev Iewer", reason="Planned.", until=date(2026, 4, 30)
+        store,
+        finding[:8],
+        status="accepted",
+        by="Rev Iewer",
+        reason="Planned.",
+        until=date(2026, 4, 30),
+        as_of=MARCH,
     )
 
     with pipeline.open(store) as log:
@@ -143,7 +151,13 @@ def test_a_decision_that_has_run_out_does_not_bring_back_the_one_before(
 
     decide.decide(store, finding, status="accepted", by="Rev Iewer", reason="Planned.")
     decide.decide(
-        store, finding, status="escalated", by="Rev Iewer", reason="It was not.", until=date(2026, 4, 30)
+        store,
+        finding,
+        status="escalated",
+        by="Rev Iewer",
+        reason="It was not.",
+        until=date(2026, 4, 30),
+        as_of=MARCH,
     )
 
     with pipeline.open(store) as log:
@@ -282,7 +296,7 @@ def test_a_suppression_covers_no_more_than_it_says(
 
 
 def test_a_broken_detector_fails_every_run_until_it_is_mended(
-    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch, invoke: Callable[..., Result]
 ) -> None:
     add({**deletion(1, 1), "actorEmail": None, "actorId": None})
     rules = {"broken": detector.parse(BROKEN, name="broken", path="broken.sql")}
@@ -294,6 +308,20 @@ def test_a_broken_detector_fails_every_run_until_it_is_mended(
         heads.append(chain.verify(store).head)
 
     assert heads[1:] == heads[:2], "the failure is on record once"
+
+    said = (
+        "auditbook: the detector broken failed in the newest evaluation, nothing new is found by it: "
+        "broken.sql returns a finding without key.\n"
+    )
+    for command in (["findings"], ["findings", "cases"], ["findings", "--json"], ["detectors", "list"]):
+        told = invoke(*command, "--store", store)
+        assert (told.exit_code, told.stderr) == (0, said), command
+    assert json.loads(invoke("findings", "--json", "--store", store).stdout) == []
+    assert invoke("detectors", "list", "--store", "elsewhere").stderr == "", "there is no store to ask"
+
+    monkeypatch.setattr(detector, "shipped", lambda: {})
+    detect.detect(store, config=from_dict({}))
+    assert invoke("findings", "--store", store).stderr == ""
 
 
 def test_a_broken_detector_fails_the_run_and_costs_no_line(
@@ -344,6 +372,62 @@ def test_every_detector_says_what_it_could_see(store: Path, add: Callable[..., N
     assert seen["bulk_delete"] == "evaluated"
     assert seen["failed_job"] == "not_evaluable"
     assert why["failed_job"] == "None of its 3 events is in scope."
+
+
+ZONES = (
+    "Asia/Kathmandu",
+    "Pacific/Chatham",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "America/St_Johns",
+    "UTC",
+)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_habits_have_the_day_and_the_hour_that_their_events_have(
+    store: Path, add: Callable[..., None], zone: str
+) -> None:
+    """Where the clock is a quarter of an hour off, too; through the nights in which the clocks of Chatham change."""
+    add(*(deletion(n, 5 + n * 15) for n in range(96 * 45)))
+    detect.detect(store, config=config(organization={"timezone": zone}))
+
+    told = "local_date::VARCHAR AS day, hour, is_business_hours, is_holiday"
+    with pipeline.open(store) as log:
+        events = log.sql(f"SELECT {told}, count(*)::BIGINT AS n FROM activity GROUP BY ALL ORDER BY ALL")
+        habits = log.sql(f"SELECT {told}, sum(n)::BIGINT AS n FROM habits GROUP BY ALL ORDER BY ALL")
+        assert habits.pl().rows() == events.pl().rows()
+        [first] = log.sql("SELECT min(local_date || ' ' || hour) AS first FROM habits").pl()["first"]
+    assert zone != "Asia/Kathmandu" or first == "2026-03-02 15"
+
+
+def test_what_an_older_version_counted_is_counted_again(
+    store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half hours, as they were, tell another day than Kathmandu's of what was deleted at five past midnight."""
+    add(*(deletion(n, 8 * 60 + 20 + n / 6) for n in range(5)))
+    made = config(organization={"timezone": "Asia/Kathmandu"})
+    rows, habits_of = activity.SUMMARIES["habits"]
+
+    def half_hours(events: str) -> str:
+        return habits_of(events).replace("INTERVAL 15 MINUTE", "INTERVAL 30 MINUTE")
+
+    monkeypatch.setitem(activity.SUMMARIES, "habits", (rows, half_hours))
+    for module in (activity, summary):
+        monkeypatch.setattr(module, "VERSION", "older")
+    detect.detect(store, config=made)
+    monkeypatch.undo()
+
+    again = detect.detect(store, config=made)
+    assert again.commit is not None
+    assert {"habits.parquet", "places.parquet", "sightings.parquet"} <= again.commit.content["files"].keys()
+    with pipeline.open(store) as log:
+        days = log.sql(
+            "SELECT DISTINCT local_date::VARCHAR AS day, sum(n)::BIGINT AS n FROM habits GROUP BY ALL"
+        )
+        assert days.pl().rows() == [("2026-03-03", 5)]
+    assert detect.detect(store, config=made).commit is None
+    assert chain.verify(store).ok
 
 
 def config_file(folder: Path) -> Path:

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import Result
 
 from pipeline import cases, casetables, config, detector, dialect
 from pipeline.errors import AuditbookError
@@ -60,6 +61,7 @@ events = [{ at = "2026-03-02T10:00:00Z", source = "printago", action = "delete" 
 expect = []
 becomes_match = { "events.0.repeat" = 2 }
 """  # fmt: skip
+EVENT = 'events = [{ at = "2026-03-02T10:00:00Z", source = "printago", action = "delete" }]'
 
 
 @pytest.fixture
@@ -500,7 +502,21 @@ def test_a_near_miss_must_have_been_near(tmp_path: Path, old: str, new: str, mes
     [
         ('becomes_match = { "events.0.repeat" = 2 }\n', "", 'case "one": expects nothing, so it must name the one value that makes it a match. For example becomes_match = { "parameters.threshold" = 24 }.'),
         ("expect = []", "expected = []", 'case "one": expected is not known. Known are: becomes_match, config, events, expect, geography, name, not_evaluable, parameters, rejects, use.'),
-        (', observed = "o"', "", 'case "two": expects a finding without observed.'),
+        (', observed = "o"', "", 'case "two": expect.0.observed is missing. Each needs key, subject, window, observed, expected, events.'),
+        (CASES, "", "cases is missing. Each needs cases."),
+        (CASES, "cases = []", "cases: [] is empty. Give it a value or remove the line."),
+        (CASES, 'cases = ["x"]', 'case 1: "x" is not what is expected. Expected a table, like { name = 1 }.'),
+        ("[[cases]]", "case = 1\n[[cases]]", "case is not known. Known are: cases, defaults, groups."),
+        ("[[cases]]", "[defaults]\nrepeat = true\n[[cases]]", "defaults.repeat: true is not what is expected. Expected a whole number."),
+        ('name = "two"\n', "", "case 1: name is missing. Each needs name, expect."),
+        ("expect = []", 'expect = []\nuse = ["nobody"]', 'case "one": use: "nobody" is not a group. Known are: none.'),
+        ("expect = []", "expect = []\nparameters = { treshold = 3 }", 'case "one": [detectors.deletions] treshold: no such parameter. Known are: threshold. Did you mean threshold?'),
+        ("expect = []", "expect = []\nconfig = { organization = { timezone = 5 } }", 'case "one": [organization] timezone: 5 is not what is expected. Expected text in quotes, like "this".'),
+        ("expect = []", "expect = []\ngeography = [{ source_ip = 5 }]", 'case "one": geography.0.source_ip: 5 is not what is expected. Expected a text in quotes.'),
+        ("expect = []", "expect = []\ngeography = [{}]", 'case "one": geography.0: it is empty. Give it a value or remove it.'),
+        ("expect = []", "expect = []\nrejects = [{ lines = 5 }]", 'case "one": rejects.0: lines is not a column. Did you mean line?'),
+        ('window = ["2026-03-02T10:00:00Z", ', 'window = ["soon", ', 'case "two": "soon" is not a time. Write 2026-03-02T23:10:00Z.'),
+        ("events = 2 }", 'events = "x" }', 'case "two": expect.0.events: "x" is not what is expected. Expected a list, like [1, 2] or a whole number.'),
         (CASES[CASES.index("[[cases]]", 5):], "", "has no near miss. Each detector needs a match and a near miss."),
         ("[[cases]]", "[cases]]", "is not TOML: Expected newline or end of document after a statement (at line 1, column 8)."),
     ],
@@ -511,6 +527,95 @@ def test_a_wrong_case_file_is_told(tmp_path: Path, old: str, new: str, message: 
     with pytest.raises(AuditbookError) as error:
         cases.run_cases(tmp_path)
     assert str(error.value) == f"{tmp_path / 'deletions.cases.toml'} {message}"
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ('{ at = "yesterday" }', '"yesterday" is not a time. Write 2026-03-02T23:10:00Z.'),
+        ('{ at = "2026-03-02T10:00:00" }', '"2026-03-02T10:00:00" has no zone. Write 2026-03-02T23:10:00Z or 2026-03-02T18:10:00-05:00.'),
+        ('{ at = "0001-01-01T00:00:00Z" }', '"0001-01-01T00:00:00Z" is too far away. Write 2026-03-02T23:10:00Z.'),
+        ('{ at = "9998-12-31T00:00:00Z", repeat = 9, every = "365d" }', "it reaches beyond the year 9999. Repeat it less."),
+        ('{ at = 2026-03-02T10:00:00Z, every = "soon" }', 'every = "soon" is not a step. Write 30s, 15m, 2h or 1d.'),
+        ('{ at = 2026-03-02T10:00:00Z, colour = "x" }', "colour is not a column. For example: "),
+        ('{ at = 2026-03-02T10:00:00Z, acton = "x" }', "acton is not a column. Did you mean action?"),
+    ],
+)  # fmt: skip
+def test_a_wrong_event_of_a_case_is_told(tmp_path: Path, event: str, message: str) -> None:
+    assert f'case "one": events.0: {message}' in wrong(tmp_path, EVENT, f"events = [{event}]")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('is_bulk = "x"', 'is_bulk: "x" is not what is expected. Expected true or false.'),
+        ("line = true", "line: true is not what is expected. Expected a number."),
+        ("line = 99999999999999999999", "line: 99999999999999999999 is not what is expected. Expected a number."),
+        ("action_detail = 5", "action_detail: 5 is not what is expected. Expected a text in quotes."),
+        ('classes = "x"', 'classes: "x" is not what is expected. Expected a list; of each, a text in quotes.'),
+        ('outcome = "sucess"', 'outcome: "sucess" is none of its values. Known are: success, warning, failure, pending, unknown.'),
+        ('repeat = "x"', 'repeat: "x" is not what is expected. Expected a whole number.'),
+        ("repeat = 1000001", "repeat: 1000001 is out of range. Expected 0 to 1,000,000."),
+        ("changes = [{ old = 1 }]", "changes.0.field is missing. Each needs field."),
+        ('metadata = "x"', 'metadata: "x" is not what is expected. Expected a table, like { name = 1 }.'),
+        ('related_entities = [{ typ = "x" }]', 'related_entities: [{"typ": "x"}] is not what is expected. Expected a list; of each, a table of type, id, name, relation.'),
+    ],
+)  # fmt: skip
+def test_a_value_of_the_wrong_kind_is_told(tmp_path: Path, value: str, message: str) -> None:
+    told = wrong(tmp_path, EVENT, f'events = [{{ at = 2026-03-02T10:00:00Z, source = "hoops", {value} }}]')
+    assert told == f'case "one": events.0.{message}'
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ('"events.7.at" = 2', "events.7.at is no place in it. "),
+        ('"events.x.at" = 2', "events.x.at is no place in it. "),
+        ('"name.x.y" = 2', "name.x.y is no place in it. "),
+        ('"evnts" = 2', "evnts is not known. Known are: becomes_match, "),
+        ('"events.0.repeat" = "x"', 'events.0.repeat: "x" is not what is expected. Expected a whole number.'),
+    ],
+)
+def test_a_wrong_change_of_a_case_is_told(tmp_path: Path, change: str, message: str) -> None:
+    told = wrong(tmp_path, '"events.0.repeat" = 2', change)
+    assert told.startswith(f'case "one": becomes_match: {message}')
+
+
+def test_a_near_miss_of_no_events_has_none_to_change(tmp_path: Path) -> None:
+    assert wrong(tmp_path, EVENT, "events = []") == (
+        'case "one": becomes_match: events.0.repeat is no place in it. Its parts lead to one value of the case: '
+        '"events.0.at" is that of its first event.'
+    )
+
+
+def test_a_case_file_that_is_no_text_or_of_a_broken_rule(
+    tmp_path: Path, invoke: Callable[..., Result]
+) -> None:
+    (tmp_path / "rules").mkdir()
+    rule, told = tmp_path / "rules" / "deletions.sql", tmp_path / "rules" / "deletions.cases.toml"
+    rule.write_text(HEADER + SELECT)
+    told.write_bytes(b'name = "\xff"')
+    shown = invoke("detectors", "test", "rules")
+    assert (shown.exit_code, shown.stderr) == (
+        1,
+        "auditbook: rules/deletions.cases.toml is not UTF-8 (byte 8).\n",
+    )
+    told.write_text(CASES)
+    rule.write_text(HEADER + SELECT.replace("occurred_at)", "occured_at)", 1))
+    shown = invoke("detectors", "test", "rules")
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith('auditbook: rules/deletions.sql case "two" of deletions.cases.toml: ')
+    assert "occured_at" in shown.stderr
+
+
+def wrong(folder: Path, old: str, new: str) -> str:
+    """What is said of a case file in which something was replaced, after the name of the file."""
+    (folder / "deletions.sql").write_text(HEADER + SELECT)
+    head, one = CASES.rsplit("[[cases]]", 1)
+    (folder / "deletions.cases.toml").write_text(f"{head}[[cases]]{one.replace(old, new, 1)}")
+    with pytest.raises(AuditbookError) as error:
+        cases.run_cases(folder)
+    return str(error.value).removeprefix(f"{folder / 'deletions.cases.toml'} ")
 
 
 def test_a_folder_without_detectors_or_cases_is_an_error(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 import pipeline
 from pipeline import chain, detect, detector, evaluation
-from pipeline.config import Config, from_dict
+from pipeline.config import Config, from_dict, read
 from pipeline.load import load
+from tests.conftest import ROOT
 from tests.exports import put
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
@@ -61,21 +62,54 @@ def month(seed: int) -> list[dict[str, Any]]:
     return made
 
 
+def jobs(seed: int) -> list[dict[str, Any]]:
+    """Another product in the same weeks: jobs day and night, of which some fail, some hang, and some nobody ends; and
+    nine days in which it says nothing."""
+    dice, made = random.Random(f"jobs {seed}"), []
+    for hour in range(35 * 24):
+        if 22 * 24 <= hour < 31 * 24:
+            continue
+        begun = BEGIN + timedelta(hours=hour, minutes=dice.randrange(50))
+        job = dice.choice(["SYNC_STOCK", "SYNC_CONTACTS"])
+        entries = [("IN_PROGRESS", begun)]
+        if dice.random() < 0.97:
+            took = timedelta(minutes=dice.randrange(1, 9)) if dice.random() < 0.97 else timedelta(hours=9)
+            entries.append(("FAILED" if dice.random() < 0.05 else "SUCCESS", begun + took))
+        for status, at in entries:
+            made.append({
+                "id": f"act_{len(made)}", "organizationId": "org1", "timestamp": int(at.timestamp() * 1000),
+                "type": "BACKGROUND_JOB", "status": status, "actor": "system", "userId": None, "action": job,
+                "event": job, "entityType": None, "entityId": None, "before": None, "after": None,
+                "metadata": {"jobRunId": f"run_{hour}", "error": "HTTP 500"},
+            })  # fmt: skip
+    return made
+
+
+def at(one: dict[str, Any]) -> datetime:
+    if "timestamp" in one:
+        return datetime.fromtimestamp(one["timestamp"] / 1000, UTC)
+    return datetime.fromisoformat(one["createdAt"])
+
+
 def nights(records: Sequence[dict[str, Any]], seed: int) -> list[list[dict[str, Any]]]:
     """Five exports; one event in twelve arrives one or two exports late."""
     dice = random.Random(seed)
     made: list[list[dict[str, Any]]] = [[] for _ in range(5)]
     for one in records:
-        day = (datetime.fromisoformat(one["createdAt"]) - BEGIN).days
+        day = (at(one) - BEGIN).days
         late = dice.randrange(1, 3) if dice.random() < 1 / 12 else 0
         made[min(4, day // 7 + late)].append(one)
     return made
 
 
 def add(store: Path, folder: Path, name: str, records: Sequence[dict[str, Any]], config: Config) -> None:
+    """Load an export of each product, and evaluate."""
     folder.mkdir(exist_ok=True)
-    (folder / name).write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
-    load([str(folder / name)], store=store, config=config, source="printago")
+    for source, key in (("printago", "createdAt"), ("oncloudwine", "timestamp")):
+        lines = "".join(json.dumps(one) + "\n" for one in records if key in one)
+        if lines:
+            (folder / f"{source}.{name}").write_text(lines, "utf-8")
+            load([str(folder / f"{source}.{name}")], store=store, config=config, source=source)
     detect.detect(store, config=config)
 
 
@@ -98,7 +132,8 @@ def seen(store: Path) -> list[tuple[Any, ...]]:
     with pipeline.open(store) as log:
         return (
             log.sql(
-                "SELECT detector, source, in_scope, missing, counts FROM detector_coverage WHERE newest ORDER BY ALL"
+                """SELECT detector, source, status, in_scope, missing, why, baseline_days, baseline_needed,
+              baseline_events, error, counts FROM detector_coverage WHERE newest ORDER BY ALL"""
             )
             .pl()
             .rows()
@@ -107,16 +142,21 @@ def seen(store: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nights_add_up_to_one_evaluation(tmp_path: Path, seed: int) -> None:
-    config, records = from_dict(SETTINGS), month(seed)
+    config, records = from_dict(SETTINGS), [*month(seed), *jobs(seed)]
     add(tmp_path / "once", tmp_path / "all", "all.jsonl", records, config)
     for number, night in enumerate(nights(records, seed)):
         add(tmp_path / "nightly", tmp_path / "exports", f"{number}.jsonl", night, config)
 
     found = standing(tmp_path / "once")
-    assert len({row[0] for row in found}) >= 4, "the month must have something to find"
+    assert len({row[0] for row in found}) >= 8, "the month must have something to find"
+    assert {"stale_in_progress", "failed_job", "source_silence", "bulk_delete"} <= {row[0] for row in found}
     assert standing(tmp_path / "nightly") == found
     assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
     assert chain.verify(tmp_path / "nightly").ok
+
+    again = detect.stretch_of("2026-01-05", "2026-01-06", config)
+    detect.detect(tmp_path / "nightly", config=config, stretch=again)
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once"), "a stretch's people are not all people"
 
 
 def test_a_source_that_was_away_while_another_went_on(tmp_path: Path) -> None:
@@ -151,7 +191,7 @@ def test_a_source_that_was_away_while_another_went_on(tmp_path: Path) -> None:
 
 
 def test_a_long_stretch_is_evaluated_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config, records = from_dict(SETTINGS), month(3)
+    config, records = from_dict(SETTINGS), [*month(3), *jobs(3)]
     add(tmp_path / "whole", tmp_path / "all", "all.jsonl", records, config)
     monkeypatch.setattr(evaluation, "MOST", 150)
     add(tmp_path / "pieces", tmp_path / "all", "all.jsonl", records, config)
@@ -162,3 +202,27 @@ def test_a_long_stretch_is_evaluated_in_pieces(tmp_path: Path, monkeypatch: pyte
 
 def test_every_shipped_rule_says_how_far_it_looks() -> None:
     assert [one.id for one in detector.shipped().values() if one.lookback == "all"] == []
+
+
+def test_the_sample_month_in_three_nights(tmp_path: Path) -> None:
+    """Five products at once, and what most rules are about: a third of each file a night, one line in twenty late."""
+    config, dice = read(ROOT / "sample_data" / "auditbook.toml"), random.Random(5)
+    made: list[dict[str, list[str]]] = [{}, {}, {}]
+    for file in sorted((ROOT / "sample_data").glob("*.jsonl")):
+        lines = file.read_text("utf-8").splitlines(keepends=True)
+        for n, line in enumerate(lines):
+            night = min(2, n * 3 // len(lines) + (dice.random() < 1 / 20))
+            made[night].setdefault(file.name, []).append(line)
+    for night, files in enumerate(made):
+        (tmp_path / str(night)).mkdir()
+        for name, lines in files.items():
+            (tmp_path / str(night) / name).write_text("".join(lines), "utf-8")
+        load([str(tmp_path / str(night))], store=tmp_path / "nightly", config=config)
+        detect.detect(tmp_path / "nightly", config=config)
+    load([str(tmp_path / str(night)) for night in range(3)], store=tmp_path / "once", config=config)
+    detect.detect(tmp_path / "once", config=config)
+
+    found = standing(tmp_path / "once")
+    assert len({row[0] for row in found}) >= 19
+    assert standing(tmp_path / "nightly") == found
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once")

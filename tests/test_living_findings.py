@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import pipeline
 from pipeline import decide, detect, detector, findings
-from pipeline.config import from_dict
+from pipeline.config import Config, from_dict
 from pipeline.errors import UsageError
 from pipeline.load import load
 from tests.conftest import Auditbook
@@ -25,9 +27,11 @@ def record(number: int, minutes: float, **values: object) -> dict[str, object]:
     return {**deletion(number, minutes), **values}
 
 
-@pytest.fixture
-def judged(store: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ana deletes much and changes a role on one day; Ben changes a role on the same day."""
+    tmp_path = tmp_path_factory.mktemp("judged")
+    store = tmp_path / "store"
     role = {"action": "update", "detailedAction": "role.update", "entityType": "Roles"}
     records = [
         *(record(n, n) for n in range(30)),
@@ -39,6 +43,13 @@ def judged(store: Path, tmp_path: Path) -> Path:
     config = from_dict({"actors": PEOPLE})
     load([str(tmp_path / "printago.jsonl")], store=store, config=config, source="printago")
     detect.detect(store, config=config)
+    return store
+
+
+@pytest.fixture
+def judged(once: Path, store: Path) -> Path:
+    """A copy of that store, to do with what one likes."""
+    shutil.copytree(once, store)
     return store
 
 
@@ -79,6 +90,22 @@ def test_what_one_person_did_on_one_day_is_one_case(judged: Path, auditbook: Aud
             "A. L. <Ana@example.com>",
             "A. L. <Ana@example.com> is Ana Lima, whose own actions the finding is about.",
         ),
+        ("Ana  Lima", "Ana  Lima is Ana Lima, whose own actions the finding is about."),
+        ("Lima, Ana", "Lima, Ana is Ana Lima, whose own actions the finding is about."),
+        ("Àna Lima", "Àna Lima is Ana Lima, whose own actions the finding is about."),
+        (
+            "Ana+audit@example.com",
+            "Ana+audit@example.com is Ana Lima, whose own actions the finding is about.",
+        ),
+        (
+            "A.\u00a0L. (ANA.LIMA)",
+            "A.\u00a0L. (ANA.LIMA) is Ana Lima, whose own actions the finding is about.",
+        ),
+        (
+            "id of ana@example.com",
+            "id of ana@example.com is Ana Lima, whose own actions the finding is about.",
+        ),
+        ("USR 8", "USR 8 has the name of Ana Lima, whose own actions the finding is about."),
         ("usr_8", "usr_8 has the name of Ana Lima, whose own actions the finding is about."),
     ],
 )
@@ -88,11 +115,58 @@ def test_nobody_decides_about_their_own_actions(judged: Path, by: str, sentence:
     with pytest.raises(UsageError) as refused:
         decide.decide(judged, finding, status="accepted", by=by, reason="It was planned.")
     assert str(refused.value) == f"{sentence} Somebody else has to decide; --by names the person who does."
-    decide.decide(judged, finding, status="accepted", by="ben@example.com", reason="It was planned.")
+    others = ("ben@example.com", "ana@example.org", "Ana Limasol", "An")
+    for other in others:
+        decide.decide(judged, finding, status="accepted", by=other, reason="It was planned.")
     with pipeline.open(judged) as log:
-        assert log.sql("SELECT reviewer, os_user IS NOT NULL FROM dispositions").pl().rows() == [
-            ("ben@example.com", True)
-        ]
+        assert log.sql(
+            "SELECT reviewer, os_user IS NOT NULL FROM dispositions ORDER BY commit_no"
+        ).pl().rows() == [(other, True) for other in others]
+
+
+def in_zone(zone: str, **more: object) -> Config:
+    return from_dict({"organization": {"timezone": zone}, "actors": PEOPLE, **more})
+
+
+def test_a_decision_holds_through_its_day_where_the_organization_is(
+    judged: Path, tmp_path: Path, auditbook: Auditbook
+) -> None:
+    """What is still today at the one end of the world is always past at the other."""
+    west, east = "Etc/GMT+12", "Pacific/Kiritimati"
+    today = (datetime.now(UTC) - timedelta(hours=11)).date()
+    detect.detect(judged, config=in_zone(west))
+    with pipeline.open(judged) as log:
+        [finding] = log.findings(detector="bulk_delete", state="new").pl()["finding_id"].to_list()
+    (tmp_path / "auditbook.toml").write_text(f'[organization]\ntimezone = "{west}"\n', "utf-8")
+    command = ("findings", "review", finding, "--status", "accepted", "--by", "Cho", "--reason", "Planned.")
+    done = auditbook(*command, "--until", today, "--store", judged)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    rule = {"detector": "permission_change", "owner": "Ops", "reason": "Known.", "until": str(today)}
+    for zone, states in ((west, {"reviewed", "suppressed"}), (east, {"new"})):
+        with pipeline.open(judged, in_zone(zone, suppressions=[rule])) as log:
+            assert set(log.findings().pl()["state"].to_list()) - {"withdrawn"} == states, zone
+            told = "covers 2 of the findings until" if zone == west else "ran out on"
+            assert [told in notice for notice in findings.notices(log.con)] == [True]
+
+
+def test_a_decision_that_is_over_is_refused(judged: Path, auditbook: Auditbook) -> None:
+    with pipeline.open(judged) as log:
+        [finding] = log.findings(detector="bulk_delete").pl()["finding_id"].to_list()
+    command = (
+        "findings", "review", finding, "--status", "accepted", "--by", "Cho", "--reason", "Planned.", "--store", judged,
+        "--as-of", "2026-03-03T00:30+02:00",
+    )  # fmt: skip
+    refused = auditbook(*command, "--until", "2026-03-01")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "auditbook: --until 2026-03-01 is over: it is 2026-03-02 in UTC. A decision holds up to and including its day; "
+        "without --until it holds for good.\n"
+    )
+    assert auditbook(*command, "--until", "2026-03-02").returncode == 0
+    old = auditbook(*command[:-2], "--until", "2020-01-01")
+    assert old.returncode == 2
+    assert "--until 2020-01-01 is over: it is 20" in old.stderr
 
 
 def test_suppressions_say_what_they_cover(judged: Path) -> None:
@@ -110,6 +184,87 @@ def test_suppressions_say_what_they_cover(judged: Path) -> None:
             "suppression 2 (* of ana lima, Ops) ran out on 2026-03-01: what it covered counts again.",
             "suppression 3 (* of everybody, Ops) covers no finding.",
         ]
+
+
+IDENTITY = [
+    "Ana Lima", "ana@example.com", "ANA@Example.com", "hoops:usr_7", "id of ana@example.com", "Ana L.", "id of ana",
+]  # fmt: skip
+
+
+def test_a_suppression_takes_any_spelling_and_covers_the_whole_identity(
+    judged: Path, tmp_path: Path, auditbook: Auditbook
+) -> None:
+    """Ana's findings came under an address, one more under an id that [actors] ties to her."""
+    people = """[actors."Ana Lima"]
+aliases = ["ana@example.com", "hoops:usr_7", "printago:id of ana"]
+name = "Ana L."
+"""
+    (tmp_path / "auditbook.toml").write_text(people, "utf-8")
+    exports = [
+        record(50 + n, 60 + n, actorEmail=None, actorId="id of ana", action="export") for n in range(9)
+    ]
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(one) + "\n" for one in exports), "utf-8")
+    where = ("--store", str(judged), "--config", str(tmp_path / "auditbook.toml"))
+    assert auditbook("load", str(tmp_path / "more.jsonl"), "--source", "printago", *where).returncode == 0
+    assert auditbook("detect", *where).returncode == 0
+    for spelling in IDENTITY:
+        rule = f"""[[suppressions]]
+detector = "*"
+actor = "{spelling}"
+owner = "Ops"
+reason = "Known."
+until = 2099-03-31
+"""
+        (tmp_path / "auditbook.toml").write_text(people + rule, "utf-8")
+        listed = auditbook("findings", *where, "--format", "jsonl").stdout.splitlines()
+        assert {(row["detector"], row["subject"], row["state"]) for row in map(json.loads, listed)} == {
+            ("bulk_delete", "Ana L.", "suppressed"),
+            ("export_burst", "Ana L.", "suppressed"),
+            ("permission_change", "Ana L.", "suppressed"),
+            ("permission_change", "ben@example.com", "open"),
+        }, spelling
+        shown = auditbook("findings", *where).stdout
+        assert f"suppression 1 (* of {spelling}, Ops) covers 3 of the findings until 2099-03-31." in shown
+
+
+def test_a_suppression_by_a_name_that_two_have_says_so(judged: Path) -> None:
+    rule = {"detector": "*", "owner": "Ops", "reason": "Known.", "until": "2099-03-31", "actor": "Sam"}
+    config = from_dict({
+        "actors": {"ana@example.com": {"name": "Sam"}, "ben@example.com": {"name": "Sam"}}, "suppressions": [rule],
+    })  # fmt: skip
+    with pipeline.open(judged, config) as log:
+        assert findings.notices(log.con) == [
+            "suppression 1 (* of Sam, Ops) covers 3 of the findings, of 2 people who are called so, until 2099-03-31.",
+        ]
+
+
+def test_no_suppression_of_a_person_covers_what_is_about_the_log(
+    store: Path, tmp_path: Path, auditbook: Auditbook
+) -> None:
+    """A log of which Ana has every entry fell silent: the silence is nobody's, and no part of her day."""
+    (tmp_path / "auditbook.toml").write_text(
+        """[[suppressions]]
+detector = "*"
+actor = "ana@example.com"
+owner = "Ops"
+reason = "Known."
+until = 2099-03-31
+""",
+        "utf-8",
+    )
+    hours = [n for n in range(0, 40 * 24) if not 30 * 24 <= n < 38 * 24]
+    records = [record(n, 60 * n, action="read", detailedAction="part.read") for n in hours]
+    (tmp_path / "printago.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
+    where = ("--store", str(store), "--config", str(tmp_path / "auditbook.toml"))
+    assert auditbook("load", str(tmp_path / "printago.jsonl"), "--source", "printago", *where).returncode == 0
+    assert auditbook("detect", *where).returncode == 0
+    listed = auditbook("findings", *where, "--format", "jsonl", "--detector", "source_silence")
+    assert [(row["subject"], row["state"]) for row in map(json.loads, listed.stdout.splitlines())] == [
+        ("printago", "new")
+    ]
+    with pipeline.open(store) as log:
+        people = log.sql("SELECT DISTINCT person FROM cases WHERE list_contains(detectors, 'source_silence')")
+        assert people.pl().rows() == [(None,)]
 
 
 def test_coverage_is_shown_by_detector_and_source(judged: Path, auditbook: Auditbook) -> None:

@@ -29,17 +29,19 @@ def detectors() -> None:
 
 
 @detectors.command("list")
-@options.several(options.shape, options.config)
-def list_(shape: str, config: Path | None) -> None:
-    """Every detector, and whether the config leaves it on.
+@options.several(options.shape, options.store, options.config)
+def list_(shape: str, store: Path, config: Path | None) -> None:
+    """Every detector, and whether the config leaves it on; where there is a store, which failed in its last evaluation.
 
     \b
     Example:
       auditbook detectors list --format jsonl
     """
-    from pipeline import detector
+    from pipeline import ownrules
+    from pipeline import store as stores
 
     settings = options.read_config(config)
+    known = ownrules.known(settings.rules)
     found = [
         {
             "detector": one.id,
@@ -47,13 +49,21 @@ def list_(shape: str, config: Path | None) -> None:
             "enabled": settings.detector(one.id).enabled,
             "version": one.version,
             "title": one.title,
+            "from": ownrules.origin(one, settings.rules),
         }
-        for one in detector.shipped().values()
+        for one in known.values()
     ]
     if shape == "table":
-        output.table(("detector", "severity", "enabled", "version", "title"), found, keys=("detector",))
+        columns = ("detector", "severity", "enabled", "version", "title")
+        output.table((*columns, "from") if settings.rules else columns, found, keys=("detector",))
     else:
         output.structured(found, shape)
+    for one in known.values():
+        if one.error:
+            output.note(f"the detector {one.id} cannot be evaluated: {one.error}")
+    if stores.exists(store):
+        with options.open_log(store, config) as log:
+            options.tell_failures(log)
 
 
 @detectors.command()
@@ -66,23 +76,25 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
     Example:
       auditbook detectors show off_hours
     """
-    from pipeline import detector
+    from pipeline import detector, ownrules
     from pipeline.errors import UsageError
     from pipeline.hours import suggestion
 
-    known = detector.shipped()
+    settings = options.read_config(config)
+    known = ownrules.known(settings.rules)
     if name not in known:
         raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, known))
-    one, chosen = known[name], options.read_config(config).detector(name)
+    one, chosen = known[name], settings.detector(name)
+    applied = detector.values(one, chosen.parameters)
     facts = {
         "detector": one.id, "title": one.title, "severity": chosen.severity or one.severity,
-        "enabled": chosen.enabled, "version": one.version, "sha256": one.sha256, "why": one.why,
+        "enabled": chosen.enabled, "from": ownrules.origin(one, settings.rules), "version": one.version,
+        "sha256": one.sha256, "why": one.why,
         "false_positives": one.false_positives, "next_steps": one.next_steps,
         "controls": {key: list(items) for key, items in one.controls.items()}, "attack": list(one.attack),
-        "scope": one.scope,
+        "about": one.about, "scope": one.scope,
         "needs": list(one.needs), "baseline_days": one.baseline_days,
     }  # fmt: skip
-    applied = detector.values(one, chosen.parameters)
     if as_json:
         output.document({**facts, "parameters": applied, "sql": one.sql})
         return

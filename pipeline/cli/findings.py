@@ -63,13 +63,14 @@ def list_(shape: str, store: Path, config: Path | None, **filters: Any) -> None:
       auditbook findings --actor ana@example.com --since 7d
     """
     with options.open_log(store, config) as log:
-        _known_detectors(filters["detector"])
+        _known_detectors(log, filters["detector"])
         found = log.findings(**filtering.given(filters))
         output.rows(found, shape, COLUMNS, keys=("finding_id", "window_start"), spare=("detector", "state"))
         if shape == "table":
             cases = len(set(found.select("case_id").pl()["case_id"]))
             print(f"\n{output.count(found.count(), 'finding')} in {output.count(cases, 'case')}")
             _tell_suppressions(log)
+        options.tell_failures(log)
 
 
 @findings.command("cases")
@@ -87,6 +88,7 @@ def cases_(limit: int | None, shape: str, store: Path, config: Path | None) -> N
         if shape == "table":
             print(f"\n{output.count(found.count(), 'case')}")
             _tell_suppressions(log)
+        options.tell_failures(log)
 
 
 def _tell_suppressions(log: Log) -> None:
@@ -129,9 +131,10 @@ def show(finding: str, store: Path, config: Path | None, as_json: bool) -> None:
 @click.option("--by", required=True, metavar="NAME", help="Who decided.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--until", metavar="DATE", help="The decision holds up to and including this day.")
-@options.several(options.store, options.config, options.quiet)
+@options.several(options.store, options.config, options.as_of, options.quiet)
 def review(
-    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, config: Path | None, quiet: bool
+    finding: str, status: str, by: str, reason: str, until: str | None, store: Path, config: Path | None,
+    as_of: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Record a decision on a finding: for good, and by name. The operating system's user is recorded as well.
 
@@ -141,15 +144,11 @@ def review(
     """
     from pipeline import decide
 
+    settings = options.read_config(config)
     done = decide.decide(
-        store,
-        finding,
-        status=status,
-        by=by,
-        reason=reason,
-        until=_day(until),
-        signing=options.read_config(config).signing,
-    )
+        store, finding, status=status, by=by, reason=reason, until=_day(until), signing=settings.signing,
+        as_of=options.read_clock(as_of, settings),
+    )  # fmt: skip
     if not quiet:
         print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")
 
@@ -189,14 +188,15 @@ def _evidence(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _known_detectors(names: tuple[str, ...]) -> None:
-    from pipeline import detector
+def _known_detectors(log: Log, names: tuple[str, ...]) -> None:
+    from pipeline import ownrules
     from pipeline.errors import UsageError
     from pipeline.hours import suggestion
 
+    known = ownrules.ran(log.chain) if names else {}
     for name in names:
-        if name not in detector.shipped():
-            raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, detector.shipped()))
+        if name not in known:
+            raise UsageError(f'"{name}" is not a known detector.', hint=suggestion(name, known))
 
 
 def _day(text: str | None) -> date | None:

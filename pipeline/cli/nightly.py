@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import count, document, inert
+from pipeline.cli.output import count, document, inert, note
 from pipeline.columns import SEVERITIES
 
 if TYPE_CHECKING:
@@ -169,12 +168,10 @@ def _code(
 
 def tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     """What was done: one document for programs, a few lines for people; notices go to stderr."""
-    from pipeline import redact
-
     options.done()
     skipped = [f"skipped {text}. Load it with --source." for text in facts.get("unrecognised", [])]
     for message in (*messages, *skipped):
-        print(f"auditbook: {inert(redact.text(message))}", file=sys.stderr)
+        note(message)
     if as_json:
         document(facts)
     elif not quiet:

@@ -155,6 +155,15 @@ def note_reading(store: Path, settings: Config) -> None:
         )
 
 
+def tell_failures(log: Log) -> None:
+    """Which rules broke in the newest evaluation, wherever findings or rules are listed."""
+    from pipeline.cli import output
+    from pipeline.findings import failures
+
+    for failure in failures(log.con):
+        output.note(failure)
+
+
 def read_clock(text: str | None, config: Config) -> datetime | None:
     """A time that was typed; without a zone it is the organization's."""
     from datetime import datetime

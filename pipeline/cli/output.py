@@ -42,6 +42,13 @@ def _shown(found: re.Match[str]) -> str:
     return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(found[0], f"\\u{ord(found[0]):04x}")
 
 
+def note(message: str) -> None:
+    """What must be known beside what was asked for: on stderr, so that stdout stays what programs read."""
+    from pipeline import redact
+
+    print(f"auditbook: {inert(redact.text(message))}", file=sys.stderr)
+
+
 def rows(
     found: Rows, shape: str, columns: Sequence[str], keys: Sequence[str] = (), spare: Sequence[str] = ()
 ) -> None:

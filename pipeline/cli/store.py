@@ -55,8 +55,8 @@ def verify(
     elif found.ok and not quiet:
         _tell_verified(found, "head" if head else "seal", trusted=bool(trusted))
     if not quiet:
-        for note in found.notes:
-            print(f"auditbook: {output.inert(redact.text(note))}", file=sys.stderr)
+        for message in found.notes:
+            output.note(message)
     if facts["broken"]:
         broken = facts["broken"]
         commit = "" if broken["commit"] is None else f"commit {broken['commit']:06d}"

@@ -8,6 +8,7 @@ false_positives = """Entries that the product writes down late; a log without zo
 The order is that of the product's own numbers; a log whose numbers are not in order is not judged."""
 next_steps = """Find the clock: one person's device, one server, one zone in the configuration. Until then read the entry at its
 place in the log, not at its time."""
+about = "log"
 scope = "true"
 lookback = "4 days"
 lookahead = "3 days"

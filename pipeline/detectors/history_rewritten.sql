@@ -8,6 +8,7 @@ false_positives = """A product that completes its entries afterwards (a name fil
 the same log with different columns or in different zones; a mapping that takes something for the id which is none."""
 next_steps = """Compare the two lines (`auditbook show` gives both, with file and line). If what happened, who did it or when
 differs, ask the vendor which is true and how the other came to be; keep both files as evidence."""
+about = "log"
 scope = "source_event_id IS NOT NULL OR conflicts_with IS NOT NULL"
 lookback = "2 days"
 needs = ["source_event_id"]

@@ -8,6 +8,7 @@ false_positives = """Exports that were filtered; entries of other tenants that s
 holes is not judged); what was exported later fills the hole, and the finding is withdrawn."""
 next_steps = """Export the days around it again, without a filter. If the numbers stay away, look for whoever may delete entries
 (audit_log_deleted), and ask the vendor for them."""
+about = "log"
 scope = "regexp_matches(source_event_id, '^[0-9]{1,15}$')"
 lookback = "memory_days + memory_days + memory_days + 1 day"
 lookahead = "memory_days"

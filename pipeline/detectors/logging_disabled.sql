@@ -9,6 +9,7 @@ short, planned and known to whoever answers for the log. Entries that were delet
 reported here: that leaves the log on."""
 next_steps = """Find out who decided it, and switch it on again. Treat the gap as unreviewed time: ask the product's
 vendor for its own records of it, and compare what exists now with the last backup before."""
+about = "log"
 scope = "outcome <> 'failure'"
 lookback = "memory_days + 1 day"
 lookahead = "memory_days"

@@ -8,6 +8,7 @@ false_positives = """Seasons and campaigns, for some days: the level of the last
 neither judged nor compared with."""
 next_steps = """Find which actors and actions make the difference. Where there is less than usual, ask first whether the export
 is complete."""
+about = "log"
 scope = "occurred_at IS NOT NULL"
 needs = ["occurred_at"]
 lookback = "2 days"

@@ -8,6 +8,7 @@ false_positives = """Examples of the vendor's documentation; keys that are meant
 one."""
 next_steps = """Replace the secret now, as if it were known to everybody who can see the log; then ask the vendor to remove it
 and to redact it from now on. auditbook shows it only to whoever reads the raw line."""
+about = "log"
 scope = "true"
 lookback = "2 days"
 needs = ["changes or metadata or message or unmapped"]

@@ -6,6 +6,7 @@ why = """What was to be deleted and is still here can be asked for, leak, or be 
 false_positives = """A legal hold; a policy that was shortened lately and is being carried out."""
 next_steps = """`auditbook retain` shows what is due, `auditbook retain --apply` archives and purges it. If it must stay, record a
 hold; if the policy is wrong, change retention in auditbook.toml."""
+about = "log"
 scope = "source IN (SELECT source FROM retention_policy WHERE is_configured)"
 lookback = "8 days"
 reads = "source IN (SELECT source FROM retention_policy WHERE is_configured)"

@@ -7,6 +7,7 @@ off, cut, or lost on its way here; or nobody worked, and that is known."""
 false_positives = """Days off that the configuration does not know; an outage of the product; an export that was not made."""
 next_steps = """Ask whether people worked. If they did, export that time again; if it stays empty, ask the vendor whether the log
 was on (logging_disabled) and treat the time as unreviewed."""
+about = "log"
 scope = "true"
 lookback = "3 days"
 lookahead = "3 days"
@@ -41,7 +42,8 @@ WITH grid AS (
   WHERE schedule = 'organization' AND is_workday AND date_part('minute', slot) % 30 = 0
 ),
 seen AS (
-  SELECT source, slot, min(first_at) AS first_at, max(last_at) AS last_at FROM habits GROUP BY source, slot
+  SELECT source, time_bucket(INTERVAL 30 MINUTE, slot) AS slot, min(first_at) AS first_at, max(last_at) AS last_at
+  FROM habits GROUP BY ALL
 ),
 weeks AS (
   SELECT unnest([7, 14, 21, 28]) AS back
