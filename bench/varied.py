@@ -15,7 +15,7 @@ from typing import Any
 
 PEOPLE = 60
 PERSON = re.compile(r"actor|user|by|principal|email|person|author|member|caller|login|name|identity", re.I)
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d(:\d\d)?")
 IDENTIFIER = re.compile(r"(?=[\w-]*\d[\w-]*\d)[0-9A-Za-z][\w-]{9,}")
 DIGITS, LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 SECONDS, MILLISECONDS = range(1_500_000_000, 2_000_000_000), range(1_500_000_000_000, 2_000_000_000_000)
@@ -65,7 +65,7 @@ def _varied(value: Any, dice: random.Random, number: int, *, person: bool) -> An
 
 def _later(found: re.Match[str], number: int) -> str:
     moment = datetime.fromisoformat(found.group()) + timedelta(seconds=number % 10_000_000)
-    return moment.isoformat(found.group(1))
+    return moment.isoformat(found.group(1), "seconds" if found.group(2) else "minutes")
 
 
 def _other(text: str, dice: random.Random) -> str:

@@ -32,12 +32,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 class Values:
     """Named SQL; a value may use those named before it. `cut` are those that say little about much: whatever is made of
     one of them needs no more than its answer. `between` are those of which many others are made, in their order; `once`
-    are those that are made on the way, for all that ask in one statement."""
+    are those that are made on the way, for all that ask in one statement; `parts` are what one varied value is put
+    together of, many of which vary little by themselves."""
 
     sql: Mapping[str, str]
     cut: frozenset[str] = frozenset()
     between: tuple[str, ...] = ()
     once: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
     uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     _ways: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -49,11 +51,12 @@ class Values:
         cut: Iterable[str] = (),
         between: Iterable[str] = (),
         once: Iterable[str] = (),
+        parts: Iterable[str] = (),
     ) -> Values:
         """Find out what each value is made of, itself or by way of others."""
         names = {*sql, *given}
         uses = {name: frozenset(_NAME.findall(_LITERAL.sub("", text))) & names for name, text in sql.items()}
-        return Values(sql, frozenset(cut), tuple(between), frozenset(once), uses)
+        return Values(sql, frozenset(cut), tuple(between), frozenset(once), frozenset(parts), uses)
 
     def same_as(self, name: str, known: Mapping[str, object]) -> str | None:
         """The known column that a value only repeats."""
@@ -127,8 +130,15 @@ class Rows:
         for name in values.between:
             if self._combined(self._leaves(values, name)) is not None:
                 self.columns |= self._grouped(values, [name])
+        self.columns |= self._grouped(values, self._parts(values, names))
         made = self._grouped(values, names)
         return {name: self._told(repeated[name]) if name in repeated else made[name] for name in wanted}
+
+    def _parts(self, values: Values, names: Sequence[str]) -> list[str]:
+        """What varies little of what varied values are put together of."""
+        varied = [name for name in names if self._combined(self._leaves(values, name)) is None]
+        parts = {part for name in varied for part in values.uses[name] & values.parts}
+        return sorted(part for part in parts if self._combined(self._leaves(values, part)) is not None)
 
     def _grouped(self, values: Values, names: Sequence[str]) -> dict[str, pa.Array]:
         groups: list[_Group] = []

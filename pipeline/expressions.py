@@ -39,7 +39,7 @@ JSON_TYPES = {
 }
 
 
-_WRITTEN = re.compile(r"j\d+")
+_WRITTEN = re.compile(r"j\d+|coalesce\(j\d+(, j\d+)*\)")
 
 
 @dataclass(eq=False)
@@ -80,6 +80,7 @@ class Expressions:
     made_once: list[str | Items] = field(default_factory=list)
     lists: dict[str, Items] = field(default_factory=dict)
     tests: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     exact: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     item: str | None = None
@@ -283,15 +284,15 @@ class Expressions:
         for key, expression in members.items():
             value = self.json(expression)
             says = f"json_type({value}) NOT IN ('NULL', 'VARCHAR') OR trim(json_extract_string({value}, '$')) <> ''"
-            if self.item is None and _WRITTEN.fullmatch(
-                value
-            ):  # the engine's own writing need not be read again
+            # The engine's own writing need not be read again.
+            if self.item is None and _WRITTEN.fullmatch(value):
                 value = f"{value}::VARCHAR"
                 says = f"""{value} <> 'null' AND {value} <> '""'
                   AND (NOT starts_with({value}, '" ') OR trim({value}, '" ') <> '')"""
             elif value.startswith("to_json("):  # made of a text, which is null when it says nothing
                 says = f"{self.text(expression)} IS NOT NULL"
-            pairs.append(f"CASE WHEN {says} THEN {quote(_json_key(key))} || {value} END")
+            pair = f"CASE WHEN {says} THEN {quote(_json_key(key))} || {value} END"
+            pairs.append(pair if self.item is not None else f"part_{_position(self.parts, pair)}")
         return f"'{{' || nullif(concat_ws(',', {', '.join(pairs)}), '') || '}}'"
 
     def _embedded(self, expression: Dictionary[str, Any]) -> str:

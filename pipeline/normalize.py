@@ -82,6 +82,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     watched = drift.columns(build, rules["columns"])
     once = {f"once_{n}": str(sql) for n, sql in enumerate(build.made_once, 1)}
     tests = {f"test_{n}": sql for n, sql in enumerate(build.tests, 1)}
+    parts = {f"part_{n}": sql for n, sql in enumerate(build.parts, 1)}
     named = {**_defaults(), **{name: sql for name, sql in made.items() if sql != "NULL"}}
     outputs = [
         name
@@ -89,7 +90,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         if name not in (*OF_THE_LOAD, *clock.columns, "event_uid", "unmapped", "ip_key")
     ]
     sql = {
-        **once, **tests, **layers,
+        **once, **tests, **parts, **layers,
         **{f"{name}__": f"({named[name]})::{EVENT_COLUMNS[name]}" for name in outputs},
         **{name: text for name, (_, text) in watched.items()},
     }  # fmt: skip
@@ -100,7 +101,7 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
     return Plan(
         mapping=mapping,
         values=Values.of(
-            {**places.values, **sql, "raw_time": clock.raw}, places.columns, tests, layers, once
+            {**places.values, **sql, "raw_time": clock.raw}, places.columns, tests, layers, once, parts
         ),
         outputs=tuple(outputs),
         clock=clock,
