@@ -52,11 +52,13 @@ class File:
 @dataclass(frozen=True)
 class Made:
     """What a load wrote: the ledger's rows in the order of the files, the fields that each source's records had, rows
-    by written file, time by what was done."""
+    by written file, the new identities and in how many blocks they are, time by what was done."""
 
     loaded: list[LoadedFile]
     fields: dict[str, list[str]]
     rows: dict[str, int]
+    identities: runs.Run
+    blocks: int
     seconds: dict[str, float]
 
 
@@ -143,6 +145,10 @@ class _Load:
         mapping = self._files[one.counts[0].file].mapping
         return mapping.source if mapping else ""
 
+    def identities(self) -> runs.Run:
+        """Those of the new events, each with its block and row."""
+        return runs.merged(self._fresh.runs) if self._fresh.runs else runs.NONE
+
     def _until_written(self, hits: Hits | None, hands: Sequence[Hand]) -> None:
         """Lines of this load can be compared with once they are on disk."""
         wanted = {_number_of(path) for path in (hits.files if hits else ()) if path.parent == self._folder}
@@ -190,6 +196,7 @@ class _Turns:
     def __init__(self, state: _Load, hands: Sequence[Hand]) -> None:
         self._state, self._hands, self._next = state, hands, deque(hands)
         self._waiting: deque[tuple[Hand, Job]] = deque()
+        self.blocks = 0
 
     def room(self) -> memoryview:
         """Where the next block is to be read to."""
@@ -199,6 +206,7 @@ class _Turns:
     def begin(self, job: Job, data: memoryview | Sequence[Block]) -> None:
         self._make_way()
         self._next[0].begin(job, data)
+        self.blocks = job.number
         self._waiting.append((self._next[0], job))
         self._next.rotate(-1)
 
@@ -230,7 +238,7 @@ def conduct(
         _loaded(file, state.tallies[n], packing.bytes.get(n), state.lines[n]) for n, file in enumerate(files)
     ]
     fields = {source: sorted(found) for source, found in sorted(state.fields.items())}
-    return Made(loaded, fields, state.rows, dict(state.seconds))
+    return Made(loaded, fields, state.rows, state.identities(), turns.blocks, dict(state.seconds))
 
 
 _NO_HITS = Hits(np.array([], np.int64), [], np.array([], np.int64), np.array([], np.int64))

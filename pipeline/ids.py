@@ -6,6 +6,7 @@ commits when it does not belong to them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -91,6 +92,18 @@ def known(store: Path, chain: Sequence[Commit]) -> Known:
     if missing:
         runs.append((_run_of_parts([wanted[name].lines for name in missing]), [numbers[n] for n in missing]))
     return Known(parts, runs)
+
+
+def keep(store: Path, done: Commit, run: Run, blocks: int) -> None:
+    """Write down what a load knows of its own commit, so that it need not be read again; `run` says where in which
+    block, counted from 1, each of its identities is."""
+    names = [part.name for part in stores.parts([done])]
+    if len(names) != blocks:  # the commit has lines of other files too
+        return
+    folder = store / FOLDER
+    with contextlib.suppress(OSError):  # whoever publishes makes it, or says why that cannot be
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _write(folder, names, done.head, _shifted(run, -1))
 
 
 def publish(store: Path, chain: Sequence[Commit]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -13,6 +14,11 @@ class _Without(MetaPathFinder):
     def find_spec(self, fullname: str, *_: object) -> None:
         if fullname == self._name:
             raise ModuleNotFoundError(f"{fullname} is left out of this process", name=fullname)
+
+
+def single() -> None:
+    """Without a thread for each core that waits for linear algebra, of which there is none."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def without(name: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired
+from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired, runs
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.crew import crew
@@ -108,6 +108,7 @@ def _committed(
     loaded: list[LoadedFile] = []
     content: dict[str, Any] = {"config": to_dict(config), "inputs": []}
     seconds: dict[str, float] = {}
+    identities: list[tuple[runs.Run, int]] = []
 
     def write(folder: Path) -> dict[str, int]:
         if config.keep_originals:
@@ -120,6 +121,7 @@ def _committed(
         made = conduct.conduct(files, ids.known(store, chain), folder, hands, progress)
         loaded.extend(made.loaded)
         seconds.update(made.seconds)
+        identities.append((made.identities, made.blocks))
         rows = [one.as_json() for one in loaded]
         earlier = repaired.may_be_repaired(rows, chain)
         lines = [*repaired.lines_of(earlier), *repaired.written(folder, made.rows)]
@@ -130,6 +132,8 @@ def _committed(
 
     run = {"interrupted": interrupted} if interrupted else {}
     done = stores.commit(store, "load", content, write, run, config.signing)
+    for found, blocks in identities:
+        ids.keep(store, done, found, blocks)
     messages = (*_messages(loaded), *_drift_told(content["drift"]))
     return replace(
         told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds,

@@ -27,6 +27,8 @@ VARIED = {
     "metadata", "message", "raw", "raw_bytes", "byte_offset", "record_sha256", "same_line", "ip_key",
 }  # fmt: skip
 COUNTED = {"line", "byte_offset", "same_line"}
+# Short texts, each another one: their lengths are written first, which is less to write and quicker to read.
+NAMES = {"event_uid", "source_event_id", "occurred_at_raw", "entity_id", "correlation_id"}
 ASKED_FOR = {"event_uid", "source", "instance", "occurred_at", "actor_id", "actor_email", "entity_type", "entity_id",
              "correlation_id", "line", "fate", "file_sha256", "conflicts_with"}  # fmt: skip
 LOOKED_FOR = ("event_uid", "source_event_id", "entity_id", "correlation_id")
@@ -43,13 +45,14 @@ def write(path: Path, table: pa.Table) -> None:
     """One Parquet file."""
     leaves = _leaves(table.schema)
     dictionary = [leaf for leaf in leaves if leaf.split(".")[0] not in VARIED and leaf not in NESTED_VARIED]
-    numbers = {leaf: "DELTA_BINARY_PACKED" for leaf in leaves if leaf in COUNTED}
+    encoded = {leaf: "DELTA_BINARY_PACKED" for leaf in leaves if leaf in COUNTED}
+    encoded |= {leaf: "DELTA_LENGTH_BYTE_ARRAY" for leaf in leaves if leaf in NAMES}
     filters = {
         leaf: {"ndv": max(table.num_rows, 1), "fpp": MISTAKEN} for leaf in LOOKED_FOR if leaf in leaves
     }
     pq.write_table(
         table, path, bloom_filter_options=filters, write_page_index=True, max_rows_per_page=PAGE_ROWS,
-        column_encoding=numbers, compression="zstd", compression_level=1, use_dictionary=dictionary,
+        column_encoding=encoded, compression="zstd", compression_level=1, use_dictionary=dictionary,
         write_statistics=[leaf for leaf in leaves if leaf in ASKED_FOR], store_schema=False, version="2.6",
     )  # fmt: skip
     path.chmod(0o600)

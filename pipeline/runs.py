@@ -39,6 +39,9 @@ class Run:
         return found
 
 
+NONE = Run(np.array([], np.uint64), np.array([], np.uint64), np.array([], np.int64))
+
+
 def order_of(high: np.ndarray) -> np.ndarray:
     """What sorts identities; two that share their high half need no order between them."""
     return np.argsort(high, kind="stable")

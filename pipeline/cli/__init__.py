@@ -94,5 +94,6 @@ for command in (
 def main() -> None:
     """What the installed `auditbook` calls."""
     os.umask(0o077)  # whatever is written is its owner's alone
+    leaner.single()
     leaner.without("pandas")  # pyarrow would import it, which takes longer than most commands
     cli.main(prog_name="auditbook")
