@@ -93,10 +93,8 @@ def run(
 
 def _people(connection: duckdb.DuckDBPyConnection, past: Summary) -> coverage.People:
     """Everybody's past, whatever stretch was evaluated: what was judged before stays judged."""
-    slots = f"""(SELECT source, actor_key, actor_type, actor_anonymous, slot, sum(n) AS n
-        FROM {past.relation("habits")} GROUP BY ALL)"""
-    places = activity.with_person(past.relation("places"))
-    return coverage.people(connection, f"({activity.with_clock(slots)})", f"({places})")
+    days, places = activity.local_days(past.relation("days")), activity.with_person(past.relation("places"))
+    return coverage.people(connection, f"({days})", f"({places})")
 
 
 def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outcome: Outcome) -> list[Task]:
@@ -127,25 +125,20 @@ def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
     """The stretches around the events that were never judged."""
     if not past.new:
         return []
-    found = connection.execute(_NEWS.format(new=events_of(past.new), habits=past.relation("habits")))
+    found = connection.execute(_NEWS.format(new=events_of(past.new), days=past.relation("days")))
     return days(found.fetchall())
 
 
-# Each source by itself: while one was away, others went on. Slots are told apart first: they are far fewer.
+# Each source by itself: while one was away, others went on.
 _NEWS = """WITH new AS (SELECT DISTINCT source, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
-  said AS (SELECT DISTINCT source, (slot AT TIME ZONE 'UTC')::DATE AS day
-    FROM (SELECT DISTINCT source, slot FROM {habits}))
+  said AS (SELECT DISTINCT source, day FROM {days})
   SELECT n.day, max(s.day) FROM new n LEFT JOIN said s ON s.source = n.source AND s.day < n.day
   GROUP BY n.source, n.day"""
 
 
 def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary, span: Span) -> dict[date, int]:
-    habits = f"(SELECT slot, n FROM {past.relation('habits', span[0])} WHERE {during(span, 'slot')})"
-    return dict(
-        connection.execute(
-            f"SELECT (slot AT TIME ZONE 'UTC')::DATE, sum(n)::BIGINT FROM {habits} GROUP BY ALL"
-        ).fetchall()
-    )
+    days = f"(SELECT day, n FROM {past.relation('days', span[0])} WHERE {during(span, 'first_at')})"
+    return dict(connection.execute(f"SELECT day, sum(n)::BIGINT FROM {days} GROUP BY ALL").fetchall())
 
 
 def _passes(tasks: Sequence[Task], events: Mapping[date, int]) -> list[tuple[Span, list[tuple[Task, Span]]]]:

@@ -52,8 +52,8 @@ class Summary:
 
     def times(self) -> str:
         """SQL: when something happened, in short."""
-        rows, _ = SUMMARIES["habits"]
-        files = [str((folder / "habits.parquet").resolve()) for folder, _ in self.told]
+        rows, _ = SUMMARIES["days"]
+        files = [str((folder / "days.parquet").resolve()) for folder, _ in self.told]
         left = f"SELECT occurred_at, occurred_at FROM {events_of(self.left)}"
         return f"(SELECT first_at, last_at FROM {views.parquet(files, rows)} UNION ALL {left})"
 

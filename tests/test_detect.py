@@ -401,6 +401,21 @@ def test_habits_have_the_day_and_the_hour_that_their_events_have(
     assert zone != "Asia/Kathmandu" or first == "2026-03-02 15"
 
 
+@pytest.mark.parametrize(("zone", "days"), [("Asia/Kathmandu", 5), ("Asia/Kolkata", 4), ("UTC", 4)])
+def test_coverage_counts_the_days_that_people_have(
+    store: Path, add: Callable[..., None], zone: str, days: int
+) -> None:
+    """The last event is at 18:20 of UTC: past midnight in Kathmandu, not yet in Kolkata."""
+    add(*(deletion(n, n * 24 * 60) for n in range(4)), deletion(9, 3 * 24 * 60 + 8 * 60 + 20))
+    detect.detect(store, config=from_dict({"organization": {"timezone": zone}}))
+    with pipeline.open(store) as log:
+        [why] = log.sql("SELECT why FROM detector_coverage WHERE detector = 'off_hours' AND newest").pl()[
+            "why"
+        ]
+    told = "Nobody has the 10 earlier days of activity that a judgement needs"
+    assert why == f"{told} (the most: {days - 1})."
+
+
 def test_what_an_older_version_counted_is_counted_again(
     store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,7 +435,9 @@ def test_what_an_older_version_counted_is_counted_again(
 
     again = detect.detect(store, config=made)
     assert again.commit is not None
-    assert {"habits.parquet", "places.parquet", "sightings.parquet"} <= again.commit.content["files"].keys()
+    assert {"habits.parquet", "places.parquet", "days.parquet", "sightings.parquet"} <= again.commit.content[
+        "files"
+    ].keys()
     with pipeline.open(store) as log:
         days = log.sql(
             "SELECT DISTINCT local_date::VARCHAR AS day, sum(n)::BIGINT AS n FROM habits GROUP BY ALL"
