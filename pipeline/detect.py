@@ -20,6 +20,7 @@ import duckdb
 from pipeline import (
     activity,
     basis,
+    calendar,
     catalog,
     coverage,
     detector,
@@ -107,7 +108,11 @@ def evaluate(
     `day` is the one on which suppressions and decisions hold or have run out; without it, today.
     """
     chain = stores.commits(path)
-    past, last = summary.of(chain), next((link for link in reversed(chain) if link.kind == "detect"), None)
+    step = calendar.step(config)
+    past, last = (
+        summary.of(chain, step),
+        next((link for link in reversed(chain) if link.kind == "detect"), None),
+    )
     chosen = basis.enabled(config)
     bases = basis.of(chosen, config)
     known = dict(last.content.get("bases", {})) if last else {}
@@ -118,7 +123,7 @@ def evaluate(
             connection.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
         folder = path / "commits" / ".tmp-summary"
         try:
-            past = _summarize(connection, past, folder)
+            past = _summarize(connection, past, folder, step)
             catalog.to_evaluate_in(connection, path, chain, config, past)
             before, covered_before = standing.current(connection), _covered(connection)
             named = known.keys() | {str(row["detector"]) for row in covered_before}
@@ -151,7 +156,7 @@ def _content(
     """What the outcome depends on, for the record."""
     return {
         "config": to_dict(config), "rules": {rule.id: rule.detector.sha256 for rule in rules},
-        "bases": judged, "summary": activity.VERSION,
+        "bases": judged, "summary": activity.VERSION if calendar.step(config) == 15 else activity.HALVES,
         "events": {name: summary.as_numbers(span) for name, span in past.told_in(folder).items()},
     }  # fmt: skip
 
@@ -169,12 +174,12 @@ def _bases(bases: dict[str, str], outcome: Outcome) -> dict[str, str]:
     return {name: basis for name, basis in bases.items() if name not in outcome.failed}
 
 
-def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Path) -> Summary:
+def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Path, step: int) -> Summary:
     """Write the summaries of the events of which none tells yet, where the commit will find them."""
     if not past.left:
         return past
     folder.mkdir(mode=0o700)
-    summary.write(connection, past.left, folder)
+    summary.write(connection, past.left, folder, step)
     return past.written(folder)
 
 
