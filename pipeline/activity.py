@@ -1,7 +1,7 @@
 """What detectors read: events with their person and local time, and the past in short. SQL, one text for all places.
 
 `activity` is an event with who did it and when that was on their clock. `habits` and `places` are the events counted
-by quarters of an hour and days, so that a baseline never reads the events again. Clocks differ by whole quarters.
+by half hours (quarters, where a clock is a quarter off) and days, so that a baseline never reads the events again.
 """
 
 from __future__ import annotations
@@ -76,6 +76,16 @@ PLACE_ROWS: dict[str, str] = {
     "first_at": TIME,
     "last_at": TIME,
 }
+DAY_ROWS: dict[str, str] = {
+    "actor_key": "VARCHAR",
+    "actor_type": "VARCHAR",
+    "actor_anonymous": "BOOLEAN",
+    "source": "VARCHAR",
+    "day": "DATE",
+    "n": "BIGINT",
+    "first_at": TIME,
+    "last_at": TIME,
+}
 SIGHTING_ROWS: dict[str, str] = {
     "actor_key": "VARCHAR",
     "actor_type": "VARCHAR",
@@ -90,10 +100,10 @@ SIGHTING_ROWS: dict[str, str] = {
 }
 
 
-def habits_of(events: str) -> str:
-    """The events of a relation, counted by who, what and quarter of an hour."""
+def habits_of(events: str, minutes: int = 15) -> str:
+    """The events of a relation, counted by who, what and quarter of an hour, or half hour."""
     return f"""SELECT actor_key, actor_type, actor_anonymous, source,
-      time_bucket(INTERVAL 15 MINUTE, occurred_at) AS slot,
+      time_bucket(INTERVAL {minutes} MINUTE, occurred_at) AS slot,
       "action", entity_type, outcome, is_bulk, classes, count(*) AS n, sum({RECORDS})::BIGINT AS records,
       min(occurred_at) AS first_at, max(occurred_at) AS last_at
     FROM {events} GROUP BY ALL"""
@@ -107,6 +117,13 @@ def places_of(events: str) -> str:
     FROM {events} WHERE source_ip IS NOT NULL OR user_agent IS NOT NULL GROUP BY ALL"""
 
 
+def days_of(events: str) -> str:
+    """The events of a relation, counted by who and day (UTC)."""
+    return f"""SELECT actor_key, actor_type, actor_anonymous, source, (occurred_at AT TIME ZONE 'UTC')::DATE AS "day",
+      count(*) AS n, min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM {events} GROUP BY ALL"""
+
+
 def sightings_of(events: str) -> str:
     """The events of a relation, counted by the spellings of who acted."""
     return f"""SELECT actor_key, actor_type, actor_id, actor_name, actor_email, actor_role, source, count(*) AS n,
@@ -117,10 +134,13 @@ def sightings_of(events: str) -> str:
 SUMMARIES = {
     "habits": (HABIT_ROWS, habits_of),
     "places": (PLACE_ROWS, places_of),
+    "days": (DAY_ROWS, days_of),
     "sightings": (SIGHTING_ROWS, sightings_of),
 }
-# A summary that was made in another way than this is made again.
+# A summary that was made in another way than this is made again. One of half hours will do where no clock is a quarter
+# of an hour off: it is smaller by far.
 VERSION = hashlib.sha256("".join(made("events") for _, made in SUMMARIES.values()).encode()).hexdigest()[:16]
+HALVES = f"{VERSION}/30"
 
 
 def activity_of(events: str, computed: Iterable[str] = COMPUTED) -> str:
@@ -138,9 +158,16 @@ def with_person(relation: str) -> str:
 
 
 def with_clock(relation: str) -> str:
-    """Rows of habits, each with its person and the local time of its quarter of an hour."""
+    """Rows of habits, each with its person and the local time of its slot."""
     return f"""SELECT x.*, {CLOCK} FROM ({with_person(relation)}) x
     LEFT JOIN calendar c ON c.schedule = x.schedule AND c.slot = x.slot"""
+
+
+def local_days(days: str) -> str:
+    """Rows of days, each with its person, once for each local day that it is of: a midnight parts a day in two."""
+    return f"""SELECT x.*, c.local_date FROM (
+      SELECT * EXCLUDE (n), unnest([first_at, last_at]) AS at, unnest([n, 0]) AS n FROM ({with_person(days)})) x
+    LEFT JOIN calendar c ON c.schedule = x.schedule AND c.slot = time_bucket(INTERVAL 15 MINUTE, x.at)"""
 
 
 def spans_of(sightings: str) -> str:

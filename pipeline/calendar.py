@@ -42,6 +42,13 @@ def schedules(config: Config) -> list[Schedule]:
     return found
 
 
+def step(config: Config) -> int:
+    """In how many minutes at a time the clocks of all schedules can be told: 30, or 15 where one is a quarter off."""
+    moments = [datetime(year, month, 1, tzinfo=UTC) for year in range(1990, 2038) for month in (1, 7)]
+    zones = {one.zone for one in schedules(config)}
+    return 15 if any(_minutes(moment, where) % 30 for where in zones for moment in moments) else 30
+
+
 def table(connection: duckdb.DuckDBPyConnection, config: Config, spans: Sequence[Span]) -> None:
     """Make the table: every slot of each span, from the day before it to the day after it, whole days in the zone of
     every schedule."""

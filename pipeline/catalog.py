@@ -119,7 +119,8 @@ def connect_to(
     spill_into(connection, store)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # the files never change
-    derived = {**views.DERIVED, **_past(chain, shown.audience), **keeping.DERIVED}
+    past = _summary(chain, config or recorded_config(chain))
+    derived = {**views.DERIVED, **_past(past, shown.audience), **keeping.DERIVED}
     if shown.audience == "full":
         views.lay(connection, _stored(chain), derived, temporary=True)
     else:
@@ -182,22 +183,27 @@ def fill(
     _commits(connection, chain)
     files(connection, chain)
     _settings(connection, config)
-    past = summary.of(chain)
+    past = _summary(chain, config)
     people(connection, config, past.relation("sightings"))
     slots(connection, config, reach(connection, past))
     declared.tables(connection, config)
     geography.table(connection, config.places, past.relation("places"))
     findings.tables(connection, chain, config, past.relation("sightings"))
     keeping.tables(connection, chain, config)
-    views.lay(connection, _stored(chain), {**views.DERIVED, **_past(chain), **keeping.DERIVED})
+    views.lay(connection, _stored(chain), {**views.DERIVED, **_past(past), **keeping.DERIVED})
     connection.execute("USE memory")
 
 
-def _past(chain: Sequence[Commit], to: str = "full") -> dict[str, str]:
+def _summary(chain: Sequence[Commit], config: Config) -> summary.Summary:
+    from pipeline import calendar
+
+    return summary.of(chain, calendar.step(config))
+
+
+def _past(past: summary.Summary, to: str = "full") -> dict[str, str]:
     """What was counted of the events; to others it is counted anew, of what they may see."""
     if to == "external":
         return activity.tables(activity.at_once())
-    past = summary.of(chain)
     found = {name: past.relation(name) for name in activity.SUMMARIES}
     if to != "full":
         found["places"] = f"(SELECT * REPLACE (redacted(user_agent) AS user_agent) FROM {found['places']})"

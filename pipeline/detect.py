@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,13 +19,14 @@ import duckdb
 
 from pipeline import (
     activity,
+    basis,
+    calendar,
     catalog,
     coverage,
     detector,
     engine,
     evaluation,
     findings,
-    mapping,
     moments,
     ownrules,
     standing,
@@ -34,8 +35,7 @@ from pipeline import (
 from pipeline import store as stores
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config, to_dict
-from pipeline.coverage import Counts
-from pipeline.detector import Detector
+from pipeline.counting import Counts
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.evaluation import Outcome, Rule
 from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
@@ -43,14 +43,6 @@ from pipeline.lock import locked
 from pipeline.progress import Progress, silent
 from pipeline.summary import Span, Summary
 from pipeline.touched import EARLIEST, LATEST
-
-_JUDGED_BY = (
-    "organization",
-    "actors",
-    "teams",
-    "sources",
-    "places",
-)  # parts of the configuration that rules see
 
 
 @dataclass(frozen=True)
@@ -116,19 +108,22 @@ def evaluate(
     `day` is the one on which suppressions and decisions hold or have run out; without it, today.
     """
     chain = stores.commits(path)
-    past, last = summary.of(chain), next((link for link in reversed(chain) if link.kind == "detect"), None)
-    chosen = _enabled(config)
-    mappings = {source: one.version for source, one in mapping.known(config.mappings).items()}
-    bases = {one.id: _basis(one, config, mappings) for one in chosen}
+    step = calendar.step(config)
+    past, last = (
+        summary.of(chain, step),
+        next((link for link in reversed(chain) if link.kind == "detect"), None),
+    )
+    chosen = basis.enabled(config)
+    bases = basis.of(chosen, config)
     known = dict(last.content.get("bases", {})) if last else {}
-    rules = [_rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in chosen]
+    rules = [basis.rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in chosen]
     with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if day is not None:
             connection.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
         folder = path / "commits" / ".tmp-summary"
         try:
-            past = _summarize(connection, past, folder)
+            past = _summarize(connection, past, folder, step)
             catalog.to_evaluate_in(connection, path, chain, config, past)
             before, covered_before = standing.current(connection), _covered(connection)
             named = known.keys() | {str(row["detector"]) for row in covered_before}
@@ -161,7 +156,7 @@ def _content(
     """What the outcome depends on, for the record."""
     return {
         "config": to_dict(config), "rules": {rule.id: rule.detector.sha256 for rule in rules},
-        "bases": judged, "summary": activity.VERSION,
+        "bases": judged, "summary": activity.VERSION if calendar.step(config) == 15 else activity.HALVES,
         "events": {name: summary.as_numbers(span) for name, span in past.told_in(folder).items()},
     }  # fmt: skip
 
@@ -179,12 +174,12 @@ def _bases(bases: dict[str, str], outcome: Outcome) -> dict[str, str]:
     return {name: basis for name, basis in bases.items() if name not in outcome.failed}
 
 
-def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Path) -> Summary:
+def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Path, step: int) -> Summary:
     """Write the summaries of the events of which none tells yet, where the commit will find them."""
     if not past.left:
         return past
     folder.mkdir(mode=0o700)
-    summary.write(connection, past.left, folder)
+    summary.write(connection, past.left, folder, step)
     return past.written(folder)
 
 
@@ -239,30 +234,6 @@ def _coverage(
         else:  # nothing that is new concerns it
             rows += earlier
     return sorted(rows, key=lambda row: (str(row["detector"]), str(row["source"])))
-
-
-def _enabled(config: Config) -> list[Detector]:
-    known = ownrules.known(config.rules)
-    if unknown := sorted(set(config.detectors) - set(known)):
-        raise UsageError(
-            f"[detectors.{unknown[0]}] is not a detector.", hint=f"Known are: {', '.join(sorted(known))}."
-        )
-    return [one for name, one in known.items() if config.detector(name).enabled]
-
-
-def _rule(one: Detector, config: Config, again: bool) -> Rule:
-    settings = config.detector(one.id)
-    return Rule(one, settings.parameters, settings.severity or one.severity, again)
-
-
-def _basis(one: Detector, config: Config, mappings: Mapping[str, str]) -> str:
-    """What the outcome of a rule depends on beside the events; rules read also what mappings declare."""
-    settings = to_dict(config)
-    own = settings.get("detectors", {}).get(one.id, {})
-    shared = {name: settings.get(name) for name in _JUDGED_BY}
-    return stores.sha256_text(
-        stores.canonical([one.sha256, own, shared, mappings, stores.versions(), activity.VERSION])
-    )[:16]
 
 
 def _result(

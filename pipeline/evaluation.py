@@ -7,20 +7,18 @@ by the length of the stretches, which are cut by the number of their events.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from pipeline import activity, catalog, coverage, detector, sight, stretch
+from pipeline import activity, behind, catalog, counting, coverage, detector, sight, stretch
 from pipeline import store as stores
 from pipeline.config import Config
-from pipeline.coverage import Asked, Counts
+from pipeline.counting import Asked, Counts
 from pipeline.detector import Detector, Finding, Value
 from pipeline.errors import AuditbookError
 from pipeline.progress import Progress
@@ -83,8 +81,8 @@ def run(
         stretch.lay(connection, source, chunk, chosen)
         found = _evaluated(connection, chosen, chunk, outcome, progress)
         logs = {task.rule.id for task, _ in chosen if task.rule.about == "log"}
-        for one, behind in _behind(connection, [one for each in found.values() for one in each], logs):
-            kept.setdefault(one.detector, []).append((one, behind))
+        for one, about in behind.of(connection, [one for each in found.values() for one in each], logs):
+            kept.setdefault(one.detector, []).append((one, about))
     for task in tasks:
         if task.rule.id not in outcome.failed:
             outcome.found.append(Found(task.rule.id, task.windows, tuple(kept.get(task.rule.id, ()))))
@@ -95,10 +93,8 @@ def run(
 
 def _people(connection: duckdb.DuckDBPyConnection, past: Summary) -> coverage.People:
     """Everybody's past, whatever stretch was evaluated: what was judged before stays judged."""
-    slots = f"""(SELECT source, actor_key, actor_type, actor_anonymous, slot, sum(n) AS n
-        FROM {past.relation("habits")} GROUP BY ALL)"""
-    places = activity.with_person(past.relation("places"))
-    return coverage.people(connection, f"({activity.with_clock(slots)})", f"({places})")
+    days, places = activity.local_days(past.relation("days")), activity.with_person(past.relation("places"))
+    return coverage.people(connection, f"({days})", f"({places})")
 
 
 def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outcome: Outcome) -> list[Task]:
@@ -129,25 +125,20 @@ def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
     """The stretches around the events that were never judged."""
     if not past.new:
         return []
-    found = connection.execute(_NEWS.format(new=events_of(past.new), habits=past.relation("habits")))
+    found = connection.execute(_NEWS.format(new=events_of(past.new), days=past.relation("days")))
     return days(found.fetchall())
 
 
-# Each source by itself: while one was away, others went on. Slots are told apart first: they are far fewer.
+# Each source by itself: while one was away, others went on.
 _NEWS = """WITH new AS (SELECT DISTINCT source, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
-  said AS (SELECT DISTINCT source, (slot AT TIME ZONE 'UTC')::DATE AS day
-    FROM (SELECT DISTINCT source, slot FROM {habits}))
+  said AS (SELECT DISTINCT source, day FROM {days})
   SELECT n.day, max(s.day) FROM new n LEFT JOIN said s ON s.source = n.source AND s.day < n.day
   GROUP BY n.source, n.day"""
 
 
 def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary, span: Span) -> dict[date, int]:
-    habits = f"(SELECT slot, n FROM {past.relation('habits', span[0])} WHERE {during(span, 'slot')})"
-    return dict(
-        connection.execute(
-            f"SELECT (slot AT TIME ZONE 'UTC')::DATE, sum(n)::BIGINT FROM {habits} GROUP BY ALL"
-        ).fetchall()
-    )
+    days = f"(SELECT day, n FROM {past.relation('days', span[0])} WHERE {during(span, 'first_at')})"
+    return dict(connection.execute(f"SELECT day, sum(n)::BIGINT FROM {days} GROUP BY ALL").fetchall())
 
 
 def _passes(tasks: Sequence[Task], events: Mapping[date, int]) -> list[tuple[Span, list[tuple[Task, Span]]]]:
@@ -180,12 +171,12 @@ def _count(
     inside = f"(SELECT * FROM near WHERE occurred_at >= {since} AND occurred_at < {until} AND {which})"
     asked = [Asked(task.rule, task.chosen, "true" if task.again else "is_new") for task in tasks]
     try:
-        sights = coverage.counted(connection, inside, asked) if asked else []
+        sights = counting.counted(connection, inside, asked) if asked else []
     except AuditbookError:
         sights = []
         for task, one in zip(tasks, asked, strict=True):
             try:
-                sights += coverage.counted(connection, inside, [one])
+                sights += counting.counted(connection, inside, [one])
             except AuditbookError as error:
                 outcome.failed[task.rule.id] = str(error)
                 sights.append({})
@@ -232,48 +223,3 @@ def _evaluated(
             elif task.rule.id not in outcome.failed:
                 found[task.rule.id] = [one for one in result if start <= one.window_end < end]
     return found
-
-
-def _behind(
-    connection: duckdb.DuckDBPyConnection, found: Sequence[Finding], logs: Set[str]
-) -> list[tuple[Finding, Mapping[str, object]]]:
-    """Each finding with whose and which sources' events stand behind it, and the local day on which it began."""
-    if not found:
-        return []
-    pairs = pa.table({
-        "n": [n for n, one in enumerate(found) for _ in one.events],
-        "event_uid": [uid for one in found for uid in one.events],
-    })  # fmt: skip
-    connection.register("pairs", pairs)
-    starts = pa.table({
-        "n": range(len(found)), "start": [one.window_start for one in found],
-        "of_log": [one.detector in logs for one in found],
-    })  # fmt: skip
-    connection.register("starts", starts)
-    rows = connection.execute(_BEHIND).fetchall()
-    connection.unregister("pairs")
-    connection.unregister("starts")
-    names = ("actor_key", "actor_keys", "sources", "local_date")
-    behind: dict[int, Mapping[str, Any]] = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
-    return [(one, behind[n]) for n, one in enumerate(found)]
-
-
-# The actor of a finding is who has most of its events, unless it is about the log; what nobody is named for is ''.
-_BEHIND = """WITH backed AS (
-    SELECT n, source, actor_key, schedule, count(DISTINCT event_uid) AS events
-    FROM pairs JOIN laid USING (event_uid) GROUP BY ALL),
-  mostly AS (
-    SELECT n, actor_key, any_value(schedule) AS schedule, sum(events) AS events FROM backed
-    WHERE actor_key IS NOT NULL GROUP BY n, actor_key),
-  first AS (
-    SELECT n, arg_min(actor_key, (-events, actor_key)) AS actor_key, arg_min(schedule, (-events, actor_key)) AS schedule
-    FROM mostly GROUP BY n),
-  all_of AS (
-    SELECT n, list_sort(list(DISTINCT coalesce(actor_key, ''))) AS actor_keys,
-      list_sort(list(DISTINCT source)) AS sources FROM backed GROUP BY n)
-  SELECT s.n, f.actor_key, coalesce(a.actor_keys, []), coalesce(a.sources, []),
-    coalesce(c.local_date, (s.start AT TIME ZONE 'UTC')::DATE)
-  FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f ON f.n = s.n AND NOT s.of_log
-  LEFT JOIN calendar c ON c.schedule = coalesce(f.schedule, 'organization')
-    AND c.slot = time_bucket(INTERVAL 15 MINUTE, s.start)
-  ORDER BY s.n"""

@@ -19,7 +19,7 @@ from pipeline.config import Config
 from pipeline.errors import UsageError
 from pipeline.store import Commit, Part
 
-COUNTED = ("habits.parquet", "places.parquet", "sightings.parquet")
+COUNTED = ("habits.parquet", "places.parquet", "days.parquet", "sightings.parquet")
 
 
 @dataclass(frozen=True)

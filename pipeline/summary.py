@@ -16,7 +16,7 @@ import duckdb
 
 from pipeline import store as stores
 from pipeline import views
-from pipeline.activity import SUMMARIES, VERSION
+from pipeline.activity import HALVES, SUMMARIES, VERSION, habits_of
 from pipeline.columns import EVENT_COLUMNS, TIME
 from pipeline.replaced import superseded
 from pipeline.store import Commit, Part
@@ -52,8 +52,8 @@ class Summary:
 
     def times(self) -> str:
         """SQL: when something happened, in short."""
-        rows, _ = SUMMARIES["habits"]
-        files = [str((folder / "habits.parquet").resolve()) for folder, _ in self.told]
+        rows, _ = SUMMARIES["days"]
+        files = [str((folder / "days.parquet").resolve()) for folder, _ in self.told]
         left = f"SELECT occurred_at, occurred_at FROM {events_of(self.left)}"
         return f"(SELECT first_at, last_at FROM {views.parquet(files, rows)} UNION ALL {left})"
 
@@ -73,8 +73,9 @@ class Summary:
         return known | {part.name: span_of(part) for part in self.left}
 
 
-def of(chain: Sequence[Commit]) -> Summary:
-    """Which summaries of a chain hold, and what they leave out."""
+def of(chain: Sequence[Commit], step: int = 30) -> Summary:
+    """Which summaries of a chain hold, and what they leave out; with a step of 15 minutes, half hours do not."""
+    versions = (VERSION,) if step == 15 else (VERSION, HALVES)
     alive = {part.name: part for part in stores.parts(chain) if part.events is not None}
     judged: dict[str, Span] = {}
     told, gone = [], superseded(chain)
@@ -82,7 +83,7 @@ def of(chain: Sequence[Commit]) -> Summary:
         parts = {name: _span(given) for name, given in link.content.get("events", {}).items()}
         judged |= parts
         whole = f"{link.folder.name}/habits.parquet" not in gone
-        if parts and whole and link.content["summary"] == VERSION and parts.keys() <= alive.keys():
+        if parts and whole and link.content["summary"] in versions and parts.keys() <= alive.keys():
             told.append((link.folder, parts))
     summed = {name for _, parts in told for name in parts}
     left = tuple(part for name, part in alive.items() if name not in summed)
@@ -97,12 +98,17 @@ def events_of(parts: Sequence[Part]) -> str:
     return f"({views.events_of(views.parquet(files, EVENT_COLUMNS))})"
 
 
-def write(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: Path) -> dict[str, int]:
-    """Write the summaries of some parts, rows in a settled order."""
+def write(
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: Path, step: int
+) -> dict[str, int]:
+    """Write the summaries of some parts, rows in a settled order; habits by steps of so many minutes."""
 
     def write_one(name: str) -> int:
         with connection.cursor() as cursor:
-            return _write(cursor, name, parts, folder / f"{name}.parquet")
+            rows, made = SUMMARIES[name]
+            events = events_of(parts)
+            sql = habits_of(events, step) if name == "habits" else made(events)
+            return _write(cursor, sql, rows, folder / f"{name}.parquet")
 
     with ThreadPoolExecutor(2) as pool:
         return {
@@ -110,16 +116,15 @@ def write(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], folder: 
         }
 
 
-def _write(cursor: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Part], path: Path) -> int:
+def _write(cursor: duckdb.DuckDBPyConnection, sql: str, rows: Mapping[str, str], path: Path) -> int:
     import pyarrow.parquet as pq
 
-    rows, made = SUMMARIES[name]
     cursor.execute("SET TimeZone = 'UTC'")
     columns = [f'"{column}"' for column in rows]
     # By time first, so that who asks for the last weeks need not read the years before.
     order = sorted(columns, key=lambda column: rows[column.strip('"')] not in (TIME, "DATE"))
     table = cursor.sql(
-        f"SELECT {', '.join(columns)} FROM ({made(events_of(parts))}) ORDER BY {', '.join(order)}"
+        f"SELECT {', '.join(columns)} FROM ({sql}) ORDER BY {', '.join(order)}"
     ).to_arrow_table()
     pq.write_table(table, path, compression="zstd", row_group_size=ROWS)
     return int(table.num_rows)

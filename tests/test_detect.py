@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 import pipeline
-from pipeline import activity, chain, decide, detect, detector, summary
+from pipeline import activity, calendar, chain, decide, detect, detector, summary
 from pipeline.config import Config, from_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.load import load
@@ -401,26 +401,39 @@ def test_habits_have_the_day_and_the_hour_that_their_events_have(
     assert zone != "Asia/Kathmandu" or first == "2026-03-02 15"
 
 
+@pytest.mark.parametrize(("zone", "days"), [("Asia/Kathmandu", 5), ("Asia/Kolkata", 4), ("UTC", 4)])
+def test_coverage_counts_the_days_that_people_have(
+    store: Path, add: Callable[..., None], zone: str, days: int
+) -> None:
+    """The last event is at 18:20 of UTC: past midnight in Kathmandu, not yet in Kolkata."""
+    add(*(deletion(n, n * 24 * 60) for n in range(4)), deletion(9, 3 * 24 * 60 + 8 * 60 + 20))
+    detect.detect(store, config=from_dict({"organization": {"timezone": zone}}))
+    with pipeline.open(store) as log:
+        [why] = log.sql("SELECT why FROM detector_coverage WHERE detector = 'off_hours' AND newest").pl()[
+            "why"
+        ]
+    told = "Nobody has the 10 earlier days of activity that a judgement needs"
+    assert why == f"{told} (the most: {days - 1})."
+
+
 def test_what_an_older_version_counted_is_counted_again(
     store: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half hours, as they were, tell another day than Kathmandu's of what was deleted at five past midnight."""
     add(*(deletion(n, 8 * 60 + 20 + n / 6) for n in range(5)))
     made = config(organization={"timezone": "Asia/Kathmandu"})
-    rows, habits_of = activity.SUMMARIES["habits"]
-
-    def half_hours(events: str) -> str:
-        return habits_of(events).replace("INTERVAL 15 MINUTE", "INTERVAL 30 MINUTE")
-
-    monkeypatch.setitem(activity.SUMMARIES, "habits", (rows, half_hours))
+    monkeypatch.setattr(calendar, "step", lambda _: 30)
     for module in (activity, summary):
         monkeypatch.setattr(module, "VERSION", "older")
+        monkeypatch.setattr(module, "HALVES", "older/30")
     detect.detect(store, config=made)
     monkeypatch.undo()
 
     again = detect.detect(store, config=made)
     assert again.commit is not None
-    assert {"habits.parquet", "places.parquet", "sightings.parquet"} <= again.commit.content["files"].keys()
+    assert {"habits.parquet", "places.parquet", "days.parquet", "sightings.parquet"} <= again.commit.content[
+        "files"
+    ].keys()
     with pipeline.open(store) as log:
         days = log.sql(
             "SELECT DISTINCT local_date::VARCHAR AS day, sum(n)::BIGINT AS n FROM habits GROUP BY ALL"
@@ -428,6 +441,25 @@ def test_what_an_older_version_counted_is_counted_again(
         assert days.pl().rows() == [("2026-03-03", 5)]
     assert detect.detect(store, config=made).commit is None
     assert chain.verify(store).ok
+
+
+def test_habits_are_quarters_once_somebody_s_clock_is_a_quarter_off(
+    store: Path, add: Callable[..., None]
+) -> None:
+    def slots() -> list[str]:
+        with pipeline.open(store) as log:
+            found = log.sql(
+                "SELECT DISTINCT strftime(slot, '%H:%M') AS began FROM habits ORDER BY began"
+            ).pl()["began"]
+        return found.to_list()
+
+    add(deletion(1, 5), deletion(2, 20), deletion(3, 35))
+    detect.detect(store, config=config())
+    assert slots() == ["10:00", "10:30"]
+    detect.detect(store, config=config(actors={"ana@example.com": {"timezone": "Asia/Kathmandu"}}))
+    assert slots() == ["10:00", "10:15", "10:30"]
+    detect.detect(store, config=config())
+    assert slots() == ["10:00", "10:15", "10:30"], "what is finer will do"
 
 
 def config_file(folder: Path) -> Path:
