@@ -98,7 +98,7 @@ def keep(store: Path, done: Commit, run: Run, blocks: int) -> None:
     """Write down what a load knows of its own commit, so that it need not be read again; `run` says where in which
     block, counted from 1, each of its identities is."""
     names = [part.name for part in stores.parts([done])]
-    if len(names) != blocks:  # the commit has lines of other files too
+    if not names or len(names) != blocks:  # it has none, or those of other files too
         return
     folder = store / FOLDER
     with contextlib.suppress(OSError):  # whoever publishes makes it, or says why that cannot be

@@ -26,6 +26,8 @@ from pipeline.unpack import CODECS, DAMAGED, Codec, Unpacked
 KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv"}
 FORMS = ", ".join(KINDS)
 PACKED = " ".join(CODECS)
+RECOGNISED_FROM = 64 * 1024  # bytes of a file's beginning
+AT_ONCE = 1024 * 1024  # bytes that are hashed in one go
 OWN_FILES = (
     "manifest.jsonl",
     "reports.jsonl",
@@ -89,6 +91,15 @@ def _unreadable(path: Path, error: Exception) -> UnreadableError:
 
 
 @dataclass(frozen=True)
+class Digest:
+    """The hash of a file's unpacked bytes, the same whatever they were packed with; why they are not all; the first."""
+
+    sha256: str
+    stopped: Stopped | None
+    begun: bytes
+
+
+@dataclass(frozen=True)
 class Input:
     """One file to load; `name` is what the ledger calls it, without the folders of this machine."""
 
@@ -129,18 +140,28 @@ class Input:
             stream = Unpacked(file, self.codec, self.limits) if self.codec else file
             yield Reader(self.path, stream, file.tell)
 
-    def digest(self) -> tuple[str, Stopped | None]:
-        """The hash of the unpacked bytes, the same whatever they were packed with; and why they are not all."""
+    def digest(self) -> Digest:
+        """The whole file, read once."""
+        room = memoryview(bytearray(AT_ONCE))
         with self.open() as stream:
-            while stream.read(1 << 20):
+            read = 0
+            while read < RECOGNISED_FROM and (more := stream.fill(room[read:])):
+                read += more
+            begun = bytes(room[: min(read, RECOGNISED_FROM)])
+            while stream.fill(room):
                 pass
             if stream.stopped and not stream.bytes:
                 raise UnreadableError(f"cannot be read: {stream.stopped.message}", path=self.path)
-            return stream.sha256(), stream.stopped
+            return Digest(stream.sha256(), stream.stopped, begun)
+
+    def begun(self) -> bytes:
+        """The first bytes."""
+        with self.open() as stream:
+            return stream.read(RECOGNISED_FROM)
 
     def sha256(self) -> str:
         """The hash of the decompressed bytes."""
-        return self.digest()[0]
+        return self.digest().sha256
 
     def _file(self) -> BinaryIO:
         if self.path.exists() and not self.path.is_file():

@@ -13,7 +13,7 @@ from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.crew import crew
 from pipeline.errors import UsageError
-from pipeline.inputs import Input, UnreadableError
+from pipeline.inputs import Digest, Input, UnreadableError
 from pipeline.ledger import LoadedFile, LoadResult, in_force
 from pipeline.lines import Stopped
 from pipeline.lock import locked
@@ -187,14 +187,15 @@ def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tup
 def _judged(one: Input, source: str | None, instance: str | None, config: Config, known: Known) -> Judged:
     """What a file is; a tenant that was typed goes before one that is configured."""
     try:
-        digest, stopped = one.digest() if one.readable else ("", None)
-        chosen, why = source_of(one, source, known)
+        found = one.digest() if one.readable else Digest("", None, b"")
+        chosen, why = source_of(one, source, known, found.begun)
     except UnreadableError as error:
         if not one.in_folder:
             raise
         return Judged(one, "", None, instance, error.message.rstrip("."))
     settings = config.sources.get(chosen.source) if chosen else None
-    return Judged(one, digest, chosen, instance or (settings.instance if settings else None), why, stopped)
+    tenant = instance or (settings.instance if settings else None)
+    return Judged(one, found.sha256, chosen, tenant, why, found.stopped)
 
 
 def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings:

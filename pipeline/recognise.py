@@ -15,12 +15,15 @@ from pipeline.marks import fits, may_fit, score
 Known = Dictionary[str, Mapping]
 
 
-def source_of(one: Input, source: str | None, known: Known) -> tuple[Mapping | None, str | None]:
-    """The mapping for a file, or why there is none: an error for a file that was named, a skip inside a folder."""
+def source_of(
+    one: Input, source: str | None, known: Known, begun: bytes | None = None
+) -> tuple[Mapping | None, str | None]:
+    """The mapping for a file, or why there is none: an error for a file that was named, a skip inside a folder. First
+    bytes that are known are not read again."""
     if source is not None:
         return known[source], None
     if one.readable:
-        records, says_something = forms.first_records(one)
+        records, says_something = forms.first_records(one, begun)
         if not says_something:
             return known.get(one.path.name.split(".")[0]), None
         chosen = recognise(records, known)

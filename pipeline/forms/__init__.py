@@ -16,12 +16,11 @@ from pipeline.forms.csv import Csv
 from pipeline.forms.document import Document, inside
 from pipeline.forms.schema import checker
 from pipeline.forms.window import partly
-from pipeline.inputs import Input
+from pipeline.inputs import RECOGNISED_FROM, Input
 from pipeline.lines import BLOCK_BYTES, BOM, Readable, Splitter
 from pipeline.mapping import Mapping
 from pipeline.marks import fits
 
-RECOGNISED_FROM = 64 * 1024
 RECORDS = 50
 SPACE = b" \t\r\n"
 
@@ -52,10 +51,10 @@ def splitter(one: Input, mapping: Mapping | None) -> Form:
 def form(one: Input, mapping: Mapping | None) -> str:
     """`lines` (of JSON), `json` (of another layout) or `csv`; where the name does not say, the first bytes do."""
     if one.kind == "json":
-        return "lines" if _is_lines(head(one), mapping) else "json"
+        return "lines" if _is_lines(one.begun(), mapping) else "json"
     if one.kind != "any":
         return one.kind or "lines"
-    begun = head(one)
+    begun = one.begun()
     if begun.removeprefix(BOM).lstrip(SPACE)[:1] in (b"{", b"["):
         return "lines" if _is_lines(begun, mapping) else "json"
     names = [
@@ -64,9 +63,9 @@ def form(one: Input, mapping: Mapping | None) -> str:
     return "csv" if mapping and any(fits(record, mapping) for record in names) else "lines"
 
 
-def first_records(one: Input) -> tuple[list[Record], bool]:
+def first_records(one: Input, begun: bytes | None = None) -> tuple[list[Record], bool]:
     """The records at a file's beginning, as far as they can be told without a source, and whether it says anything."""
-    begun = head(one).removeprefix(BOM)
+    begun = (one.begun() if begun is None else begun).removeprefix(BOM)
     if not begun.strip(SPACE + b"[]"):
         return [], False
     if one.kind == "csv":
@@ -76,12 +75,6 @@ def first_records(one: Input) -> tuple[list[Record], bool]:
     if one.kind == "json" and not _is_lines(begun, None):
         return _of_document(partly(begun.lstrip(SPACE))), True
     return _of_lines(begun), True
-
-
-def head(one: Input) -> bytes:
-    """A file's first bytes."""
-    with one.open() as stream:
-        return stream.read(RECOGNISED_FROM)
 
 
 def _is_lines(begun: bytes, mapping: Mapping | None) -> bool:
