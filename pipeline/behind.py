@@ -14,7 +14,8 @@ from pipeline.detector import Finding
 def of(
     connection: duckdb.DuckDBPyConnection, found: Sequence[Finding], logs: Set[str]
 ) -> list[tuple[Finding, Mapping[str, object]]]:
-    """Each finding with whose and which sources' events stand behind it, and the local day on which it began."""
+    """Each finding with whose and which sources' events stand behind it, how many are there, and the local day on
+    which it began."""
     if not found:
         return []
     pairs = pa.table({
@@ -30,7 +31,7 @@ def of(
     rows = connection.execute(_BEHIND).fetchall()
     connection.unregister("pairs")
     connection.unregister("starts")
-    names = ("actor_key", "actor_keys", "sources", "local_date")
+    names = ("actor_key", "actor_keys", "sources", "there", "local_date")
     told: dict[int, Mapping[str, Any]] = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
     return [(one, told[n]) for n, one in enumerate(found)]
 
@@ -47,8 +48,8 @@ _BEHIND = """WITH backed AS (
     FROM mostly GROUP BY n),
   all_of AS (
     SELECT n, list_sort(list(DISTINCT coalesce(actor_key, ''))) AS actor_keys,
-      list_sort(list(DISTINCT source)) AS sources FROM backed GROUP BY n)
-  SELECT s.n, f.actor_key, coalesce(a.actor_keys, []), coalesce(a.sources, []),
+      list_sort(list(DISTINCT source)) AS sources, sum(events)::BIGINT AS there FROM backed GROUP BY n)
+  SELECT s.n, f.actor_key, coalesce(a.actor_keys, []), coalesce(a.sources, []), coalesce(a.there, 0),
     coalesce(c.local_date, (s.start AT TIME ZONE 'UTC')::DATE)
   FROM starts s LEFT JOIN all_of a USING (n) LEFT JOIN first f ON f.n = s.n AND NOT s.of_log
   LEFT JOIN calendar c ON c.schedule = coalesce(f.schedule, 'organization')

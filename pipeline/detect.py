@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class DetectResult:
     not_evaluable: int
     failed: tuple[str, ...]
     commit: stores.Commit | None
+    messages: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -127,6 +128,7 @@ def evaluate(
             catalog.to_evaluate_in(connection, path, chain, config, past)
             before, covered_before = standing.current(connection), _covered(connection)
             named = known.keys() | {str(row["detector"]) for row in covered_before}
+            told = tuple(map(_gone, sorted(named - ownrules.known(config.rules).keys())))
             gone = named - bases.keys()  # switched off since: what it found goes with it, and that it failed
             if not (past.new or stretch or gone or any(rule.again for rule in rules)):
                 return _result(Counter(), before, covered_before, (), None)
@@ -147,7 +149,8 @@ def evaluate(
     if outcome.failed:
         catalog.publish(path, config)
         raise _failure(rules, outcome)
-    return _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(outcome.failed), done)
+    found = _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(outcome.failed), done)
+    return replace(found, messages=told)
 
 
 def _content(
@@ -234,6 +237,10 @@ def _coverage(
         else:  # nothing that is new concerns it
             rows += earlier
     return sorted(rows, key=lambda row: (str(row["detector"]), str(row["source"])))
+
+
+def _gone(name: str) -> str:
+    return f"{name}: there is no such rule any more; what it found is withdrawn. Put its file back to have that again."
 
 
 def _result(

@@ -83,12 +83,20 @@ def run(
         logs = {task.rule.id for task, _ in chosen if task.rule.about == "log"}
         for one, about in behind.of(connection, [one for each in found.values() for one in each], logs):
             kept.setdefault(one.detector, []).append((one, about))
+            if about["there"] != len(set(one.events)):  # of nothing that can be looked up nothing is told
+                outcome.failed.setdefault(one.detector, _of_no_event(one))
     for task in tasks:
         if task.rule.id not in outcome.failed:
             outcome.found.append(Found(task.rule.id, task.windows, tuple(kept.get(task.rule.id, ()))))
     catalog.slots(connection, config, known)
     outcome.people = _people(connection, past)
     return outcome
+
+
+def _of_no_event(one: Finding) -> str:
+    return (
+        f'{one.detector}: returns the finding with the key "{one.key}" with events that are not in the store.'
+    )
 
 
 def _people(connection: duckdb.DuckDBPyConnection, past: Summary) -> coverage.People:

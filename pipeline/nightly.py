@@ -113,7 +113,7 @@ def night(
         "report": time.monotonic() - after_detect,
     }
     notices = (*_assumed(settings, earlier), aside, lacking)
-    messages = (*loaded.messages, *(text for text in notices if text), *suppressed)
+    messages = (*loaded.messages, *detected.messages, *(text for text in notices if text), *suppressed)
     return RunResult(loaded, detected, tuple(written), head, seconds, messages)
 
 

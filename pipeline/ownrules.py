@@ -32,7 +32,8 @@ def own(folder: Path | None) -> dict[str, Detector]:
     if not folder.is_dir():
         hint = "[detectors] path names the folder of your own rules."
         raise UsageError("is not a folder.", path=folder, hint=hint)
-    return {path.stem: _read(path, path.read_bytes()) for path in sorted(folder.glob("*.sql"))}
+    paths = sorted(path for path in folder.glob("*.sql") if path.name[0] != "." and not path.is_dir())
+    return {path.stem: _read_now(path) for path in paths}
 
 
 def origin(one: Detector, folder: Path | None) -> str:
@@ -40,6 +41,14 @@ def origin(one: Detector, folder: Path | None) -> str:
     if one.id not in own(folder):
         return "auditbook"
     return "own, instead of auditbook's" if one.id in detector.shipped() else "own"
+
+
+def _read_now(path: Path) -> Detector:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return _broken(path, b"", f"{path}: cannot be read: {error.strerror}.")
+    return _read(path, content)
 
 
 @cache

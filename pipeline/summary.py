@@ -74,22 +74,24 @@ class Summary:
 
 
 def of(chain: Sequence[Commit], step: int = 30) -> Summary:
-    """Which summaries of a chain hold, and what they leave out; with a step of 15 minutes, half hours do not."""
+    """Which summaries of a chain hold, and what they leave out; with a step of 15 minutes, half hours do not. Of a part
+    that two tell of the newer does: whoever went to quarters of hours and back has both."""
     versions = (VERSION,) if step == 15 else (VERSION, HALVES)
     alive = {part.name: part for part in stores.parts(chain) if part.events is not None}
     judged: dict[str, Span] = {}
-    told, gone = [], superseded(chain)
-    for link in chain:
+    told, gone, summed = [], superseded(chain), set[str]()
+    for link in reversed(chain):
         parts = {name: _span(given) for name, given in link.content.get("events", {}).items()}
         judged |= parts
         whole = f"{link.folder.name}/habits.parquet" not in gone
-        if parts and whole and link.content["summary"] in versions and parts.keys() <= alive.keys():
+        fits = link.content["summary"] in versions if parts and whole else False
+        if fits and parts.keys() <= alive.keys() and not parts.keys() & summed:
             told.append((link.folder, parts))
-    summed = {name for _, parts in told for name in parts}
+            summed |= parts.keys()
     left = tuple(part for name, part in alive.items() if name not in summed)
     new = tuple(part for part in left if part.name not in judged)
     kept = {name for link in chain if link.kind in KEEPING for name in link.content.get("replaces", [])}
-    return Summary(tuple(told), left, new, bool(judged.keys() - alive.keys() - kept))
+    return Summary(tuple(reversed(told)), left, new, bool(judged.keys() - alive.keys() - kept))
 
 
 def events_of(parts: Sequence[Part]) -> str:

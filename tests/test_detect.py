@@ -453,13 +453,18 @@ def test_habits_are_quarters_once_somebody_s_clock_is_a_quarter_off(
             ).pl()["began"]
         return found.to_list()
 
+    def counted() -> int:
+        with pipeline.open(store) as log:
+            return int(log.sql("SELECT sum(n)::BIGINT AS n FROM habits").pl()["n"][0])
+
     add(deletion(1, 5), deletion(2, 20), deletion(3, 35))
     detect.detect(store, config=config())
-    assert slots() == ["10:00", "10:30"]
+    assert (slots(), counted()) == (["10:00", "10:30"], 3)
     detect.detect(store, config=config(actors={"ana@example.com": {"timezone": "Asia/Kathmandu"}}))
-    assert slots() == ["10:00", "10:15", "10:30"]
+    assert (slots(), counted()) == (["10:00", "10:15", "10:30"], 3)
     detect.detect(store, config=config())
     assert slots() == ["10:00", "10:15", "10:30"], "what is finer will do"
+    assert counted() == 3, "nobody's past counts twice"
 
 
 def config_file(folder: Path) -> Path:

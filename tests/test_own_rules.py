@@ -188,6 +188,45 @@ def test_settings_of_rules_of_ones_own_are_checked(folder: Path, more: str, mess
     assert message in str(refused.value)
 
 
+def test_what_stands_beside_rules_is_none_and_what_cannot_be_read_has_failed(
+    folder: Path, auditbook: Auditbook
+) -> None:
+    rules = folder / "rules"
+    (rules / "archive.sql").mkdir()
+    (rules / ".#many_refunds.sql").symlink_to("ana@host.4242")  # as an editor marks a file that is open
+    (rules / "._many_refunds.sql").write_bytes(b"\x00\x05")
+    done = auditbook("run", "refunds.jsonl", "--source", "printago", "--as-of", "2026-03-03")
+    assert (done.returncode, done.stderr) == (0, "")
+
+    (rules / "lost.sql").symlink_to("nowhere.sql")
+    done = auditbook("detect")
+    assert done.returncode == 1
+    assert "rules/lost.sql: cannot be read: No such file or directory." in done.stderr
+    assert auditbook("verify").returncode == 0
+
+
+def test_a_finding_names_events_that_are_there(folder: Path, auditbook: Auditbook) -> None:
+    rule = folder / "rules" / "many_refunds.sql"
+    rule.write_text(RULE.replace("list(event_uid)", "['nosuch', any_value(event_uid)]"), "utf-8")
+    done = auditbook("run", "refunds.jsonl", "--source", "printago", "--as-of", "2026-03-03")
+    assert done.returncode == 1
+    assert "many_refunds: returns the finding with the key" in done.stderr
+    assert "with events that are not in the store." in done.stderr
+    assert rows(auditbook("findings", "--detector", "many_refunds", "--format", "jsonl").stdout) == []
+
+
+def test_a_rule_that_is_gone_is_told_once(folder: Path, auditbook: Auditbook) -> None:
+    auditbook("run", "refunds.jsonl", "--source", "printago", "--as-of", "2026-03-03")
+    (folder / "rules" / "many_refunds.sql").unlink()
+    done = auditbook("detect")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "many_refunds: there is no such rule any more; what it found is withdrawn. Put its file back to have that again.\n",
+    )
+    assert "1 withdrawn" in done.stdout
+    assert auditbook("detect").stderr == ""
+
+
 def test_a_folder_that_is_not_there_is_told(folder: Path) -> None:
     shutil.rmtree(folder / "rules")
     with pytest.raises(AuditbookError) as refused:

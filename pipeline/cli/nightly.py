@@ -106,7 +106,7 @@ def detect(
         store, config=settings, progress=options.progress(quiet, verbose),
         stretch=detecting.stretch_of(since, until, settings),
     )  # fmt: skip
-    tell(result.as_json(), (), quiet=quiet, as_json=as_json)
+    tell(result.as_json(), result.messages, quiet=quiet, as_json=as_json)
     ctx.exit(_code(result.as_json(), (), fail_on, None))
 
 
