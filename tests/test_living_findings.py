@@ -296,4 +296,13 @@ def test_a_stretch_is_evaluated_again_on_request(judged: Path) -> None:
     assert left == [("bulk_delete",)]
     with pytest.raises(UsageError, match=r"--since 2026-03-03 is not before --until 2026-03-01"):
         detect.stretch_of("2026-03-03", "2026-03-01", config)
+    for since, until, told in (
+        ("9999-12-31", None, "--since 9999-12-31 is too late: nothing can be evaluated after it."),
+        (None, "0001-01-01", "--until 0001-01-01 is too early: nothing can be evaluated before it."),
+    ):
+        with pytest.raises(UsageError) as refused:
+            detect.stretch_of(since, until, config)
+        assert str(refused.value) == (
+            f"{told} Write 2026-10-31, 2026-10-31T18:00, 2026-10-31T18:00Z, today, 24h or 7d."
+        )
     assert NIGHT.date().isoformat() == "2026-03-02"
