@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
-from pipeline import catalog, identity, summary
+from pipeline import catalog, spelling, summary
 from pipeline import store as stores
 from pipeline.columns import DECISIONS
 from pipeline.errors import UsageError
@@ -31,8 +31,12 @@ def decide(
     until: date | None = None,
     signing: Signing | None = None,
     as_of: datetime | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> stores.Commit:
-    """Record a reviewer's decision on a finding, for good and by name; `as_of` is the clock, else now."""
+    """Record a reviewer's decision on a finding, for good and by name; `as_of` is the clock, else now.
+
+    What the reviewer must know of the finding is told.
+    """
     path = Path(store)
     stores.require(path)
     if status not in DECISIONS:
@@ -45,7 +49,7 @@ def decide(
         _refuse_over(until, as_of or datetime.now(UTC), config.organization.timezone)
         with catalog.connect(path) as connection:
             found = connection.execute(
-                "SELECT finding_id, actor_keys FROM current_findings WHERE starts_with(finding_id, ?)",
+                "SELECT finding_id, actor_keys, base_state FROM current_findings WHERE starts_with(finding_id, ?)",
                 [finding_id],
             ).fetchall()
             if len(found) != 1:
@@ -53,6 +57,7 @@ def decide(
                 raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
             sightings = summary.of(chain).relation("sightings")
             _refuse_own(connection, by, found[0][1] or [], sightings)
+        _refuse_mixed(by)
         row = {
             "finding_id": found[0][0], "status": status, "reviewer": by, "os_user": getpass.getuser(), "reason": reason,
             "until": until, "decided_at": datetime.now(UTC).replace(microsecond=0),
@@ -62,6 +67,10 @@ def decide(
             target = folder / "dispositions.parquet"
             return {target.name: write_rows(target, DISPOSITION_ROWS, [row])}
 
+        if found[0][2] == "withdrawn":
+            tell(
+                f"{found[0][0]} is withdrawn: no rule finds it any more, and it stays so whatever is decided."
+            )
         done = stores.commit(path, "disposition", {}, write, signing=signing)
         catalog.publish(path, config)
     return done
@@ -82,9 +91,8 @@ def _refuse_own(
 ) -> None:
     """Nobody decides about what they did themselves, under whatever name they are known, however it is written."""
     name = by.strip()
-    texts = [name, *(part.strip() for part in re.split("[<>()]", name) if part.strip())]
-    connection.execute(f"CREATE TEMP VIEW spellings AS {identity.spellings(sightings)}")
-    own = connection.execute(_OWN, {"by": texts, "keys": actor_keys}).fetchall()
+    asked = {"by": spelling.every_text(by), "keys": actor_keys}
+    own = connection.execute(_own(spelling.spellings(sightings)), asked).fetchall()
     if own:
         person, is_them = own[0]
         raise UsageError(
@@ -97,19 +105,28 @@ def _refuse_own(
         )
 
 
-_LOCAL = "CASE WHEN contains({0}, '@') THEN regexp_extract({0}, '^[^@+]*') ELSE {0} END"
-# Who has the same name in another product may be the same person, as long as nobody says who is who. Who gives an
-# address means that one and no other with the same beginning.
-_OWN = f"""WITH known AS (SELECT person, spelling, {identity.address_of("spelling")} AS address,
-      {identity.name_of(_LOCAL.format("spelling"))} AS called FROM spellings),
-  asked AS (SELECT spelling, {identity.address_of("spelling")} AS address, {identity.name_of("spelling")} AS called
-    FROM (SELECT unnest($by::VARCHAR[]) AS spelling)),
-  named AS (SELECT DISTINCT k.person FROM known k JOIN asked q ON lower(k.spelling) = lower(q.spelling)
-    OR CASE WHEN contains(q.spelling, '@') THEN contains(k.spelling, '@') AND k.address = q.address
-         ELSE length(q.called) > 2 AND k.called = q.called END),
-  alike AS (SELECT DISTINCT {identity.name_of("display_name")} AS called FROM actors
-    WHERE person IN (SELECT person FROM named))
-  SELECT DISTINCT a.person, a.person IN (SELECT person FROM named) AS is_them FROM actors a
-  WHERE list_contains($keys::VARCHAR[], a.actor_key) AND (a.person IN (SELECT person FROM named)
-    OR {identity.name_of("display_name")} IN (SELECT called FROM alike WHERE length(called) > 2))
-  ORDER BY is_them DESC, a.person"""
+def _refuse_mixed(by: str) -> None:
+    """A name that nobody can read as it is written is nobody's."""
+    found = spelling.mixed(by)
+    if found is not None:
+        word, (*others, last) = found[0], [one.title() for one in found[1]]
+        raise UsageError(
+            f'--by "{by.strip()}": "{word}" has {", ".join(others)} and {last} letters, which look alike.',
+            hint="Write each word of a name in one alphabet.",
+        )
+
+
+def _own(spellings: str) -> str:
+    """SQL: who of the finding's actors was named.
+
+    Who has the same name in another product may be the same person, as long as nobody says who is who.
+    """
+    called = spelling.name_of("display_name")
+    return f"""WITH known AS ({spelling.marks_of(spellings, local=True)}),
+    asked AS ({spelling.marks_of("SELECT unnest($by::VARCHAR[]) AS spelling")}),
+    named AS (SELECT DISTINCT person FROM known SEMI JOIN asked USING (mark)),
+    alike AS (SELECT DISTINCT {called} AS called FROM actors WHERE person IN (SELECT person FROM named))
+    SELECT DISTINCT a.person, a.person IN (SELECT person FROM named) AS is_them FROM actors a
+    WHERE list_contains($keys::VARCHAR[], a.actor_key) AND (a.person IN (SELECT person FROM named)
+      OR {called} IN (SELECT called FROM alike WHERE length(called) > 2))
+    ORDER BY is_them DESC, a.person"""

@@ -91,8 +91,14 @@ def stretch_of(since: str | None, until: str | None, config: Config) -> Span | N
     zone, now = config.organization.timezone, datetime.now(UTC)
     begin = moments.moment(since, zone, now) if since is not None else EARLIEST
     end = moments.moment(until, zone, now, end=True) if until is not None else LATEST
-    if begin >= end:
+    if begin >= end and None not in (since, until):
         raise UsageError(f"--since {since} is not before --until {until}.")
+    if begin >= end:
+        given = f"--since {since} is too late" if until is None else f"--until {until} is too early"
+        raise UsageError(
+            f"{given}: nothing can be evaluated {'after' if until is None else 'before'} it.",
+            hint=moments.EXAMPLES,
+        )
     return begin, end
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import engine, identity, views
+from pipeline import engine, spelling, views
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config
 from pipeline.replaced import in_force
@@ -107,7 +107,13 @@ def tables(
     connection.execute(
         "CREATE OR REPLACE VIEW finding_events AS SELECT finding_id, unnest(events) AS event_uid FROM current_findings"
     )
-    connection.execute(_SUPPRESSED.format(spellings=identity.spellings(sightings)))
+    written = [
+        (number, text)
+        for number, s in enumerate(config.suppressions, start=1)
+        for text in (spelling.person_texts(s.actor) if s.actor else ())
+    ]
+    asked = {"numbers": [number for number, _ in written], "texts": [text for _, text in written]}
+    connection.execute(_suppressed(spelling.spellings(sightings)), asked)
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
     connection.execute(f"CREATE OR REPLACE VIEW cases AS {CASES}")
 
@@ -128,20 +134,6 @@ CASES = f"""SELECT case_id, any_value(person) AS person, arg_min(subject, (windo
   FROM (SELECT f.*, c.person, c.local_date FROM findings f JOIN current_findings c USING (finding_id))
   WHERE state <> 'withdrawn' GROUP BY case_id"""
 
-# Which findings a configured suppression covers: by its detector, its source, and all ids, addresses and names of
-# whoever is spelled like its actor. Every event must be theirs (what somebody else did beside it is not covered), and
-# the finding about a person: what is about the log stays, whosever entries stand behind it.
-_SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings AS
-  WITH spellings AS ({spellings}),
-  spelled AS (SELECT DISTINCT s.suppression, p.person FROM suppressions s JOIN spellings p
-    ON lower(p.spelling) = lower(s.actor)),
-  identities AS (SELECT person, list(actor_key) AS keys FROM actors GROUP BY person)
-  SELECT DISTINCT f.finding_id, s.suppression, s.owner, s.reason, s.until
-  FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)
-  LEFT JOIN spelled w ON w.suppression = s.suppression LEFT JOIN identities i ON i.person = w.person
-  WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
-    AND (s.actor IS NULL OR (f.actor_key IS NOT NULL AND coalesce(list_has_all(i.keys, f.actor_keys), false)))"""
-
 # What a disposition or a suppression says holds until its day has passed, on the day of `as_of` (else the
 # organization's today). A
 # decision is about the finding as it was then: one that changed since needs another.
@@ -161,6 +153,30 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
              WHERE until >= organization_day()
              QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC, suppression) = 1) s
     USING (finding_id)"""
+
+
+def _suppressed(spellings: str) -> str:
+    """SQL: which findings a configured suppression covers.
+
+    By its detector, its source, and all ids, addresses and names of whoever is spelled like its actor; who is spelled
+    so but for case, accents and order only where nobody is exactly. Every event must be theirs (what somebody else did
+    beside it is not covered), and the finding about a person: what is about the log stays, whosever entries stand
+    behind it.
+    """
+    asked = "SELECT unnest($numbers::BIGINT[]) AS suppression, unnest($texts::VARCHAR[]) AS spelling"
+    return f"""CREATE OR REPLACE TABLE suppressed_findings AS
+    WITH known AS ({spelling.marks_of(f"SELECT * FROM ({spellings}) WHERE len($texts::VARCHAR[]) > 0")}),
+    asked AS ({spelling.marks_of(asked)}),
+    likely AS (SELECT a.suppression, k.person, bool_or(lower(k.spelling) = lower(trim(s.actor))) AS exactly
+      FROM asked a JOIN known k USING (mark) JOIN suppressions s USING (suppression) GROUP BY ALL),
+    spelled AS (SELECT suppression, person FROM likely
+      QUALIFY exactly OR NOT bool_or(exactly) OVER (PARTITION BY suppression)),
+    identities AS (SELECT person, list(actor_key) AS keys FROM actors GROUP BY person)
+    SELECT DISTINCT f.finding_id, s.suppression, s.owner, s.reason, s.until
+    FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)
+    LEFT JOIN spelled w ON w.suppression = s.suppression LEFT JOIN identities i ON i.person = w.person
+    WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
+      AND (s.actor IS NULL OR (f.actor_key IS NOT NULL AND coalesce(list_has_all(i.keys, f.actor_keys), false)))"""
 
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, object]]) -> int:

@@ -7,25 +7,7 @@ human to judge: nothing is tied until it stands in [actors], and two who each st
 
 from __future__ import annotations
 
-
-def address_of(text: str) -> str:
-    """SQL: an address as it is compared, without the tag that its owner may add."""
-    return rf"regexp_replace(lower({text}), '\+[^@]*@', '@')"
-
-
-def name_of(text: str) -> str:
-    """SQL: a name as it is compared, its letters and digits in the order in which it is spoken."""
-    spoken = rf"regexp_replace(trim({text}), '^([^,]+),\s*(.+)$', '\2 \1')"
-    return rf"regexp_replace(lower(strip_accents({spoken})), '[^\p{{L}}\p{{N}}]+', '', 'g')"
-
-
-def spellings(sightings: str) -> str:
-    """SQL: every id, address and name that a person is configured or was seen with, over the relation of sightings."""
-    return rf"""SELECT person, unnest([a.person, a.actor_key, regexp_replace(a.actor_key, '^[^:]*:', ''), display_name,
-        email, actor_id, actor_name, actor_email]) AS spelling
-      FROM actors a LEFT JOIN {sightings} USING (actor_key)
-    UNION ALL SELECT id, unnest([id, "name", actor_key, regexp_replace(actor_key, '^[^:]*:', '')]) FROM people"""
-
+from pipeline.spelling import address_of, name_of
 
 # One row for each spelling of an actor in a source.
 _SEEN = """

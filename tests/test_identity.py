@@ -140,6 +140,14 @@ def test_the_id_of_a_person_need_not_be_seen_when_an_alias_is(store: Path) -> No
             ["eb@example.com", "hoops:Élodie Beck"], "same name: Beck, Elodie, Élodie Beck", id="accents and order",
         ),
         pytest.param(
+            [desk(1, "Jörg Weiß"), desk(2, "JÖRG WEISS", "jw@example.com")],
+            ["hoops:Jörg Weiß", "jw@example.com"], "same name: JÖRG WEISS, Jörg Weiß", id="a sharp s",
+        ),
+        pytest.param(
+            [desk(1, "Dana Ruiz"), desk(2, "Dan\u0430 Ruiz", "dr@example.com")],
+            ["dr@example.com", "hoops:Dana Ruiz"], "same name: Dana Ruiz, Dan\u0430 Ruiz", id="another alphabet",
+        ),
+        pytest.param(
             [desk(1, "Dana Ruiz"), shop(2, "dana.ruiz+x@example.com", "usr_1")],
             ["dana.ruiz+x@example.com", "hoops:Dana Ruiz"],
             "name like an e-mail or id: Dana Ruiz, dana.ruiz+x@example.com", id="the beginning of an e-mail",

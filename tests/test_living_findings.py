@@ -124,6 +124,104 @@ def test_nobody_decides_about_their_own_actions(judged: Path, by: str, sentence:
         ).pl().rows() == [(other, True) for other in others]
 
 
+TOGETHER = {
+    "Ana Lima": {"aliases": ["ana@example.com"]},
+    "jorg@example.com": {"aliases": ["ben@example.com"], "name": "Jörg Müller-Weiß"},
+}
+JORGS = [
+    "JÖRG MÜLLER-WEISS", "Jorg Muller-Weiss", "Joerg Mueller-Weiß", "MÜLLER-WEIẞ, Jörg", "Müller-Weiß Jörg",
+    "printago:id of ben", "PRINTAGO:ID OF BEN", "mailto:ben@example.com", "MAILTO:Jorg@example.com?subject=x",
+    "jorg+desk@example.com", " Jörg  Müller-Weiß ", "J\u043erg M\u00fcller-Wei\u00df", "b\u0435n@example.com",
+    "Jo\u0308rg Mu\u0308ller-Weiß", "\uff2aörg Müller-Weiß", "Jörg\u200b Müller-Weiß", "ben@ex\u200bample.com",
+]  # fmt: skip
+SEVERAL_JORGS = [
+    "Jörg Müller-Weiß, CISO", "CISO, Jörg Müller-Weiß", "dana@example.com, ben@example.com",
+    "Dana Ruiz; Jorg Muller-Weiss", "Dana ben@example.com", "Dana Ruiz / Jörg Müller-Weiß", "Jörg Müller-Weiß - CISO",
+    "ben, CISO", "dana@x.io;ben@example.com",
+]  # fmt: skip
+OTHER_JORGS = [
+    "Jörg Weiß", "Jörg Müller", "Müller, Jörg", "Jörg Müller-Weißer", "jorg@example.org", "printago:id of bens",
+    "hoops:id of ben", "Souza, Ben", "Souza, Ben, CISO", "mailto:bens@example.com", "Иван Петров", "Ana Lima",
+    "田中 愛子",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def jorg(once: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """That store with who is who in another way, and a finding about Jörg."""
+    store = tmp_path_factory.mktemp("jorg") / "store"
+    shutil.copytree(once, store)
+    detect.detect(store, config=from_dict({"actors": TOGETHER}))
+    with pipeline.open(store) as log:
+        [finding] = log.sql("SELECT finding_id FROM findings WHERE subject LIKE 'Jörg%'").pl()["finding_id"]
+    return store, finding
+
+
+@pytest.mark.parametrize("by", [*JORGS, *SEVERAL_JORGS])
+def test_nobody_is_somebody_else_by_how_they_write_themselves(jorg: tuple[Path, str], by: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        decide.decide(*jorg, status="accepted", by=by, reason="It was planned.")
+    assert str(refused.value) == (
+        f"{by.strip()} is jorg@example.com, whose own actions the finding is about. "
+        "Somebody else has to decide; --by names the person who does."
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "word", "alphabets"),
+    [
+        ("Dan\u0430 Ruiz", "Dan\u0430", "Cyrillic and Latin"),
+        ("D\u03b1n\u0430 Ruiz", "D\u03b1n\u0430", "Cyrillic, Greek and Latin"),
+        (" A\u03bda L", "A\u03bda", "Greek and Latin"),
+    ],
+)
+def test_a_word_of_several_alphabets_names_nobody(
+    jorg: tuple[Path, str], by: str, word: str, alphabets: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        decide.decide(*jorg, status="accepted", by=by, reason="It was planned.")
+    assert str(refused.value) == (
+        f'--by "{by.strip()}": "{word}" has {alphabets} letters, which look alike. '
+        "Write each word of a name in one alphabet."
+    )
+
+
+def test_who_is_only_called_alike_decides(jorg: tuple[Path, str], tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(jorg[0], store)
+    for by in OTHER_JORGS:
+        decide.decide(store, jorg[1], status="accepted", by=by, reason="It was planned.")
+    with pipeline.open(store) as log:
+        told = log.sql("SELECT reviewer FROM dispositions ORDER BY commit_no").pl()["reviewer"].to_list()
+    assert told == OTHER_JORGS
+
+
+def test_a_decision_on_what_is_withdrawn_says_so(judged: Path, auditbook: Auditbook) -> None:
+    with pipeline.open(judged) as log:
+        [finding] = log.findings(detector="bulk_delete").pl()["finding_id"].to_list()
+    command = (
+        "findings",
+        "review",
+        finding,
+        "--status",
+        "accepted",
+        "--by",
+        "Cho",
+        "--reason",
+        "x",
+        "--store",
+        judged,
+    )
+    assert auditbook(*command).stderr == ""
+    detect.detect(
+        judged, config=from_dict({"actors": PEOPLE, "detectors": {"bulk_delete": {"enabled": False}}})
+    )
+    done = auditbook(*command)
+    assert (done.returncode, done.stderr) == (
+        0, f"auditbook: {finding} is withdrawn: no rule finds it any more, and it stays so whatever is decided.\n",
+    )  # fmt: skip
+
+
 def in_zone(zone: str, **more: object) -> Config:
     return from_dict({"organization": {"timezone": zone}, "actors": PEOPLE, **more})
 
@@ -238,6 +336,41 @@ def test_a_suppression_by_a_name_that_two_have_says_so(judged: Path) -> None:
         ]
 
 
+def told_of(store: Path, actors: dict[str, object], names: list[str]) -> list[str]:
+    """What is said of suppressions of these people."""
+    rule = {"detector": "*", "owner": "Ops", "reason": "Known.", "until": "2099-03-31"}
+    config = from_dict({"actors": actors, "suppressions": [{**rule, "actor": name} for name in names]})
+    with pipeline.open(store, config) as log:
+        return findings.notices(log.con)
+
+
+def test_a_suppression_is_folded_as_a_reviewer_is(judged: Path) -> None:
+    names = [*JORGS, "J. <ben@example.com>"]
+    assert told_of(judged, TOGETHER, names) == [
+        f"suppression {number} (* of {name}, Ops) covers 1 of the findings until 2099-03-31."
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def test_a_suppression_covers_nobody_else(judged: Path) -> None:
+    """Neither who is called alike, nor everybody whom a list names, nor who has the beginning of an address."""
+    names = [*(name for name in OTHER_JORGS if name != "Ana Lima"), "Jörg Müller-Weiß, CISO", "ben"]
+    assert told_of(judged, TOGETHER, names) == [
+        f"suppression {number} (* of {name}, Ops) covers no finding."
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def test_who_is_spelled_exactly_so_goes_before_who_is_called_alike(judged: Path) -> None:
+    """Whoever has the other order of a name may be another person."""
+    actors: dict[str, object] = {"ana@example.com": {"name": "Li Wei"}, "ben@example.com": {"name": "Wei Li"}}
+    assert told_of(judged, actors, ["Li Wei", "wei li", "LI, WEI"]) == [
+        "suppression 1 (* of Li Wei, Ops) covers 2 of the findings until 2099-03-31.",
+        "suppression 2 (* of wei li, Ops) covers 1 of the findings until 2099-03-31.",
+        "suppression 3 (* of LI, WEI, Ops) covers 3 of the findings, of 2 people who are called so, until 2099-03-31.",
+    ]
+
+
 def test_no_suppression_of_a_person_covers_what_is_about_the_log(
     store: Path, tmp_path: Path, auditbook: Auditbook
 ) -> None:
@@ -296,4 +429,13 @@ def test_a_stretch_is_evaluated_again_on_request(judged: Path) -> None:
     assert left == [("bulk_delete",)]
     with pytest.raises(UsageError, match=r"--since 2026-03-03 is not before --until 2026-03-01"):
         detect.stretch_of("2026-03-03", "2026-03-01", config)
+    for since, until, told in (
+        ("9999-12-31", None, "--since 9999-12-31 is too late: nothing can be evaluated after it."),
+        (None, "0001-01-01", "--until 0001-01-01 is too early: nothing can be evaluated before it."),
+    ):
+        with pytest.raises(UsageError) as refused:
+            detect.stretch_of(since, until, config)
+        assert str(refused.value) == (
+            f"{told} Write 2026-10-31, 2026-10-31T18:00, 2026-10-31T18:00Z, today, 24h or 7d."
+        )
     assert NIGHT.date().isoformat() == "2026-03-02"

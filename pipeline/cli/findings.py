@@ -147,7 +147,7 @@ def review(
     settings = options.read_config(config)
     done = decide.decide(
         store, finding, status=status, by=by, reason=reason, until=_day(until), signing=settings.signing,
-        as_of=options.read_clock(as_of, settings),
+        as_of=options.read_clock(as_of, settings), tell=output.note,
     )  # fmt: skip
     if not quiet:
         print(f"recorded: {output.inert(finding)} is {status}, by {output.inert(by)}\nhead {done.head}")
