@@ -161,7 +161,7 @@ def _suppressed(spellings: str) -> str:
     By its detector, its source, and all ids, addresses and names of whoever is spelled like its actor; who is spelled
     so but for case, accents and order only where nobody is exactly. Every event must be theirs (what somebody else did
     beside it is not covered), and the finding about a person: what is about the log stays, whosever entries stand
-    behind it.
+    behind it, unless the suppression names its rule.
     """
     asked = "SELECT unnest($numbers::BIGINT[]) AS suppression, unnest($texts::VARCHAR[]) AS spelling"
     return f"""CREATE OR REPLACE TABLE suppressed_findings AS
@@ -176,7 +176,8 @@ def _suppressed(spellings: str) -> str:
     FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)
     LEFT JOIN spelled w ON w.suppression = s.suppression LEFT JOIN identities i ON i.person = w.person
     WHERE (s.source IS NULL OR coalesce(f.sources = [s.source], false))
-      AND (s.actor IS NULL OR (f.actor_key IS NOT NULL AND coalesce(list_has_all(i.keys, f.actor_keys), false)))"""
+      AND (s.actor IS NULL OR (coalesce(list_has_all(i.keys, f.actor_keys), false)
+        AND (f.actor_key IS NOT NULL OR (s.detector <> '*' AND len(f.actor_keys) > 0))))"""
 
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[dict[str, object]]) -> int:
