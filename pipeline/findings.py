@@ -164,13 +164,15 @@ def _suppressed(spellings: str) -> str:
     behind it, unless the suppression names its rule.
     """
     asked = "SELECT unnest($numbers::BIGINT[]) AS suppression, unnest($texts::VARCHAR[]) AS spelling"
+    known = "SELECT * FROM spellings WHERE EXISTS (FROM others)"  # else nothing is folded
     return f"""CREATE OR REPLACE TABLE suppressed_findings AS
-    WITH known AS ({spelling.marks_of(f"SELECT * FROM ({spellings}) WHERE len($texts::VARCHAR[]) > 0")}),
-    asked AS ({spelling.marks_of(asked)}),
-    likely AS (SELECT a.suppression, k.person, bool_or(lower(k.spelling) = lower(trim(s.actor))) AS exactly
-      FROM asked a JOIN known k USING (mark) JOIN suppressions s USING (suppression) GROUP BY ALL),
-    spelled AS (SELECT suppression, person FROM likely
-      QUALIFY exactly OR NOT bool_or(exactly) OVER (PARTITION BY suppression)),
+    WITH spellings AS ({spellings}),
+    exactly AS (SELECT DISTINCT s.suppression, p.person FROM suppressions s JOIN spellings p
+      ON lower(p.spelling) = lower(trim(s.actor))),
+    others AS (SELECT * FROM ({asked}) ANTI JOIN exactly USING (suppression)),
+    asked AS ({spelling.marks_of("SELECT * FROM others")}),
+    known AS ({spelling.marks_of(known)}),
+    spelled AS (FROM exactly UNION SELECT a.suppression, k.person FROM asked a JOIN known k USING (mark)),
     identities AS (SELECT person, list(actor_key) AS keys FROM actors GROUP BY person)
     SELECT DISTINCT f.finding_id, s.suppression, s.owner, s.reason, s.until
     FROM current_findings f JOIN suppressions s ON s.detector IN ('*', f.detector)

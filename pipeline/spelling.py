@@ -29,7 +29,8 @@ MOST_ORDERED = 4  # words of which every order is tried; of more only who begins
 def letters_of(text: str) -> str:
     """SQL: a text without case and accents, and without letters that only look like Latin ones."""
     looks, like = "".join(_LOOKS.values()), "".join(one * len(other) for one, other in _LOOKS.items())
-    return _replaced(f"translate(lower(strip_accents({text})), '{looks}', '{like}')", _PAIRS)
+    folded = _replaced(f"translate(lower(strip_accents({text})), '{looks}', '{like}')", _PAIRS)
+    return f"CASE WHEN strlen({text}) = length({text}) THEN lower({text}) ELSE {folded} END"
 
 
 def address_of(text: str) -> str:
@@ -39,8 +40,9 @@ def address_of(text: str) -> str:
 
 def name_of(text: str) -> str:
     """SQL: a name as it is compared, its letters and digits in the order in which it is spoken."""
-    spoken = rf"regexp_replace(trim({text}), '^([^,]+),\s*(.+)$', '\2 \1')"
-    return rf"regexp_replace({letters_of(spoken)}, '[^\p{{L}}\p{{N}}]+', '', 'g')"
+    order = r"'^\s*([^,]+),\s*(.+)$', '\2 \1'"
+    spoken = f"CASE WHEN contains({text}, ',') THEN regexp_replace({text}, {order}) ELSE {text} END"
+    return rf"regexp_replace({letters_of(f'({spoken})')}, '[^\p{{L}}\p{{N}}]+', '', 'g')"
 
 
 def _replaced(text: str, pairs: dict[str, str]) -> str:
@@ -63,15 +65,18 @@ def marks_of(relation: str, *, local: bool = False) -> str:
 
     An address is that one and no other that begins alike; with `local` its beginning is a name as well.
     """
-    address = address_of(letters_of("spelling"))
     name = "CASE WHEN NOT contains(spelling, '@') THEN spelling END"
     if local:
         name = "CASE WHEN contains(spelling, '@') THEN regexp_extract(spelling, '^[^@+]*') ELSE spelling END"
-    names = [name_of(name), name_of(_replaced(f"lower(nfc_normalize({name}))", _TRANSCRIBED))]
-    called = ", ".join(f"CASE WHEN length({one}) > 2 THEN 'name ' || {one} END" for one in names)
-    return f"""SELECT * FROM (SELECT DISTINCT *, unnest(['text ' || lower(spelling),
-      CASE WHEN contains(spelling, '@') THEN 'address ' || {address} END, {called}]) AS mark
-      FROM (SELECT DISTINCT * FROM ({relation}) WHERE spelling IS NOT NULL)) WHERE mark IS NOT NULL"""
+    accents = "|".join(_TRANSCRIBED)
+    transcribed = _replaced("lower(nfc_normalize(called))", _TRANSCRIBED)
+    return f"""SELECT * EXCLUDE (called, names), unnest(['text ' || lower(spelling),
+      CASE WHEN contains(spelling, '@') THEN 'address ' || {address_of(letters_of("spelling"))} END,
+      CASE WHEN length(names[1]) > 2 THEN 'name ' || names[1] END,
+      CASE WHEN length(names[2]) > 2 THEN 'name ' || names[2] END]) AS mark
+      FROM (SELECT *, [{name_of("called")}, CASE WHEN strlen(called) > length(called)
+          AND regexp_matches(lower(nfc_normalize(called)), '{accents}') THEN {name_of(f"({transcribed})")} END] AS names
+        FROM (SELECT DISTINCT *, {name} AS called FROM ({relation}) WHERE spelling IS NOT NULL))"""
 
 
 def plain(written: str) -> str:
