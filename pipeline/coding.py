@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import compiled
+from pipeline.compiled import address_of
 
 MOST_NUMBERS = 1 << 20  # of combinations that can be, above which those that are get numbers of their own
 MOST_PLACES = 1 << 24  # of a table that has one for each
@@ -94,7 +95,11 @@ def _numbered(codes: np.ndarray, size: int) -> Different:
     if library is not None and size <= MOST_PLACES and len(codes):
         numbers, first = np.empty(len(codes), np.int64), np.empty(min(size, len(codes)), np.int64)
         count = library.auditbook_numbered(
-            _place(codes), ctypes.c_int64(len(codes)), ctypes.c_int64(size), _place(numbers), _place(first)
+            address_of(codes),
+            ctypes.c_int64(len(codes)),
+            ctypes.c_int64(size),
+            address_of(numbers),
+            address_of(first),
         )
         if count >= 0:
             return Different(numbers, first[:count])
@@ -111,7 +116,7 @@ def _by(library: ctypes.CDLL, column: pa.Array, most: int) -> Coded | None:
     different = library.auditbook_codes(
         _address(data), ctypes.c_void_p(offsets.address + 4 * column.offset),
         _address(valid if column.null_count else None), ctypes.c_int64(column.offset), ctypes.c_int64(len(column)),
-        ctypes.c_int64(most), _seed(), _place(numbers), _place(firsts),
+        ctypes.c_int64(most), _seed(), address_of(numbers), address_of(firsts),
     )  # fmt: skip
     if different < -1:
         raise MemoryError("There was no memory left to tell texts apart.")
@@ -126,7 +131,3 @@ def _seed() -> ctypes.c_uint64:
 
 def _address(buffer: pa.Buffer | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(buffer.address if buffer else None)
-
-
-def _place(array: np.ndarray) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)

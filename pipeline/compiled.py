@@ -98,9 +98,9 @@ def line_ends(text: memoryview) -> np.ndarray | None:
     found = library()
     if found is None:
         return None
-    begin = ctypes.c_void_p(np.frombuffer(text, np.uint8).ctypes.data)
+    begin = address_of(np.frombuffer(text, np.uint8))
     ends = np.empty(found.auditbook_lines(begin, ctypes.c_int64(len(text)), None), np.int64)
-    found.auditbook_lines(begin, ctypes.c_int64(len(text)), _place(ends))
+    found.auditbook_lines(begin, ctypes.c_int64(len(text)), address_of(ends))
     return ends
 
 
@@ -109,7 +109,7 @@ def scan(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned 
     top = {keys_of(place)[0] for place, _ in wanted.values()}
     if len(top) > MOST_TOP or len(wanted) > MOST_COLUMNS:
         return _of_what_occurs(text, ends, wanted)
-    return _scan(_place(np.frombuffer(text, np.uint8)), len(text), ends, 1, wanted, inner=False)
+    return _scan(address_of(np.frombuffer(text, np.uint8)), len(text), ends, 1, wanted, inner=False)
 
 
 def of_records(records: pa.Array, wanted: Wanted, *, inner: bool = False) -> Scanned | None:
@@ -131,7 +131,8 @@ def opened(records: pa.Array, envelopes: Sequence[tuple[str, ...]]) -> pa.Array 
     ways = (_Way * count)(*(_way([key.encode() for key in keys]) for keys in envelopes))
     made, offsets = np.empty(int(ends[-1]) + 32 * len(ends), np.uint8), np.empty(len(ends) + 1, np.int32)
     certain = library().auditbook_open(  # type: ignore[union-attr]
-        text, _place(ends), ctypes.c_int64(len(ends)), ways, ctypes.c_int32(count), _place(made), _place(offsets)
+        text, address_of(ends), ctypes.c_int64(len(ends)), ways, ctypes.c_int32(count), address_of(made),
+        address_of(offsets),
     )  # fmt: skip
     return _written(made, offsets) if certain else None
 
@@ -146,7 +147,8 @@ def spelled(records: pa.Array, keys: Collection[str]) -> pa.Array | None:
     known = (_Spelling * len(names))(*(_Spelling(name, len(name)) for name in names))
     made, offsets = np.empty(int(ends[-1]), np.uint8), np.empty(len(ends) + 1, np.int32)
     changed = library().auditbook_spell(  # type: ignore[union-attr]
-        text, _place(ends), ctypes.c_int64(len(ends)), known, ctypes.c_int32(len(names)), _place(made), _place(offsets)
+        text, address_of(ends), ctypes.c_int64(len(ends)), known, ctypes.c_int32(len(names)), address_of(made),
+        address_of(offsets),
     )  # fmt: skip
     return None if changed < 0 else _written(made, offsets) if changed else records
 
@@ -160,7 +162,7 @@ def times(texts: pa.Array, *, epoch: bool) -> tuple[np.ndarray, np.ndarray] | No
     micros, how = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.uint8)
     found.auditbook_times(
         ctypes.c_void_p(data.address), ctypes.c_void_p(offsets.address + 4 * texts.offset), ctypes.c_int64(len(texts)),
-        ctypes.c_int32(epoch), _place(micros), _place(how),
+        ctypes.c_int32(epoch), address_of(micros), address_of(how),
     )  # fmt: skip
     if texts.null_count:
         how[np.asarray(texts.is_null())] = 0
@@ -222,8 +224,8 @@ def _scan(
     below = np.empty(size + 4 * MOST_INNER_KEYS if inner else 0, np.uint8)
     below_used = ctypes.c_int64()
     used = found.auditbook_scan(
-        text, _place(ends), ctypes.c_int32(newline), ctypes.c_int64(lines), _nodes(wanted), columns,
-        ctypes.c_int32(count), _place(asked), _place(keys), _place(below) if inner else None,
+        text, address_of(ends), ctypes.c_int32(newline), ctypes.c_int64(lines), _nodes(wanted), columns,
+        ctypes.c_int32(count), address_of(asked), address_of(keys), address_of(below) if inner else None,
         ctypes.byref(below_used),
     )  # fmt: skip
     data = [_Data(column.data) for column in columns]
@@ -273,7 +275,8 @@ class _Data:
             found.auditbook_give_back(self.address)
 
 
-def _place(array: np.ndarray) -> ctypes.c_void_p:
+def address_of(array: np.ndarray) -> ctypes.c_void_p:
+    """Where an array lies, for the library."""
     return ctypes.c_void_p(array.ctypes.data)
 
 

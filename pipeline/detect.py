@@ -116,10 +116,8 @@ def evaluate(
     """
     chain = stores.commits(path)
     step = calendar.step(config)
-    past, last = (
-        summary.of(chain, step),
-        next((link for link in reversed(chain) if link.kind == "detect"), None),
-    )
+    past = summary.of(chain, step)
+    last = next((link for link in reversed(chain) if link.kind == "detect"), None)
     chosen = basis.enabled(config)
     bases = basis.of(chosen, config)
     known = dict(last.content.get("bases", {})) if last else {}

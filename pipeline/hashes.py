@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import compiled
+from pipeline.compiled import address_of
 
 LONG, SHORT = 64, 32  # digits of a whole hash, and of one that names a record
 _FUNCTIONS = ("SHA256_Init", "SHA256_Update", "SHA256_Final")
@@ -44,9 +45,9 @@ def hashes(
     made = np.empty(digits * len(texts), np.uint8)
     kept = pa.array(around)
     done = library.auditbook_hashes(
-        *functions, *(ctypes.byref(_given(one)) for one in (kept, known)), ctypes.c_void_p(name.ctypes.data),
+        *functions, *(ctypes.byref(_given(one)) for one in (kept, known)), address_of(name),
         ctypes.byref(_given(texts)), ctypes.c_int64(len(texts)), ctypes.c_int32(digits),
-        ctypes.c_void_p(made.ctypes.data),
+        address_of(made),
     )  # fmt: skip
     if not done:
         return None

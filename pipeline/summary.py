@@ -84,7 +84,7 @@ def of(chain: Sequence[Commit], step: int = 30) -> Summary:
         parts = {name: _span(given) for name, given in link.content.get("events", {}).items()}
         judged |= parts
         whole = f"{link.folder.name}/habits.parquet" not in gone
-        fits = link.content["summary"] in versions if parts and whole else False
+        fits = parts and whole and link.content["summary"] in versions
         if fits and parts.keys() <= alive.keys() and not parts.keys() & summed:
             told.append((link.folder, parts))
             summed |= parts.keys()
