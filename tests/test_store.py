@@ -79,7 +79,7 @@ def made(two_commits: Path, store: Path) -> Path:
 
 MOMENTS = {
     "before anything is written": ("os.mkdir", ".tmp-000001", 1, 0),
-    "between two files": ("open", "b.jsonl", 3, 0),
+    "between two files": ("open", "b.jsonl", 2, 0),
     "before the record is written": ("open", "record.json", 1, 0),
     "before the rename": ("os.rename", ".tmp-000001", 1, 0),
     "after the rename": ("os.rename", ".new-manifest", 1, 1),
