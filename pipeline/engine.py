@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 
 import duckdb
+import pyarrow as pa
 
 
 def connect(
@@ -22,7 +23,8 @@ def connect(
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Sequence[object]]) -> None:
     """Rows into a table that is there, in one statement: one for each row would take a millisecond each."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns = [pa.array(column) for column in zip(*rows, strict=True)]
     if columns:
-        marks = ", ".join(["unnest(?)"] * len(columns))
-        connection.execute(f"INSERT INTO {table} SELECT {marks}", columns)
+        connection.register("rows", pa.table(columns, list(map(str, range(len(columns))))))
+        connection.execute(f"INSERT INTO {table} SELECT * FROM rows")
+        connection.unregister("rows")

@@ -7,6 +7,7 @@ import glob
 import hashlib
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -124,10 +125,13 @@ class Input:
     def codec(self) -> Codec | None:
         return CODECS.get(self.path.suffix.lower())
 
-    @property
+    @cached_property
     def size(self) -> int:
         """As it lies there; 0 for a link to nothing."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
 
     @contextmanager
     def open(self) -> Iterator[Reader]:
@@ -142,14 +146,14 @@ class Input:
 
     def digest(self) -> Digest:
         """The whole file, read once."""
-        room = memoryview(bytearray(AT_ONCE))
         with self.open() as stream:
-            read = 0
-            while read < RECOGNISED_FROM and (more := stream.fill(room[read:])):
-                read += more
-            begun = bytes(room[: min(read, RECOGNISED_FROM)])
-            while stream.fill(room):
-                pass
+            begun = b""
+            while len(begun) < RECOGNISED_FROM and (more := stream.read(RECOGNISED_FROM - len(begun))):
+                begun += more
+            if len(begun) == RECOGNISED_FROM:
+                room = memoryview(bytearray(AT_ONCE))
+                while stream.fill(room):
+                    pass
             if stream.stopped and not stream.bytes:
                 raise UnreadableError(f"cannot be read: {stream.stopped.message}", path=self.path)
             return Digest(stream.sha256(), stream.stopped, begun)
@@ -164,7 +168,7 @@ class Input:
         return self.digest().sha256
 
     def _file(self) -> BinaryIO:
-        if self.path.exists() and not self.path.is_file():
+        if not stat.S_ISREG(self.path.stat().st_mode):
             raise OSError("it is no regular file")  # a pipe would be waited for, and can be read only once
         return self.path.open("rb")
 
@@ -200,18 +204,19 @@ def _in_folder(folder: Path) -> list[Input]:
     """What looks like an export; whether it can be read is found out, and recorded, when it is loaded."""
     if any(_is_store(above) and "commits" in _below(above, folder) for above in folder.resolve().parents):
         raise UsageError("is part of a store, there are no exports in it.", path=folder)
-    files = sorted(path for path in _walk(folder) if _looks_like_an_export(path.name))
+    files = sorted(_walk(folder), key=lambda found: found[0].split("/"))
     if not files:
         raise UsageError("has no exports in it.", path=folder, hint=f"Looked for {FORMS}, also compressed.")
-    return [Input(as_utf8(path.relative_to(folder).as_posix()), path, in_folder=True) for path in files]
+    return [Input(as_utf8(name), path, in_folder=True) for name, path in files]
 
 
 def _looks_like_an_export(name: str) -> bool:
     return not name.startswith(".") and any(ending in name.lower() for ending in KINDS)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder but a store's own; each folder once, under its own name rather than a link's."""
+def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every export below a folder but a store's own files, and what it is called there; each folder once, under its own
+    name rather than a link's."""
     waiting, seen = [folder], set()
     while waiting:
         for place, folders, files in os.walk(waiting.pop(0), onerror=_cannot_be_listed):
@@ -221,7 +226,9 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders[:] = sorted(name for name in folders if name not in own and identity not in seen)
             waiting += [at / name for name in folders if (at / name).is_symlink()]
             if identity not in seen:
-                yield from (at / name for name in files if name not in own)
+                above = "" if at == folder else at.relative_to(folder).as_posix() + "/"
+                exports = (name for name in files if name not in own and _looks_like_an_export(name))
+                yield from ((above + name, at / name) for name in exports)
             seen.add(identity)
 
 

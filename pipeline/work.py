@@ -26,6 +26,8 @@ from pipeline.normalize import Normalized, Plan, Settings
 from pipeline.scan import NEWLINE, Scanner
 from pipeline.unnamed import Unnamed, of_records
 
+_NEVER = np.iinfo(np.int64).max
+
 
 @dataclass
 class _Open:
@@ -289,22 +291,32 @@ def _counts(one: _Open, made: np.ndarray, times: pa.ChunkedArray | None) -> list
     pieces = len(one.job.pieces)
     table = np.bincount(one.piece * 4 + made, minlength=pieces * 4).reshape(pieces, 4)
     moments = np.asarray(whole(times).cast(pa.int64())) if times is not None else np.array([], np.int64)
-    of = one.piece[made == EVENT]
+    first, last = _ends(moments, one.piece[made == EVENT], pieces)
     unknown = drift.unknown_values(one.made, one.piece[one.rows]) if one.made is not None else {}
     counts = []
     for n, piece in enumerate(one.job.pieces):
         event, reject, blank, duplicate = (int(x) for x in table[n])
-        own = moments[of == n] if pieces > 1 else moments
-        first, last = (int(own.min()), int(own.max())) if len(own) else (None, None)
         counts.append(
             PieceCounts(
                 piece.file,
                 event + reject + blank + duplicate,
                 (event, duplicate, reject, blank),
-                first,
-                last,
+                first[n],
+                last[n],
                 unknown.get(n, {}),
                 one.mangled[n],
             )
         )
     return counts
+
+
+def _ends(moments: np.ndarray, of: np.ndarray, pieces: int) -> tuple[list[int | None], list[int | None]]:
+    """The first and the last moment of each piece, or None."""
+    first, last = np.full(pieces, _NEVER), np.full(pieces, -_NEVER)
+    np.minimum.at(first, of, moments)
+    np.maximum.at(last, of, moments)
+    return _told(first, _NEVER), _told(last, -_NEVER)
+
+
+def _told(moments: np.ndarray, none: int) -> list[int | None]:
+    return [None if moment == none else moment for moment in moments.tolist()]

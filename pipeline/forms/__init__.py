@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import jiter
+import msgspec
 import pyarrow as pa
 
 from pipeline.forms.csv import Csv
@@ -25,6 +26,7 @@ RECORDS = 50
 SPACE = b" \t\r\n"
 
 Record = dict[str, Any]
+_DECODER = msgspec.json.Decoder()
 
 
 class Form(Protocol):
@@ -97,8 +99,12 @@ def _lists_records(record: Record, mapping: Mapping | None) -> bool:
 
 
 def _of_lines(begun: bytes) -> list[Record]:
-    found = map(_object, begun.split(b"\n")[:RECORDS])
-    return [record for record in found if record is not None]
+    first = begun.split(b"\n", RECORDS)[:RECORDS]
+    try:
+        found = _DECODER.decode_lines(b"\n".join(first))
+    except msgspec.DecodeError:  # a line is none, and be it for being cut
+        found = [_object(line) for line in first]
+    return [record for record in found if isinstance(record, dict)]
 
 
 def _of_document(value: Any) -> list[Record]:
