@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired, runs
+from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.crew import crew
@@ -105,12 +105,11 @@ def _committed(
     interrupted: dict[str, Any],
 ) -> LoadResult:
     """What is new as one commit."""
-    loaded: list[LoadedFile] = []
     content: dict[str, Any] = {"config": to_dict(config), "inputs": []}
-    seconds: dict[str, float] = {}
-    identities: list[tuple[runs.Run, int]] = []
+    made: conduct.Made | None = None
 
     def write(folder: Path) -> dict[str, int]:
+        nonlocal made
         if config.keep_originals:
             originals.sweep(store, chain)
             content["originals"] = originals.keep(
@@ -119,24 +118,21 @@ def _committed(
         number = chain[-1].number + 1 if chain else 1
         files = [_file(item, config, number) for item in fresh]
         made = conduct.conduct(files, ids.known(store, chain), folder, hands, progress)
-        loaded.extend(made.loaded)
-        seconds.update(made.seconds)
-        identities.append((made.identities, made.blocks))
-        rows = [one.as_json() for one in loaded]
+        rows = [one.as_json() for one in made.loaded]
         earlier = repaired.may_be_repaired(rows, chain)
         lines = [*repaired.lines_of(earlier), *repaired.written(folder, made.rows)]
         content["fields"] = made.fields
-        content["drift"] = drift.drifted(chain, made.fields, _events_by_source(loaded))
+        content["drift"] = drift.drifted(chain, made.fields, _events_by_source(made.loaded))
         content["inputs"] = repaired.with_resolved(rows, [one.known() for one in earlier], lines, number)
         return made.rows
 
     run = {"interrupted": interrupted} if interrupted else {}
     done = stores.commit(store, "load", content, write, run, config.signing)
-    for found, blocks in identities:
-        ids.keep(store, done, found, blocks)
-    messages = (*_messages(loaded), *_drift_told(content["drift"]))
+    assert made is not None
+    ids.keep(store, done, made.identities, made.blocks)
+    messages = (*_messages(made.loaded), *_drift_told(content["drift"]))
     return replace(
-        told, loaded=tuple(loaded), messages=messages, commit=done, head=done.head, seconds=seconds,
+        told, loaded=tuple(made.loaded), messages=messages, commit=done, head=done.head, seconds=made.seconds,
         drift=content["drift"],
     )  # fmt: skip
 
