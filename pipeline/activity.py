@@ -51,6 +51,7 @@ HABIT_ROWS: dict[str, str] = {
     "actor_type": "VARCHAR",
     "actor_anonymous": "BOOLEAN",
     "source": "VARCHAR",
+    "instance": "VARCHAR",
     "slot": TIME,
     "action": "VARCHAR",
     "entity_type": "VARCHAR",
@@ -81,6 +82,7 @@ DAY_ROWS: dict[str, str] = {
     "actor_type": "VARCHAR",
     "actor_anonymous": "BOOLEAN",
     "source": "VARCHAR",
+    "instance": "VARCHAR",
     "day": "DATE",
     "n": "BIGINT",
     "first_at": TIME,
@@ -102,7 +104,7 @@ SIGHTING_ROWS: dict[str, str] = {
 
 def habits_of(events: str, minutes: int = 15) -> str:
     """The events of a relation, counted by who, what and quarter of an hour, or half hour."""
-    return f"""SELECT actor_key, actor_type, actor_anonymous, source,
+    return f"""SELECT actor_key, actor_type, actor_anonymous, source, instance,
       time_bucket(INTERVAL {minutes} MINUTE, occurred_at) AS slot,
       "action", entity_type, outcome, is_bulk, classes, count(*) AS n, sum({RECORDS})::BIGINT AS records,
       min(occurred_at) AS first_at, max(occurred_at) AS last_at
@@ -119,8 +121,9 @@ def places_of(events: str) -> str:
 
 def days_of(events: str) -> str:
     """The events of a relation, counted by who and day (UTC)."""
-    return f"""SELECT actor_key, actor_type, actor_anonymous, source, (occurred_at AT TIME ZONE 'UTC')::DATE AS "day",
-      count(*) AS n, min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    return f"""SELECT actor_key, actor_type, actor_anonymous, source, instance,
+      (occurred_at AT TIME ZONE 'UTC')::DATE AS "day", count(*) AS n,
+      min(occurred_at) AS first_at, max(occurred_at) AS last_at
     FROM {events} GROUP BY ALL"""
 
 
@@ -176,6 +179,12 @@ def spans_of(sightings: str) -> str:
     FROM {sightings} GROUP BY source"""
 
 
+def tenants_of(days: str) -> str:
+    """How far the log of each tenant of each source reaches; of what names none, only the source's is known."""
+    return f"""SELECT source, instance, min(first_at) AS first_at, max(last_at) AS last_at, sum(n)::BIGINT AS n
+    FROM {days} WHERE instance IS NOT NULL GROUP BY source, instance"""
+
+
 def tables(summaries: Mapping[str, str]) -> dict[str, str]:
     """What detectors read beside the events themselves, over relations of the summaries' rows."""
     return {
@@ -183,6 +192,7 @@ def tables(summaries: Mapping[str, str]) -> dict[str, str]:
         "habits": with_clock(summaries["habits"]),
         "places": with_person(summaries["places"]),
         "spans": spans_of(summaries["sightings"]),
+        "tenants": tenants_of(summaries["days"]),
     }
 
 

@@ -149,6 +149,7 @@ def to_evaluate_in(
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     people(connection, config, past.relation("sightings"))
     connection.execute(f"CREATE TABLE spans AS {activity.spans_of(past.relation('sightings'))}")
+    connection.execute(f"CREATE TABLE tenants AS {activity.tenants_of(past.relation('days'))}")
     declared.tables(connection, config)
     geography.table(connection, config.places, past.relation("places"))
     findings.tables(connection, chain, config, past.relation("sightings"))

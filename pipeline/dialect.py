@@ -18,7 +18,7 @@ from pipeline import engine
 
 TABLES = frozenset(
     """
-    activity habits places spans geography events actors calendar
+    activity habits places spans tenants geography events actors calendar
     event_changes event_entities event_messages correlation_groups job_runs files rejects
     status_graph retention_policy
     """.split()

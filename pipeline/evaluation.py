@@ -25,7 +25,7 @@ from pipeline.progress import Progress
 from pipeline.standing import Found
 from pipeline.stretch import Source
 from pipeline.summary import Span, Summary, events_of
-from pipeline.task import Task
+from pipeline.task import Task, words
 from pipeline.touched import DAY, EARLIEST, LATEST, Reach, chunks, days, during, hull, merged, moment, overlap
 
 MOST = 1_500_000  # events of one stretch
@@ -72,7 +72,7 @@ def run(
     outcome, kept = Outcome(), dict[str, list[tuple[Finding, Mapping[str, object]]]]()
     source = Source(past, tuple(part for part in stores.parts(chain) if part.events is not None))
     known = catalog.reach(connection, past)
-    tasks = _tasks(rules, _news(connection, past), again, outcome)
+    tasks = _tasks(rules, _news(connection, past), _news(connection, past, tenants=True), again, outcome)
     events = _per_day(connection, past, hull([window for task in tasks for window in task.windows]))
     for chunk, chosen in _passes(tasks, events):
         # A wrong clock's year is far from all others: between them there is nothing to know.
@@ -105,7 +105,13 @@ def _people(connection: duckdb.DuckDBPyConnection, past: Summary) -> coverage.Pe
     return coverage.people(connection, f"({days})", f"({places})")
 
 
-def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outcome: Outcome) -> list[Task]:
+def _tasks(
+    rules: Sequence[Rule],
+    news: Sequence[Span],
+    of_tenants: Sequence[Span],
+    again: Span | None,
+    outcome: Outcome,
+) -> list[Task]:
     tasks = []
     for rule in rules:
         try:
@@ -114,7 +120,9 @@ def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outc
             outcome.failed[rule.id] = str(error)
             continue
         reach = Reach(*(rule.detector.span(name, chosen) for name in ("lookback", "lookahead", "habits")))
-        windows = [(EARLIEST, LATEST)] if rule.again else [*reach.windows(news), *([again] if again else [])]
+        # A tenant that seldom speaks reaches far back: only who asks how far a tenant's log goes looks there again.
+        told = of_tenants if "tenants" in words(rule.detector) else news
+        windows = [(EARLIEST, LATEST)] if rule.again else [*reach.windows(told), *([again] if again else [])]
         tasks.append(
             Task(
                 rule.detector,
@@ -129,19 +137,24 @@ def _tasks(rules: Sequence[Rule], news: Sequence[Span], again: Span | None, outc
     return tasks
 
 
-def _news(connection: duckdb.DuckDBPyConnection, past: Summary) -> list[Span]:
-    """The stretches around the events that were never judged."""
+def _news(connection: duckdb.DuckDBPyConnection, past: Summary, tenants: bool = False) -> list[Span]:
+    """The stretches around the events that were never judged, of sources or also of the tenants of each."""
     if not past.new:
         return []
-    found = connection.execute(_NEWS.format(new=events_of(past.new), days=past.relation("days")))
+    asked = _NEWS + (_NEWS_OF_TENANTS if tenants else "")
+    found = connection.execute(asked.format(new=events_of(past.new), days=past.relation("days")))
     return days(found.fetchall())
 
 
 # Each source by itself: while one was away, others went on.
-_NEWS = """WITH new AS (SELECT DISTINCT source, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
-  said AS (SELECT DISTINCT source, day FROM {days})
+_NEWS = """WITH new AS (SELECT DISTINCT source, instance, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
+  said AS (SELECT DISTINCT source, instance, day FROM {days})
   SELECT n.day, max(s.day) FROM new n LEFT JOIN said s ON s.source = n.source AND s.day < n.day
   GROUP BY n.source, n.day"""
+# And each tenant by itself.
+_NEWS_OF_TENANTS = """ UNION ALL
+  SELECT n.day, max(s.day) FROM new n JOIN said s ON s.source = n.source AND s.instance = n.instance AND s.day < n.day
+  GROUP BY n.source, n.instance, n.day"""
 
 
 def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary, span: Span) -> dict[date, int]:

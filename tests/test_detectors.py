@@ -139,8 +139,8 @@ def test_parameters_may_be_typed_in_a_shell() -> None:
         (HEADER, "deletions.sql:1 must be exactly one SELECT statement, but holds: nothing."),
         (HEADER + SELECT + "; SELECT 2", "deletions.sql:1 must be exactly one SELECT statement, but holds: SELECT, SELECT."),
         (HEADER + "DELETE FROM events", "deletions.sql:1 must be exactly one SELECT statement, but holds: DELETE."),
-        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, geography, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
-        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, geography, habits, job_runs, places, rejects, retention_policy, spans, status_graph.'),
+        (HEADER + SELECT.replace("FROM events", "FROM 'x.parquet'"), 'deletions.sql:27 "x.parquet" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, geography, habits, job_runs, places, rejects, retention_policy, spans, status_graph, tenants.'),
+        (HEADER + SELECT.replace("FROM events", "FROM other.events"), 'deletions.sql:27 "other.events" is not a table that detectors may read. Allowed are: activity, actors, calendar, correlation_groups, event_changes, event_entities, event_messages, events, files, geography, habits, job_runs, places, rejects, retention_policy, spans, status_graph, tenants.'),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_told_where_and_how(text: str, message: str) -> None:

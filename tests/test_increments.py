@@ -190,6 +190,43 @@ def test_a_source_that_was_away_while_another_went_on(tmp_path: Path) -> None:
     assert silent == [("printago|2026-02-03T23:00",)]
 
 
+def test_a_tenant_that_was_away_while_another_went_on(tmp_path: Path) -> None:
+    """A shop's silence is found though the other one speaks; a job is not stuck before its own shop's log goes on."""
+    config = from_dict(SETTINGS)
+
+    def told(first: int, last: int) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = []
+        for hour in range(first * 24, last * 24):
+            begun, day = BEGIN + timedelta(hours=hour), hour // 24
+            for shop, person in (("s1", "ana"), *([("s2", "ben")] if day < 30 else [])):
+                one = record(hour * 2 + (shop == "s2"), begun, person, "update", "part", "198.51.100.1")
+                made.append({**one, "storeId": shop})
+            for org in ("org1", *(["org2"] if not 25 <= day < 38 else [])):
+                ends = org == "org1" or hour != 25 * 24 - 1
+                for status, minute in (("IN_PROGRESS", 0), *([("SUCCESS", 4)] if ends else [])):
+                    made.append({
+                        "id": f"{org}_{hour}_{minute}", "organizationId": org, "type": "BACKGROUND_JOB",
+                        "timestamp": int((begun + timedelta(minutes=minute)).timestamp() * 1000), "status": status,
+                        "actor": "system", "userId": None, "action": "SYNC", "event": "SYNC", "entityType": None,
+                        "entityId": None, "before": None, "after": None, "metadata": {"jobRunId": f"{org} {hour}"},
+                    })  # fmt: skip
+        return made
+
+    rules = ("source_silence", "stale_in_progress")
+    silent = [(rules[0], "oncloudwine|org2|2026-01-29T23:00"), (rules[0], "printago|s2|2026-02-03T23:00")]
+    expected: list[list[tuple[str, str]]] = [silent[:1], silent, silent]
+    for number, (first, last) in enumerate(((0, 30), (30, 38), (38, 40))):
+        add(tmp_path / "nightly", tmp_path / "exports", f"{number}.jsonl", told(first, last), config)
+        found = [row[:2] for row in standing(tmp_path / "nightly") if row[0] in rules]
+        assert [one for one in found if one[0] == rules[0]] == expected[number]
+        stuck = [key.rpartition("|")[0] for rule, key in found if rule == rules[1]]
+        assert stuck == (["oncloudwine|org2|SYNC"] if number == 2 else [])
+
+    add(tmp_path / "once", tmp_path / "all", "all.jsonl", told(0, 40), config)
+    assert standing(tmp_path / "nightly") == standing(tmp_path / "once")
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
+
+
 def test_a_long_stretch_is_evaluated_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, records = from_dict(SETTINGS), [*month(3), *jobs(3)]
     add(tmp_path / "whole", tmp_path / "all", "all.jsonl", records, config)

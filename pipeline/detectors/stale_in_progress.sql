@@ -1,7 +1,7 @@
 /*
 title = "A job began and nothing says that it ended"
 severity = "medium"
-version = 1
+version = 2
 why = """A job that hangs looks like one that works. Until somebody notices, nothing is synced, charged or sent, and the next
 run may find it still holding what it needs."""
 false_positives = """Jobs that take longer than the limit; products that write down the start of a job and not its end."""
@@ -55,6 +55,9 @@ SELECT
     || ' UTC' AS cleared_by,
   [f.event_uid] AS events
 FROM followed f
-JOIN spans s ON s.source = f.source AND s.last_at >= f.occurred_at + $limit_hours * INTERVAL 1 HOUR
-WHERE f.outcome = 'pending' AND (f.next_at IS NULL OR f.next_at > f.occurred_at + $limit_hours * INTERVAL 1 HOUR)
+JOIN spans s ON s.source = f.source
+-- A tenant's log may be away while another tenant's goes on.
+LEFT JOIN tenants t ON t.source = f.source AND t.instance = f.instance
+WHERE f.outcome = 'pending' AND coalesce(t.last_at, s.last_at) >= f.occurred_at + $limit_hours * INTERVAL 1 HOUR
+  AND (f.next_at IS NULL OR f.next_at > f.occurred_at + $limit_hours * INTERVAL 1 HOUR)
 ORDER BY window_start, key
