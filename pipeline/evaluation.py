@@ -120,7 +120,7 @@ def _tasks(
             outcome.failed[rule.id] = str(error)
             continue
         reach = Reach(*(rule.detector.span(name, chosen) for name in ("lookback", "lookahead", "habits")))
-        # A tenant that seldom speaks reaches far back: only who asks how far a tenant's log goes looks there again.
+        # Tenants that seldom speak reach far back: only who asks how far their logs go looks there again.
         told = of_tenants if "tenants" in words(rule.detector) else news
         windows = [(EARLIEST, LATEST)] if rule.again else [*reach.windows(told), *([again] if again else [])]
         tasks.append(
@@ -138,7 +138,7 @@ def _tasks(
 
 
 def _news(connection: duckdb.DuckDBPyConnection, past: Summary, tenants: bool = False) -> list[Span]:
-    """The stretches around the events that were never judged, of sources or also of the tenants of each."""
+    """The stretches around the events that were never judged, or also around what their tenants had said before."""
     if not past.new:
         return []
     asked = _NEWS + (_NEWS_OF_TENANTS if tenants else "")
@@ -151,9 +151,9 @@ _NEWS = """WITH new AS (SELECT DISTINCT source, instance, (occurred_at AT TIME Z
   said AS (SELECT DISTINCT source, instance, day FROM {days})
   SELECT n.day, max(s.day) FROM new n LEFT JOIN said s ON s.source = n.source AND s.day < n.day
   GROUP BY n.source, n.day"""
-# And each tenant by itself.
-_NEWS_OF_TENANTS = """ UNION ALL
-  SELECT n.day, max(s.day) FROM new n JOIN said s ON s.source = n.source AND s.instance = n.instance AND s.day < n.day
+# What a tenant said last before it was away may be judged now. Of the time between it has nothing to judge.
+_NEWS_OF_TENANTS = """ UNION
+  SELECT max(s.day), NULL FROM new n JOIN said s ON s.source = n.source AND s.instance = n.instance AND s.day < n.day
   GROUP BY n.source, n.instance, n.day"""
 
 

@@ -61,11 +61,22 @@ logs AS (
 weeks AS (
   SELECT unnest([7, 14, 21, 28]) AS back
 ),
+-- Of tenants, of which there may be many, only the half hours that had entries in some week before.
+due AS (
+  SELECT source, '' AS tenant, slot, local_date, local_time FROM spans JOIN grid ON true
+  UNION
+  SELECT h.source, h.tenant, g.slot, g.local_date, g.local_time
+  FROM heard h
+  JOIN grid p ON p.slot = h.slot
+  JOIN weeks w ON true
+  JOIN grid g ON g.local_date = p.local_date + w.back AND g.local_time = p.local_time
+  WHERE h.tenant <> ''
+),
 -- The same half hour of the same weekday in the four weeks before; holidays do not count.
 expected AS (
   SELECT s.source, s.tenant, g.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
   FROM logs s
-  JOIN grid g ON g.slot + INTERVAL 30 MINUTE <= s.last_at
+  JOIN due g ON g.source = s.source AND g.tenant = s.tenant AND g.slot + INTERVAL 30 MINUTE <= s.last_at
   JOIN weeks w ON true
   JOIN grid p ON p.local_date = g.local_date - w.back AND p.local_time = g.local_time AND p.slot >= s.first_at
   LEFT JOIN seen h ON h.source = s.source AND h.tenant = s.tenant AND h.slot = p.slot
@@ -102,8 +113,8 @@ crossed AS (
 ),
 -- A tenant's silence is one of its own when others were heard in it: after all of them fell silent, if they did.
 alone AS (
-  SELECT c.source, c.tenant, c.since, c.until, coalesce(max(w.since), c.since) AS all_since
-  FROM crossed c LEFT JOIN crossed w ON w.source = c.source AND w.tenant = '' AND w.since >= c.since AND w.until <= c.until
+  SELECT c.source, c.tenant, c.since, c.until, greatest(c.since, max(w.since)) AS all_since
+  FROM crossed c LEFT JOIN crossed w ON w.source = c.source AND w.tenant = '' AND w.until <= c.until
   WHERE c.tenant <> ''
   GROUP BY c.source, c.tenant, c.since, c.until
 ),
