@@ -148,13 +148,16 @@ def _news(connection: duckdb.DuckDBPyConnection, past: Summary, tenants: bool = 
 
 # Each source by itself: while one was away, others went on.
 _NEWS = """WITH new AS (SELECT DISTINCT source, instance, (occurred_at AT TIME ZONE 'UTC')::DATE AS day FROM {new}),
-  said AS (SELECT DISTINCT source, instance, day FROM {days})
-  SELECT n.day, max(s.day) FROM new n LEFT JOIN said s ON s.source = n.source AND s.day < n.day
-  GROUP BY n.source, n.day"""
+  said AS (SELECT source, instance, day FROM {days} UNION SELECT * FROM new),
+  of_sources AS (
+    SELECT source, day, lag(day) OVER (PARTITION BY source ORDER BY day) AS before
+    FROM (SELECT DISTINCT source, day FROM said))
+  SELECT day, before FROM of_sources SEMI JOIN new USING (source, day)"""
 # What a tenant said last before it was away may be judged now. Of the time between it has nothing to judge.
 _NEWS_OF_TENANTS = """ UNION
-  SELECT max(s.day), NULL FROM new n JOIN said s ON s.source = n.source AND s.instance = n.instance AND s.day < n.day
-  GROUP BY n.source, n.instance, n.day"""
+  SELECT before, NULL FROM (
+    SELECT *, lag(day) OVER (PARTITION BY source, instance ORDER BY day) AS before FROM said)
+  SEMI JOIN new USING (source, instance, day) WHERE before IS NOT NULL"""
 
 
 def _per_day(connection: duckdb.DuckDBPyConnection, past: Summary, span: Span) -> dict[date, int]:

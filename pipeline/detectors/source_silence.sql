@@ -58,33 +58,30 @@ logs AS (
   UNION ALL
   SELECT t.source, t.instance, t.first_at, s.last_at FROM tenants t JOIN spans s ON s.source = t.source
 ),
-weeks AS (
-  SELECT unnest([7, 14, 21, 28]) AS back
-),
--- Of tenants, of which there may be many, only the half hours that had entries in some week before.
-due AS (
-  SELECT source, '' AS tenant, slot, local_date, local_time FROM spans JOIN grid ON true
-  UNION
-  SELECT h.source, h.tenant, g.slot, g.local_date, g.local_time
-  FROM heard h
-  JOIN grid p ON p.slot = h.slot
-  JOIN weeks w ON true
-  JOIN grid g ON g.local_date = p.local_date + w.back AND g.local_time = p.local_time
-  WHERE h.tenant <> ''
-),
 -- The same half hour of the same weekday in the four weeks before; holidays do not count.
+weeks AS (
+  SELECT g.slot, b.back, p.slot AS before
+  FROM grid g
+  JOIN (SELECT unnest([7, 14, 21, 28]) AS back) b ON true
+  JOIN grid p ON p.local_date = g.local_date - b.back AND p.local_time = g.local_time
+),
+-- The half hours without an entry. Of tenants, of which there may be many, only those that had some in a week before.
+quiet AS (
+  SELECT s.source, '' AS tenant, g.slot FROM spans s JOIN grid g ON true
+  UNION
+  SELECT h.source, h.tenant, w.slot FROM heard h JOIN weeks w ON w.before = h.slot WHERE h.tenant <> ''
+  EXCEPT
+  SELECT source, tenant, slot FROM seen
+),
 expected AS (
-  SELECT s.source, s.tenant, g.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
-  FROM logs s
-  JOIN due g ON g.source = s.source AND g.tenant = s.tenant AND g.slot + INTERVAL 30 MINUTE <= s.last_at
-  JOIN weeks w ON true
-  JOIN grid p ON p.local_date = g.local_date - w.back AND p.local_time = g.local_time AND p.slot >= s.first_at
-  LEFT JOIN seen h ON h.source = s.source AND h.tenant = s.tenant AND h.slot = p.slot
+  SELECT q.source, q.tenant, q.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
+  FROM quiet q
+  JOIN logs s ON s.source = q.source AND s.tenant = q.tenant AND q.slot + INTERVAL 30 MINUTE <= s.last_at
+  JOIN weeks w ON w.slot = q.slot AND w.before >= s.first_at
+  LEFT JOIN seen h ON h.source = q.source AND h.tenant = q.tenant AND h.slot = w.before
 ),
 timeline AS (
-  SELECT source, tenant, slot, max(active) AS active
-  FROM (SELECT source, tenant, slot, 0 AS active FROM expected UNION ALL SELECT source, tenant, slot, 1 FROM seen)
-  GROUP BY source, tenant, slot
+  SELECT DISTINCT source, tenant, slot, 0 AS active FROM expected UNION ALL SELECT source, tenant, slot, 1 FROM seen
 ),
 spells AS (
   SELECT *, sum(active) OVER (PARTITION BY source, tenant ORDER BY slot) AS spell FROM timeline
@@ -97,7 +94,6 @@ summed AS (
   SELECT q.source, q.tenant, q.since, q.slot, e.back,
     sum(e.was_active) OVER (PARTITION BY q.source, q.tenant, q.since, e.back ORDER BY q.slot) AS missed
   FROM silent q JOIN expected e ON e.source = q.source AND e.tenant = q.tenant AND e.slot = q.slot
-  WHERE q.active = 0
 ),
 least_of_them AS (
   SELECT source, tenant, since, slot, min(missed) AS missed FROM summed
