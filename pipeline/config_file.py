@@ -88,6 +88,12 @@ def own_folder(table: Mapping[str, Any], where: object) -> Path | None:
     return folder / table["path"] if "path" in table else None
 
 
+def own_rules(folder: Path | None) -> list[Path]:
+    """The files of the user's own rules; a hidden one is an editor's."""
+    found = folder.glob("*.sql") if folder else ()
+    return sorted(file for file in found if not file.name.startswith(".") and not file.is_dir())
+
+
 def _contradictions(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_, str, str | None]]:
     """What each key allows and the whole does not: a rule's parameters, and one spelling for two people."""
     if where is not None:  # what a store recorded names sources of a folder that may not be here
@@ -117,8 +123,7 @@ def _unknown_rules(plain: dict[str, Any], where: object) -> Iterator[tuple[Path_
             hint = "It holds your own rules, one .sql a rule."
             yield ("detectors", "path"), f'"{folder}" is not a folder.', hint
         return
-    own = {file.stem for file in (folder.glob("*.sql") if folder else ())}
-    known = {*_files("pipeline", "detectors", ".sql"), *own}
+    known = {*_files("pipeline", "detectors", ".sql"), *(file.stem for file in own_rules(folder))}
     named: list[tuple[Path_, str]] = [(("detectors", name), name) for name in given if name != "path"]
     suppressed = enumerate(plain.get("suppressions", []))
     named += [(("suppressions", n, "detector"), one["detector"]) for n, one in suppressed]

@@ -53,7 +53,8 @@ def coverage(
     chosen = values(detector, overrides)
     [sight] = counted(connection, "activity", [Asked(detector, chosen)])
     past = people(connection) if needed(detector, chosen) else {}
-    return judged(detector, chosen, sight, past, configured(connection) if detector.requires else frozenset())
+    ready = configured(connection) if detector.requires else frozenset()
+    return judged(detector, chosen, sight, past, ready, mapping.shipped())
 
 
 def configured(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
@@ -90,12 +91,17 @@ def needed(detector: Detector, chosen: Mapping[str, Value]) -> int:
 
 
 def judged(
-    detector: Detector, chosen: Mapping[str, Value], sight: Sight, people: People, ready: frozenset[str]
+    detector: Detector,
+    chosen: Mapping[str, Value],
+    sight: Sight,
+    people: People,
+    ready: frozenset[str],
+    sources: Mapping[str, mapping.Mapping],
 ) -> list[Coverage]:
     """What is said of each source that the rule saw."""
     days, column = needed(detector, chosen), next((name for name in PLACES if name in detector.needs), "")
     unset = next((f"{name} is not configured." for name in detector.requires if name not in ready), None)
-    return [_judged(detector, chosen, days, source, counts, people.get((column, source), ()), unset)
+    return [_judged(detector, chosen, days, source, counts, people.get((column, source), ()), unset, sources)
             for source, counts in sorted(sight.items())]  # fmt: skip
 
 
@@ -106,7 +112,7 @@ def failed(detector: Detector, overrides: Mapping[str, object], error: str) -> C
 
 def _judged(
     detector: Detector, chosen: Mapping[str, Value], days: int, source: str, seen: Counts,
-    people: Sequence[tuple[int, int]], unset: str | None,
+    people: Sequence[tuple[int, int]], unset: str | None, sources: Mapping[str, mapping.Mapping],
 ) -> Coverage:  # fmt: skip
     lacking = {
         need: seen.about - seen.filled[need] for need in detector.needs if seen.filled[need] < seen.about
@@ -115,7 +121,10 @@ def _judged(
         ", ".join(f"{need} ({count:,} of {seen.about:,} events)" for need, count in lacking.items()) or None
     )
     able = sum(known >= days for known, _ in people)
-    reason = unset or _blind(detector, days, source, seen, lacking, [known for known, _ in people])
+    declared = sources[source].rules.get("classes", {}) if source in sources else ()
+    reason = unset or _blind(
+        detector, days, {*seen.classes, *declared}, seen, lacking, [known for known, _ in people]
+    )
     status, sight = ("not_evaluable", 0) if reason else ("evaluated", seen.judged)
     if not reason and days and able < len(people):
         reason = (
@@ -130,7 +139,12 @@ def _judged(
 
 
 def _blind(
-    detector: Detector, days: int, source: str, seen: Counts, lacking: Mapping[str, int], known: Sequence[int]
+    detector: Detector,
+    days: int,
+    classes: set[str],
+    seen: Counts,
+    lacking: Mapping[str, int],
+    known: Sequence[int],
 ) -> str | None:
     """Why the rule can say nothing of a source."""
     never = [need for need, count in lacking.items() if count == seen.about]
@@ -140,18 +154,12 @@ def _blind(
         return f"{', '.join(never)}: never filled by this source."
     if not seen.judged:
         return f"No event has all of {', '.join(detector.needs)}."
-    if detector.classes and not set(detector.classes) & _classes(source, seen.classes):
+    if detector.classes and not classes & set(detector.classes):
         return f"Its mapping marks no event as {' or '.join(detector.classes)}."
     if days and max(known, default=0) < days:
         most = max(known, default=0)
         return f"Nobody has the {days} earlier days of activity that a judgement needs (the most: {most})."
     return None
-
-
-def _classes(source: str, seen: Sequence[str]) -> set[str]:
-    """The classes that a source's events can have: those its mapping declares and those that were seen."""
-    known = mapping.shipped().get(source)
-    return set(seen) | set(known.rules.get("classes", {}) if known else ())
 
 
 def _coverage(

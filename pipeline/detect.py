@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,24 @@ from pipeline import (
     basis,
     calendar,
     catalog,
-    coverage,
-    detector,
     engine,
     evaluation,
     findings,
     moments,
+    outcomes,
     ownrules,
     standing,
     summary,
 )
 from pipeline import store as stores
+from pipeline.basis import Asked
 from pipeline.columns import SEVERITIES
 from pipeline.config import Config, to_dict
-from pipeline.counting import Counts
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.evaluation import Outcome, Rule
 from pipeline.findings import COVERAGE_ROWS, FINDING_ROWS, write_rows
 from pipeline.lock import locked
+from pipeline.outcomes import Made
 from pipeline.progress import Progress, silent
 from pipeline.summary import Span, Summary
 from pipeline.touched import EARLIEST, LATEST
@@ -117,54 +117,50 @@ def evaluate(
     chain = stores.commits(path)
     step = calendar.step(config)
     past = summary.of(chain, step)
-    last = next((link for link in reversed(chain) if link.kind == "detect"), None)
-    chosen = basis.enabled(config)
-    bases = basis.of(chosen, config)
-    known = dict(last.content.get("bases", {})) if last else {}
-    rules = [basis.rule(one, config, past.lost or known.get(one.id) != bases[one.id]) for one in chosen]
+    asked = basis.asked(chain, config, lost=past.lost)
+    folder = path / "commits" / ".tmp-summary"
     with engine.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if day is not None:
             connection.execute(f"SET VARIABLE as_of = DATE '{day.isoformat()}'")
-        folder = path / "commits" / ".tmp-summary"
         try:
             past = _summarize(connection, past, folder, step)
             catalog.to_evaluate_in(connection, path, chain, config, past)
-            before, covered_before = standing.current(connection), _covered(connection)
-            named = known.keys() | {str(row["detector"]) for row in covered_before}
-            told = tuple(map(_gone, sorted(named - ownrules.known(config.rules).keys())))
-            gone = named - bases.keys()  # switched off since: what it found goes with it, and that it failed
-            if not (past.new or stretch or gone or any(rule.again for rule in rules)):
-                return _result(Counter(), before, covered_before, (), None)
-            outcome = evaluation.run(connection, config, chain, past, rules, stretch, progress)
-            off = [standing.Found(name, ((EARLIEST, LATEST),), ()) for name in sorted(gone)]
-            rows = standing.differences(before, [*outcome.found, *off])
-            covered = _coverage(rules, outcome, covered_before, coverage.configured(connection))
-            judged, done = _bases(bases, outcome), None
-            if past.new or folder.exists() or rows or covered != covered_before or judged != known:
-                content = _content(config, rules, judged, past, folder)
-                content |= {"rule_texts": texts} if (texts := ownrules.texts(chosen, chain)) else {}
-                done = _commit(path, content, rows, covered, folder, interrupted, config)
+            before = outcomes.before(connection)
+            if not (past.new or stretch or asked.again or before.gone(asked)):
+                result = _result(Counter(), before.findings, before.covered, (), None)
+                return replace(result, messages=tuple(findings.notices(connection)))
+            outcome = evaluation.run(connection, config, chain, past, asked.rules, stretch, progress)
+            made = outcomes.made(connection, asked, before, outcome)
+            done = None
+            if past.new or folder.exists() or made.differs(asked, before):
+                content = _content(chain, config, asked, made, past, folder)
+                done = _commit(path, content, made, folder, interrupted, config)
                 chain = [*chain, done]
                 findings.tables(connection, chain, config, summary.of(chain).relation("sightings"))
-            now = standing.current(connection)
+            now, notices = standing.current(connection), findings.notices(connection)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     if outcome.failed:
         catalog.publish(path, config)
-        raise _failure(rules, outcome)
-    found = _result(Counter(str(row["change"]) for row in rows), now, covered, tuple(outcome.failed), done)
-    return replace(found, messages=told)
+        raise _failure(asked.rules, outcome)
+    counted = Counter(str(row["change"]) for row in made.rows)
+    told = map(_no_file, sorted(before.named(asked) - asked.there))
+    result = _result(counted, now, made.covered, tuple(outcome.failed), done)
+    return replace(result, messages=(*told, *notices))
 
 
 def _content(
-    config: Config, rules: Sequence[Rule], judged: dict[str, str], past: Summary, folder: Path
+    chain: Sequence[stores.Commit], config: Config, asked: Asked, made: Made, past: Summary, folder: Path
 ) -> dict[str, Any]:
     """What the outcome depends on, for the record."""
+    rules = [rule.detector for rule in asked.rules]
+    texts = ownrules.texts(rules, chain)
     return {
-        "config": to_dict(config), "rules": {rule.id: rule.detector.sha256 for rule in rules},
-        "bases": judged, "summary": activity.VERSION if calendar.step(config) == 15 else activity.HALVES,
+        "config": to_dict(config), "rules": {one.id: one.sha256 for one in rules}, "bases": made.bases,
+        "summary": activity.VERSION if calendar.step(config) == 15 else activity.HALVES,
         "events": {name: summary.as_numbers(span) for name, span in past.told_in(folder).items()},
+        **({"rule_texts": texts} if texts else {}),
     }  # fmt: skip
 
 
@@ -174,11 +170,6 @@ def _failure(rules: Sequence[Rule], outcome: Outcome) -> AuditbookError:
         + " ".join(outcome.failed[rule.id] for rule in rules if rule.id in outcome.failed),
         hint="Mend or disable them, then run again.",
     )
-
-
-def _bases(bases: dict[str, str], outcome: Outcome) -> dict[str, str]:
-    """What each rule was last evaluated with; one that failed is evaluated over everything again."""
-    return {name: basis for name, basis in bases.items() if name not in outcome.failed}
 
 
 def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Path, step: int) -> Summary:
@@ -193,16 +184,15 @@ def _summarize(connection: duckdb.DuckDBPyConnection, past: Summary, folder: Pat
 def _commit(
     path: Path,
     content: dict[str, Any],
-    rows: Sequence[dict[str, object]],
-    covered: Sequence[dict[str, object]],
+    made: Made,
     summaries: Path,
     interrupted: dict[str, Any],
     config: Config,
 ) -> stores.Commit:
     def write(folder: Path) -> dict[str, int]:
         written = {
-            "findings.parquet": write_rows(folder / "findings.parquet", FINDING_ROWS, rows),
-            "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, covered),
+            "findings.parquet": write_rows(folder / "findings.parquet", FINDING_ROWS, made.rows),
+            "coverage.parquet": write_rows(folder / "coverage.parquet", COVERAGE_ROWS, made.covered),
         }
         return written | summary.move(summaries, folder)
 
@@ -210,40 +200,7 @@ def _commit(
     return stores.commit(path, "detect", content, write, run, config.signing)
 
 
-def _covered(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    """What the newest evaluation said that it could see."""
-    names = ", ".join(COVERAGE_ROWS)
-    found = connection.execute(
-        f"SELECT {names} FROM detector_coverage WHERE newest ORDER BY detector, source"
-    ).fetchall()
-    return [dict(zip(COVERAGE_ROWS, row, strict=True)) for row in found]
-
-
-def _coverage(
-    rules: Sequence[Rule],
-    outcome: Outcome,
-    before: Sequence[dict[str, object]],
-    ready: frozenset[str],
-) -> list[dict[str, object]]:
-    """What each rule could see, of these events and of all before them."""
-    rows: list[dict[str, object]] = []
-    for rule in rules:
-        earlier = [row for row in before if row["detector"] == rule.id and row["counts"] and not rule.again]
-        if rule.id in outcome.failed:
-            rows.append(asdict(detector.failed(rule.detector, rule.overrides, outcome.failed[rule.id])))
-        elif rule.id in outcome.sights:
-            sight = dict(outcome.sights[rule.id])
-            for row in earlier:
-                source = str(row["source"])
-                sight[source] = Counts.read(str(row["counts"])) + sight.get(source, Counts())
-            judged = coverage.judged(rule.detector, rule.chosen, sight, outcome.people, ready)
-            rows += [asdict(one) for one in judged]
-        else:  # nothing that is new concerns it
-            rows += earlier
-    return sorted(rows, key=lambda row: (str(row["detector"]), str(row["source"])))
-
-
-def _gone(name: str) -> str:
+def _no_file(name: str) -> str:
     return f"{name}: there is no such rule any more; what it found is withdrawn. Put its file back to have that again."
 
 

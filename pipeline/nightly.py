@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, detect, findings, load, query, witness
+from pipeline import catalog, detect, load, query, witness
 from pipeline import store as stores
 from pipeline.config import Config, read, to_dict
 from pipeline.detect import DetectResult
@@ -106,14 +106,14 @@ def night(
     after_detect = time.monotonic()
     with log:  # as it stands now; nobody has to wait while the report is drawn
         written, lacking = _report(log, as_of, Path(out), progress)
-        head, suppressed = log.head, findings.notices(log.con)
+        head = log.head
     seconds = {
         "load": after_load - started,
         "detect": after_detect - after_load,
         "report": time.monotonic() - after_detect,
     }
     notices = (*_assumed(settings, earlier), aside, lacking)
-    messages = (*loaded.messages, *detected.messages, *(text for text in notices if text), *suppressed)
+    messages = (*loaded.messages, *(text for text in notices if text), *detected.messages)
     return RunResult(loaded, detected, tuple(written), head, seconds, messages)
 
 

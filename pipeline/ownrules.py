@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline import detector
+from pipeline.config_file import own_rules
 from pipeline.detector import Detector
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.store import Commit
@@ -32,8 +33,7 @@ def own(folder: Path | None) -> dict[str, Detector]:
     if not folder.is_dir():
         hint = "[detectors] path names the folder of your own rules."
         raise UsageError("is not a folder.", path=folder, hint=hint)
-    paths = sorted(path for path in folder.glob("*.sql") if path.name[0] != "." and not path.is_dir())
-    return {path.stem: _read_now(path) for path in paths}
+    return {path.stem: _read_now(path) for path in own_rules(folder)}
 
 
 def origin(one: Detector, folder: Path | None) -> str:

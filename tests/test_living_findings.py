@@ -284,6 +284,22 @@ def test_suppressions_say_what_they_cover(judged: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_detect_tells_what_suppressions_cover(
+    judged: Path, tmp_path: Path, auditbook: Auditbook, again: bool
+) -> None:
+    """Also when there is nothing to evaluate: a suppression may have run out since."""
+    (tmp_path / "auditbook.toml").write_text(
+        '[actors."ana@example.com"]\n[[suppressions]]\ndetector = "*"\nactor = "ana@example.com"\nowner = "Ops"\n'
+        'reason = "Known."\nuntil = 2099-03-31\n'
+    )
+    for _ in range(1 + again):
+        done = auditbook("detect", "--store", str(judged))
+    assert done.returncode == 0
+    told = "auditbook: suppression 1 (* of ana@example.com, Ops) covers 2 of the findings until 2099-03-31.\n"
+    assert told in done.stderr
+
+
 IDENTITY = [
     "Ana Lima", "ana@example.com", "ANA@Example.com", "hoops:usr_7", "id of ana@example.com", "Ana L.", "id of ana",
 ]  # fmt: skip
@@ -413,6 +429,23 @@ def test_coverage_is_shown_by_detector_and_source(judged: Path, auditbook: Audit
     assert rows["off_hours"]["why"].startswith("Nobody has the 10 earlier days of activity")
     wrong = auditbook("detectors", "coverage", "--source", "zz", "--store", str(judged))
     assert '"zz" is not a source that was evaluated. Known are: printago.' in wrong.stderr
+
+
+def test_what_a_mapping_of_ones_own_marks_is_no_blindness(tmp_path: Path, auditbook: Auditbook) -> None:
+    """That no entry of a class came yet is not that none can come."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "wms.toml").write_text(
+        'title = "WMS"\nversion = 1\n[about]\nretention = "1 y"\npermissions = "?"\nlogging = "?"\nentry_url = "?"\ndocumentation = "?"\n[recognise]\nkeys = ["wms_at"]\n[time]\npath = "wms_at"\nformat = "iso"\n'
+        '[columns]\nactor_id = "who"\naction = "verb"\naction_raw = "verb"\n[classes]\nlogging = [{ column = "action", is = "stop" }]\n'
+    )
+    (tmp_path / "auditbook.toml").write_text('[sources]\npath = "own"\n')
+    (tmp_path / "wms.jsonl").write_text('{"wms_at":"2026-03-02T10:00:00Z","who":"ana","verb":"update"}\n')
+    done = auditbook("run", "wms.jsonl", "--as-of", "2026-03-03")
+    assert done.returncode == 0, done.stderr
+    shown = auditbook("detectors", "coverage", "--format", "jsonl")
+    rows = {row["detector"]: row for row in map(json.loads, shown.stdout.splitlines())}
+    assert (rows["logging_disabled"]["sight"], rows["logging_disabled"]["why"]) == ("works", None)
+    assert rows["mfa_weakened"]["why"] == "Its mapping marks no event as mfa_weakened."
 
 
 def test_a_stretch_is_evaluated_again_on_request(judged: Path) -> None:

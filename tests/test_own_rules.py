@@ -177,12 +177,16 @@ def test_a_rule_that_cannot_be_read_fails_and_costs_no_line(
     [
         ("[detectors.many_refund]\nenabled = false\n", '[detectors.many_refund]: "many_refund" is not a known detector. Did you mean many_refunds?'),
         ("[detectors.many_refunds]\ntreshold = 5\n", "[detectors.many_refunds] treshold: no such parameter. Known are: threshold. Did you mean threshold?"),
+        ("[detectors.hidden]\nenabled = false\n", '[detectors.hidden]: "hidden" is not a known detector.'),
+        ("[detectors.archive]\nenabled = false\n", '[detectors.archive]: "archive" is not a known detector.'),
         ('[[suppressions]]\ndetector = "many_refund"\nowner = "O"\nreason = "R"\nuntil = 2027-01-01\n', '[[suppressions]] 1 detector: "many_refund" is not a known detector. Did you mean many_refunds?'),
     ],
 )  # fmt: skip
 def test_settings_of_rules_of_ones_own_are_checked(folder: Path, more: str, message: str) -> None:
     text = SETTINGS.split("\n\n")[0] + "\n" + more
     (folder / "auditbook.toml").write_text(text, "utf-8")
+    (folder / "rules" / ".hidden.sql").write_text(RULE, "utf-8")
+    (folder / "rules" / "archive.sql").mkdir()
     with pytest.raises(UsageError) as refused:
         read(folder / "auditbook.toml")
     assert message in str(refused.value)
