@@ -431,16 +431,35 @@ def test_coverage_is_shown_by_detector_and_source(judged: Path, auditbook: Audit
     assert '"zz" is not a source that was evaluated. Known are: printago.' in wrong.stderr
 
 
+WMS = """title = "WMS"
+version = 1
+[about]
+documentation = "none"
+retention = "90 days"
+permissions = "administrators"
+logging = "always on"
+entry_url = "not documented"
+[recognise]
+keys = ["wms_at", "wms_who"]
+[time]
+path = "wms_at"
+format = "iso"
+[columns]
+actor_id = "wms_who"
+action = "verb"
+action_raw = "verb"
+[classes]
+logging = [{ column = "action", is = "stop" }]
+"""
+
+
 def test_what_a_mapping_of_ones_own_marks_is_no_blindness(tmp_path: Path, auditbook: Auditbook) -> None:
     """That no entry of a class came yet is not that none can come."""
     (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "wms.toml").write_text(
-        'title = "WMS"\nversion = 1\n[about]\nretention = "1 y"\npermissions = "?"\nlogging = "?"\nentry_url = "?"\ndocumentation = "?"\n[recognise]\nkeys = ["wms_at"]\n[time]\npath = "wms_at"\nformat = "iso"\n'
-        '[columns]\nactor_id = "who"\naction = "verb"\naction_raw = "verb"\n[classes]\nlogging = [{ column = "action", is = "stop" }]\n'
-    )
+    (tmp_path / "own" / "wms.toml").write_text(WMS)
     (tmp_path / "auditbook.toml").write_text('[sources]\npath = "own"\n')
-    (tmp_path / "wms.jsonl").write_text('{"wms_at":"2026-03-02T10:00:00Z","who":"ana","verb":"update"}\n')
-    done = auditbook("run", "wms.jsonl", "--as-of", "2026-03-03")
+    (tmp_path / "wms.jsonl").write_text('{"wms_at":"2026-03-02T10:00:00Z","wms_who":"ana","verb":"update"}\n')
+    done = auditbook("run", "wms.jsonl", "--source", "wms", "--as-of", "2026-03-03")
     assert done.returncode == 0, done.stderr
     shown = auditbook("detectors", "coverage", "--format", "jsonl")
     rows = {row["detector"]: row for row in map(json.loads, shown.stdout.splitlines())}
