@@ -211,7 +211,7 @@ def _is_referred_to(found: Sequence[Part], shelf: Shelf, gone: Load) -> bool:
         row = connection.execute(
             f"""SELECT EXISTS (FROM read_parquet($lines) WHERE same_commit = $commit AND same_file_sha256 = $digest
                 AND NOT ({mine}))
-              OR EXISTS (FROM read_parquet($events, union_by_name = true) WHERE conflicts_with IN
+              OR EXISTS (FROM read_parquet($events) WHERE conflicts_with IN
                 (SELECT event_uid FROM read_parquet($own) WHERE {mine} AND fate = 'event'))""",
             {**asked, "lines": [str(part.lines) for part in found], "events": events, "own": own},
         ).fetchone()

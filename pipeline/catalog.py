@@ -64,7 +64,7 @@ def publish(store: Path, config: Config) -> str | None:
             named.result()
         aside = _move_stray_log_aside(store)
         _put(database, 0o400, store / DATABASE)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.IOException, duckdb.TransactionException) as error:
         raise AuditbookError(
             f"the database cannot be written: {getattr(error, 'strerror', None) or error}.",
             path=store,

@@ -64,7 +64,7 @@ def _rows(chain: Sequence[Commit], name: str, columns: dict[str, str]) -> str:
     """One kind of small file over all commits, with the number of the commit each row came by."""
     nothing = f"SELECT *, 0::BIGINT AS commit_no FROM {views.parquet([], columns)}"
     parts = [
-        f"SELECT *, {number} AS commit_no FROM {views.parquet([str(path.resolve())], columns)}"
+        f"SELECT *, {number} AS commit_no FROM {views.all_of([str(path.resolve())])}"
         for number, path in in_force(chain, name)
     ]
     return " UNION ALL BY NAME ".join([nothing, *parts])
@@ -113,7 +113,10 @@ def tables(
         for text in (spelling.person_texts(s.actor) if s.actor else ())
     ]
     asked = {"numbers": [number for number, _ in written], "texts": [text for _, text in written]}
-    connection.execute(_suppressed(spelling.spellings(sightings)), asked)
+    if rows:  # who is spelled how takes a while to say
+        connection.execute(_suppressed(spelling.spellings(sightings)), asked)
+    else:
+        connection.execute(_NONE_SUPPRESSED)
     connection.execute(f"CREATE OR REPLACE VIEW findings AS {FINDINGS}")
     connection.execute(f"CREATE OR REPLACE VIEW cases AS {CASES}")
 
@@ -153,6 +156,10 @@ FINDINGS = """SELECT f.finding_id, f.detector, f.severity, f.title, f.key, f.sub
              WHERE until >= organization_day()
              QUALIFY row_number() OVER (PARTITION BY finding_id ORDER BY until DESC, suppression) = 1) s
     USING (finding_id)"""
+
+
+_NONE_SUPPRESSED = """CREATE OR REPLACE TABLE suppressed_findings
+  (finding_id VARCHAR, suppression BIGINT, "owner" VARCHAR, reason VARCHAR, until DATE)"""
 
 
 def _suppressed(spellings: str) -> str:

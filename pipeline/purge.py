@@ -58,7 +58,7 @@ def due(connection: duckdb.DuckDBPyConnection, chain: Sequence[Commit]) -> Due:
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW placed AS SELECT filename, file_row_number AS row, file, file_sha256, line, fate, "
         "reason, event_uid, commit_no, same_commit, same_file_sha256, same_line "
-        f"FROM read_parquet([{names}], filename = true, file_row_number = true, union_by_name = true)"
+        f"FROM read_parquet([{names}], filename = true, file_row_number = true)"
     )
     connection.execute(_GOING)
     rows: dict[Part, np.ndarray] = {}

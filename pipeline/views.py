@@ -34,12 +34,22 @@ JSON_COLUMNS = ("metadata", "unmapped")
 
 
 def parquet(files: Sequence[str], columns: dict[str, str]) -> str:
-    """A relation of the named files; without files the same columns and no rows."""
+    """A relation of the named files; without files the same columns and no rows.
+
+    Files of one kind have these columns in every store of this format, and some older ones more; the first is asked
+    for their types.
+    """
     if not files:
         nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
         return f"(SELECT {nothing} WHERE false)"
-    names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
-    return f"read_parquet([{names}], union_by_name = true)"
+    named = ", ".join(f'"{name}"' for name in columns)
+    return f"(SELECT {named} FROM {all_of(files)})"
+
+
+def all_of(files: Sequence[str]) -> str:
+    """Everything that the named files have."""
+    paths = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+    return f"read_parquet([{paths}])"
 
 
 def events_of(relation: str) -> str:
