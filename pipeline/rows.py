@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,16 @@ class Rows:
     def df(self) -> pandas.DataFrame:
         """As a pandas frame."""
         return self._relation().df()
+
+    @contextmanager
+    def held(self) -> Iterator[Rows]:
+        """The same rows, asked once, for who reads them twice."""
+        query = self.sql.rstrip().rstrip(";")
+        self.con.execute(f"CREATE TEMP TABLE rows_held AS {query}", self.values or None)
+        try:
+            yield Rows(self.con, "SELECT * FROM rows_held")
+        finally:
+            self.con.execute("DROP TABLE rows_held")
 
     def count(self) -> int:
         """How many rows."""

@@ -24,10 +24,11 @@ MANIFEST = "manifest.json"
 def of_rows(name: str, title: str, rows: Any) -> list[Attached]:
     """All rows of one section, twice."""
     made = []
-    for kind in ("csv", "json"):
-        stream = io.BytesIO()
-        export.stream(rows, stream, kind)
-        made.append(Attached(f"{name}.{kind}", f"{title}, as {kind.upper()}", stream.getvalue().decode()))
+    with rows.held() as held:
+        for kind in ("csv", "json"):
+            stream = io.BytesIO()
+            export.stream(held, stream, kind)
+            made.append(Attached(f"{name}.{kind}", f"{title}, as {kind.upper()}", stream.getvalue().decode()))
     return made
 
 

@@ -222,17 +222,16 @@ def _every_kind(log: pipeline.Log, since: str | None = None) -> dict[str, bytes]
     return {"review": reports.review(log, as_of=AS_OF, **period).pdf(), **made}
 
 
-def test_every_kind_meets_the_standards_that_it_names(log: pipeline.Log, tmp_path: Path) -> None:
-    """On Letter, with a logo and attachments."""
-    standards.need()
-    standards.must_be_met(_every_kind(log), tmp_path)
-
-
-def test_for_others_and_of_nothing_too(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On A4, with pseudonyms; and of a day on which nothing happened."""
+def test_every_kind_meets_the_standards_that_it_names(
+    store: Path, log: pipeline.Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Letter, with a logo and attachments; on A4, with pseudonyms; and of a day on which nothing happened."""
     standards.need()
     monkeypatch.setenv("AUDITBOOK_TEST_KEY", "a key of sixteen characters or more")
     settings = from_dict({"privacy": {"key_env": "AUDITBOOK_TEST_KEY"}})
-    with pipeline.open(store, settings, "external") as log:
-        standards.must_be_met(_every_kind(log), tmp_path)
-        standards.must_be_met(_every_kind(log, "2020-01-01"), tmp_path)
+    made = {"": _every_kind(log)}
+    with pipeline.open(store, settings, "external") as others:
+        made |= {"-others": _every_kind(others), "-nothing": _every_kind(others, "2020-01-01")}
+    files = {kind + more: content for more, kinds in made.items() for kind, content in kinds.items()}
+    assert len(files) == 30
+    standards.must_be_met(files, tmp_path)
