@@ -86,7 +86,7 @@ def load_found(
     chain = stores.commits(store)
     known = mapping.known(config.mappings)
     with crew(sum(one.size for one in found)) as hands:
-        judged = [_judged(one, source, instance, config, known) for one in found]
+        judged = [_judged(one, source, instance, known) for one in found]
         fresh, already = _sorted_out(judged, chain)
         left_out = tuple(f"{item.file.name}: {item.why}" for item in judged if item.why is not None)
         head = chain[-1].head if chain else stores.GENESIS
@@ -180,8 +180,8 @@ def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tup
     return fresh, already
 
 
-def _judged(one: Input, source: str | None, instance: str | None, config: Config, known: Known) -> Judged:
-    """What a file is; a tenant that was typed goes before one that is configured."""
+def _judged(one: Input, source: str | None, instance: str | None, known: Known) -> Judged:
+    """What a file is."""
     try:
         found = one.digest() if one.readable else Digest("", None, b"")
         chosen, why = source_of(one, source, known, found.begun)
@@ -189,18 +189,17 @@ def _judged(one: Input, source: str | None, instance: str | None, config: Config
         if not one.in_folder:
             raise
         return Judged(one, "", None, instance, error.message.rstrip("."))
-    settings = config.sources.get(chosen.source) if chosen else None
-    tenant = instance or (settings.instance if settings else None)
-    return Judged(one, found.sha256, chosen, tenant, why, found.stopped)
+    return Judged(one, found.sha256, chosen, instance, why, found.stopped)
 
 
 def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings:
-    """How one source is read: its zone is the configured one, else what its product documents, else everybody's."""
-    own = config.sources.get(chosen.source)
-    known = (own.timezone if own else None) or chosen.rules["time"].get("timezone")
+    """How one source is read: a tenant that was typed is everybody's, one that is configured is theirs who name none;
+    its zone is the configured one, else what its product documents, else everybody's."""
+    own = config.source(chosen.source)
+    known = own.timezone or chosen.rules["time"].get("timezone")
     zone = known or config.organization.timezone
     configured = bool(known) or config.organization.timezone_configured
-    return Settings(tenant, zone, configured, own.day_first if own else None, bool(own and own.redact))
+    return Settings(tenant, own.instance, zone, configured, own.day_first, own.redact)
 
 
 def _messages(loaded: Sequence[LoadedFile]) -> Iterator[str]:

@@ -35,9 +35,11 @@ OF_THE_LOAD = ("file", "file_sha256", "line", "conflicts_with")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a load adds to a mapping: tenant, zone and day order of local times."""
+    """What a load adds to a mapping: the tenant (one that was typed, or one where records name none), zone and day
+    order of local times."""
 
     instance: str | None = None
+    otherwise: str | None = None
     timezone: str = "UTC"
     timezone_configured: bool = False
     day_first: bool | None = None
@@ -241,7 +243,8 @@ def _instance(build: Expressions, rules: Dictionary[str, Any], settings: Setting
     if settings.instance is not None:
         return quote(settings.instance)
     written = rules.get("record", {}).get("instance", rules["columns"].get("instance"))
-    return "NULL" if written is None else build.text(written)
+    found = "NULL" if written is None else build.text(written)
+    return found if settings.otherwise is None else f"coalesce({found}, {quote(settings.otherwise)})"
 
 
 def _column(build: Expressions, name: str, expression: Any) -> str:

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.again import remap
 from pipeline.config import from_dict
 from pipeline.errors import AuditbookError, UsageError
 from pipeline.ledger import LoadResult
@@ -285,13 +286,22 @@ def test_two_tenants_do_not_collide(store: Path, tmp_path: Path) -> None:
     assert loaded(store, export, instance="south").commit is None
 
 
-def test_a_tenant_can_be_configured(store: Path, tmp_path: Path) -> None:
+def test_a_tenant_can_be_configured_for_records_that_name_none(store: Path, tmp_path: Path) -> None:
     config = from_dict({"sources": {"printago": {"instance": "west"}}})
+    export = put(tmp_path / "x.jsonl", line(1, storeId="s1") + line(2, storeId=None) + line(3, storeId="s2"))
+    tenants = "SELECT instance FROM events ORDER BY line"
 
-    load([put(tmp_path / "x.jsonl", lines(1, 2))], store=store, config=config)
+    load([export], store=store, config=config)
+    assert rows(store, tenants) == [("s1",), ("west",), ("s2",)]
+    assert rows(store, "SELECT instance FROM files") == [(None,)]
 
-    assert rows(store, "SELECT DISTINCT instance FROM events") == [("west",)]
-    assert rows(store, "SELECT instance FROM files") == [("west",)]
+    other = from_dict({"sources": {"printago": {"instance": "east"}}})
+    assert load([export], store=store, config=other).commit is None
+    remap("printago", store=store, config=other)
+    assert rows(store, tenants) == [("s1",), ("east",), ("s2",)]
+
+    load([export], store=tmp_path / "typed", config=config, instance="north")
+    assert rows(tmp_path / "typed", tenants) == [("north",)] * 3
 
 
 # What cannot be loaded
