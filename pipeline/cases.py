@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline import casefile, casetables, detector, engine
 from pipeline.casetables import Table
+from pipeline.config_file import own_rules
 from pipeline.detector import Detector, Finding
 from pipeline.errors import AuditbookError
 
@@ -42,7 +43,7 @@ def run_cases(path: Path | None = None) -> list[CaseResult]:
 
 def _rules(path: Path | None) -> list[Path]:
     place = path or Path(str(importlib.resources.files("pipeline") / "detectors"))
-    found = [place] if place.suffix == ".sql" else sorted(place.glob("*.sql"))
+    found = [place] if place.suffix == ".sql" else own_rules(place)
     if not found:
         raise AuditbookError("holds no detectors (*.sql).", path=place)
     for rule in found:
@@ -52,7 +53,8 @@ def _rules(path: Path | None) -> list[Path]:
                 f"{missing} is not there.", path=rule, hint="A detector has its cases beside it."
             )
     expected = {f"{one.stem}.cases.toml" for one in found}
-    if orphans := sorted({one.name for one in place.glob("*.cases.toml")} - expected):
+    beside = {one.name for one in place.glob("*.cases.toml") if not one.name.startswith(".")}
+    if orphans := sorted(beside - expected):
         raise AuditbookError(f"{orphans[0]} has no detector beside it.", path=place)
     return found
 

@@ -95,7 +95,7 @@ class Findings:
         return sum(f.late for f in (*self.full, *self.brief))
 
     def beside(self, one: Finding) -> tuple[Finding, ...]:
-        """The other findings of the same case: one person, one day."""
+        """The other findings of the same case: one actor, one day."""
         told = (*self.full, *self.brief)
         return tuple(f for f in told if one.case and f.case == one.case and f is not one)
 

@@ -239,3 +239,11 @@ def test_a_folder_that_is_not_there_is_told(folder: Path) -> None:
         f'{folder / "auditbook.toml"}:2 [detectors] path: "{folder / "rules"}" is not a folder. '
         "It holds your own rules, one .sql a rule."
     )
+
+
+def test_cases_are_those_of_files_that_run(folder: Path, auditbook: Auditbook) -> None:
+    (folder / "rules" / "._many_refunds.sql").write_bytes(b"\x00\x05")
+    (folder / "rules" / "._many_refunds.cases.toml").write_bytes(b"\x00\x05")
+    tested = auditbook("detectors", "test", "rules")
+    assert (tested.returncode, tested.stderr) == (0, "")
+    assert tested.stdout.endswith(f"\n{TOLD}")

@@ -187,8 +187,8 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
         found, rules = facts["findings"], facts["detectors"]
         severities = ", ".join(f"{n} {name}" for name, n in found["by_severity"].items() if n)
         lines.append(
-            f"{count(found['open'], 'open finding')}{f' ({severities})' if severities else ''}: {found['new']} new, "
-            f"{found['changed']} changed, {found['withdrawn']} withdrawn"
+            f"{count(found['open'], 'open finding')}{f' ({severities})' if severities else ''}; by this evaluation "
+            f"{found['new']} new, {found['changed']} changed, {found['withdrawn']} withdrawn"
         )
         blind = f", {rules['not_evaluable']} of them could judge nothing" if rules["not_evaluable"] else ""
         lines.append(
