@@ -16,6 +16,7 @@ from reports.text import count, day_month, listed
 Verdict = Literal["PASS", "PASS WITH EXCEPTIONS", "FAIL"]
 FATES = ("events", "duplicates", "rejects", "blank")
 # A source that is active on fewer of its working days than this is too quiet for a silent day to mean anything.
+SILENCES = 5  # that are told one by one
 STEADY = 0.8
 # More rejected lines than this share of a file, and the file cannot be called read.
 MOST_REJECTS = 0.01
@@ -89,7 +90,7 @@ def completeness(reader: Reader, unseen: Unseen, late: Late | None) -> Completen
     exceptions = _not_loaded(reader, files) + _exceptions(
         sum(file.open_rejects for file in files), silence, counts["conflicts"]
     )
-    exceptions += missing(reader)
+    exceptions += [*_fell_silent(reader, silence), *missing(reader)]
     if late and late.events:
         exceptions.insert(0, late.reason)
     verdict: Verdict = "FAIL" if failures else "PASS WITH EXCEPTIONS" if exceptions else "PASS"
@@ -224,6 +225,24 @@ def _silent(source: str, days: list[date], active: set[date], before: Instant | 
         steady=steady,
         gone_since=None if active else before,
     )
+
+
+def _fell_silent(reader: Reader, told: tuple[Silence, ...]) -> list[str]:
+    """What a rule found of it, which knows the usual hours and each tenant's log; days that are told are not again."""
+    days = {row.source for row in told if row.steady and row.silent}
+    found = [row for row in reader.rows(_SILENCES) if row["subject"] not in days]
+    reasons = [
+        f"{row['subject']} fell silent on {day_month(row['since'].astimezone(reader.period.since.zone))}: "
+        f"{row['observed']}."
+        for row in found[:SILENCES]
+    ]
+    more = len(found) - SILENCES
+    return [*reasons, *([f"{count(more, 'more log')} fell silent: see the findings."] if more > 0 else [])]
+
+
+_SILENCES = """SELECT subject, observed, window_start AS since FROM findings
+    WHERE detector = 'source_silence' AND state NOT IN ('withdrawn', 'suppressed')
+      AND window_end >= $since AND window_start < $until ORDER BY window_start, subject"""
 
 
 def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:

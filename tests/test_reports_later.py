@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -361,3 +361,27 @@ def test_a_source_that_was_there_before_is_silent_from_the_first_day(store: Path
     assert (silence.not_covered, silence.silent, silence.steady) == ((), (date(2026, 10, 6),), True)
     (partly,) = review(store, since="2026-10-06T09:00:00Z").model.completeness.silence
     assert partly.silent == (), "half a day without events says nothing"
+
+
+def test_a_tenant_that_fell_silent_is_no_pass(store: Path, load: Load) -> None:
+    """Its product has entries on every working day, so no day of it is silent."""
+    first = date(2026, 10, 5)
+    lines = []
+    for number in range(40 * 24):
+        day, hour = first + timedelta(days=number // 24), number % 24
+        if day.weekday() < 5 and 8 <= hour < 17:
+            at = f"{day}T{hour:02d}:00:00.000Z"
+            lines.append(exports.line(number, createdAt=at, storeId="s1"))
+            if day < date(2026, 11, 7):
+                lines.append(exports.line(number, createdAt=at, storeId="s2"))
+    load("a.jsonl", *lines)
+    detect.detect(store, config=CONFIG)
+
+    complete = review(store, since="2026-11-02", until="2026-11-13").model.completeness
+    assert complete.verdict == "PASS WITH EXCEPTIONS"
+    assert [one for one in complete.reasons if "silent" in one] == [
+        "printago (s2) fell silent on 6 November: no entry of s2 for more than 71 hours, in 8 half hours that have "
+        "them."
+    ]
+    earlier = review(store, since="2026-10-05", until="2026-11-04").model.completeness
+    assert [one for one in earlier.reasons if "silent" in one] == []
