@@ -79,10 +79,15 @@ def texts(rules: Iterable[Detector], chain: Sequence[Commit]) -> dict[str, str]:
 
 
 def ran(chain: Sequence[Commit]) -> dict[str, Detector]:
-    """Ours, and over them those that the newest evaluation ran of the user's own, as it ran them."""
-    last = next((link for link in reversed(chain) if link.kind == "detect"), None)
+    """Ours, and over them those that the newest evaluation ran of the user's own, as it ran them; of one that failed in
+    it, as it ran before: what it found then stands."""
+    evaluations = [link.content for link in reversed(chain) if link.kind == "detect"]
     found, kept = dict(detector.shipped()), _kept(chain)
-    for name, digest in (last.content.get("rules", {}) if last else {}).items():
+    for name in evaluations[0].get("rules", {}) if evaluations else ():
+        worked = (
+            one["rules"][name] for one in evaluations if name in one.get("bases", {}) and name in one["rules"]
+        )
+        digest = next(worked, evaluations[0]["rules"][name])
         if digest in kept:
             found[name] = detector.parse(kept[digest], name=name, path=f"{name}.sql", check=False)
     return dict(sorted(found.items()))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import pipeline
+import reports
 from pipeline import detect, detector
 from pipeline.config import Config, read
 from pipeline.errors import AuditbookError, UsageError
@@ -207,6 +209,19 @@ def test_what_stands_beside_rules_is_none_and_what_cannot_be_read_has_failed(
     assert done.returncode == 1
     assert "rules/lost.sql: cannot be read: No such file or directory." in done.stderr
     assert auditbook("verify").returncode == 0
+
+
+def test_what_a_rule_found_is_told_with_the_text_that_found_it(folder: Path, store: Path) -> None:
+    evaluated(folder, store)
+    (folder / "rules" / "many_refunds.sql").write_text(RULE.replace("SELECT", "SELEC"), "utf-8")
+    with pytest.raises(AuditbookError, match="1 of 67 detectors failed"):
+        detect.detect(store, config=settings(folder))
+
+    with pipeline.open(store, settings(folder)) as log:
+        told = reports.review(log, since="2026-03-01", until="2026-03-03").model
+    [rule] = [one for one in told.rules if one.id == "many_refunds"]
+    assert (rule.findings, rule.status, rule.sql) == (1, "failed", RULE)
+    assert rule.sql_sha256 == hashlib.sha256(RULE.encode()).hexdigest()
 
 
 def test_a_finding_names_events_that_are_there(folder: Path, auditbook: Auditbook) -> None:

@@ -41,7 +41,9 @@ config = click.option("--config", type=_path, show_default="./auditbook.toml if 
 out = click.option("--out", type=_path, default="out", show_default="./out", help="Folder for reports.")
 as_of = click.option("--as-of", metavar="TIME", show_default="now", help="The clock of a report.")
 source = click.option("--source", metavar="ID", help="Which product the exports come from; else recognised.")
-instance = click.option("--instance", metavar="NAME", help="Tenant or shop of the exports, whatever they say.")
+instance = click.option(
+    "--instance", metavar="NAME", help="Tenant or shop of the exports, whatever they say."
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Progress with the time that it took.")
 as_json = click.option(
