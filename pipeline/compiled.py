@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 6  # of scanning/judge.c
+INTERFACE = 7  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 512
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
@@ -87,7 +87,7 @@ def library() -> ctypes.CDLL | None:
         return None
     if interface != INTERFACE:
         return None
-    for name in ("scan", "spell", "lines", "codes", "numbered"):
+    for name in ("scan", "spell", "lines", "codes", "together"):
         getattr(found, f"auditbook_{name}").restype = ctypes.c_int64
     found.auditbook_give_back.argtypes = [ctypes.c_void_p]
     return found
