@@ -21,6 +21,7 @@ from pipeline.paths import is_position, keys_of
 LIBRARY = Path(__file__).with_name("scanning.so")
 INTERFACE = 7  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 512
+MOST_FIRST = 1000  # lines that are looked at to find out what occurs
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
 # DuckDB's from_json at the top (VARCHAR, JSON) or of its json_extract (text, json).
@@ -106,8 +107,7 @@ def line_ends(text: memoryview) -> np.ndarray | None:
 
 def scan(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
     """Judge lines, whose newlines end at `ends`, and take what is wanted out of them."""
-    top = {keys_of(place)[0] for place, _ in wanted.values()}
-    if len(top) > MOST_TOP or len(wanted) > MOST_COLUMNS:
+    if _are_too_many(wanted):
         return _of_what_occurs(text, ends, wanted)
     return _scan(address_of(np.frombuffer(text, np.uint8)), len(text), ends, 1, wanted, inner=False)
 
@@ -189,19 +189,22 @@ def _way(keys: list[bytes]) -> _Way:
     )
 
 
+def _are_too_many(wanted: Wanted) -> bool:
+    return len(wanted) > MOST_COLUMNS or len({keys_of(place)[0] for place, _ in wanted.values()}) > MOST_TOP
+
+
 def _of_what_occurs(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
-    """Of very many members only those are looked for that occur at all."""
-    first = scan(text, ends, {})
-    if first is None:
-        return None
-    there = {name: (place, kind) for name, (place, kind) in wanted.items() if keys_of(place)[0] in first.keys}
-    if len(there) == len(wanted):
-        return first
-    found = scan(text, ends, there)
-    if found is None:
-        return None
-    nothing = pa.nulls(len(ends) - int(found.asked.sum()), pa.string())
-    return replace(found, members=dict.fromkeys(wanted.keys() - there.keys(), nothing) | found.members)
+    """Of very many members only those are looked for that occur: in the first lines, and in others if there are more."""
+    found = scan(text, ends[:MOST_FIRST], {})
+    there: Wanted | None = None
+    while found is not None:
+        occur = {name: one for name, one in wanted.items() if keys_of(one[0])[0] in found.keys}
+        if occur == there:
+            nothing = pa.nulls(len(ends) - int(found.asked.sum()), pa.string())
+            return replace(found, members=dict.fromkeys(wanted.keys() - there.keys(), nothing) | found.members)
+        there = occur
+        found = scan(text, ends, {} if _are_too_many(there) else there)
+    return None
 
 
 def _scan(

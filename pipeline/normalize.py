@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -220,11 +221,8 @@ def _addresses(columns: Dictionary[str, pa.Array]) -> dict[str, pa.Array]:
     wrong = pc.and_(pc.is_valid(texts), pc.is_null(address))
     warnings = columns["parse_warnings"]
     if pc.any(wrong).as_py():
-        told = [
-            [*(w or []), "bad_ip"] if bad else w
-            for w, bad in zip(warnings.to_pylist(), wrong.to_pylist(), strict=True)
-        ]
-        warnings = pa.array(told, warnings.type)
+        told = [[*(known or []), "bad_ip"] for known in warnings.filter(wrong).to_pylist()]
+        warnings = times.put(warnings, np.flatnonzero(wrong), pa.array(told, warnings.type))
     return {"source_ip": address, "ip_key": key, "parse_warnings": warnings}
 
 

@@ -101,14 +101,14 @@ def read(
         columns = {**usual.columns, **_no_rejects(len(raw))}
         if len(others):
             rest = _generally(connection, clock, raw.take(others), records.take(others))
-            columns = {name: _put(column, usual.others, rest[name]) for name, column in columns.items()}
+            columns = {name: put(column, usual.others, rest[name]) for name, column in columns.items()}
     else:
         columns = _generally(connection, clock, raw, records)
     coded = {name: columns[name].dictionary_encode() for name in ("time_precision", "tz_source")}
     return {**columns, **coded, "occurred_at_raw": raw}  # the same to the byte, whoever read them
 
 
-def _put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
+def put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
     """The column with the others in their places."""
     number = np.arange(len(column))
     number[places] = len(column) + np.arange(len(places))

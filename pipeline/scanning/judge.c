@@ -149,7 +149,7 @@ static int inside(place p, place end, int first, int64_t row, wanted *all) {
         key own = {0};
         p = list ? spaces(p, end) : named(p, end, &own);
         int at = list ? of_position(all, first, position) : of_name(all, first, own);
-        p = at < 0 ? value(p, end, 1, &(sink){0}) : member(p, end, at, row, all);
+        p = at < 0 ? beyond(p, end) : member(p, end, at, row, all);
         if (!p) return 0;
         p = spaces(p, end);
         if (*p++ != ',') return 1;
