@@ -282,6 +282,17 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     )
 
 
+def put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
+    """The column with others in some places."""
+    number = np.arange(len(column))
+    number[places] = len(column) + np.arange(len(places))
+    plain = (
+        one.cast(one.type.value_type) if isinstance(one, pa.DictionaryArray) else one
+        for one in (column, others)
+    )
+    return pa.concat_arrays(list(plain)).take(pa.array(number))
+
+
 def _taken(column: pa.Array, places: pa.Array) -> pa.Array:
     """Some rows of a column, of which a mapping that knows many products finds most empty."""
     empty = column.null_count == len(column)

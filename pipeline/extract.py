@@ -96,8 +96,15 @@ def _wanted(
     kinds: Mapping[str, str],
     names: Mapping[str, str],
 ) -> dict[str, tuple[str, str]]:
-    """Columns first: a text that is all that is read of its member is the member's column."""
-    found = {name: (f"/{member}", kinds[keys_of(f"/{member}")[0]]) for member, name in names.items()}
+    """Columns first, but not those of which only what is inside is read; a text that is all that is read of its member
+    is the member's column."""
+    whole = {place for place in jsons if place not in alone}
+    whole |= {place for place in texts if kinds.get(keys_of(place)[0]) == "VARCHAR"}
+    found = {
+        name: (f"/{member}", kinds[keys_of(f"/{member}")[0]])
+        for member, name in names.items()
+        if f"/{member}" in whole
+    }
     found |= {f"x{n}": (place, "json") for n, place in enumerate(alone, 1)}
     found |= {
         f"t{n}": (place, "text")
@@ -163,7 +170,8 @@ def rows(
     given = dict(members)
     parts, columns = [], []
     names = {member: f"k{n}" for n, member in enumerate(found.top, 1)}
-    if top := {member: kind for member, kind in found.top.items() if names[member] not in given}:
+    needed = {keys_of(place)[0] for name, (place, _) in found.wanted.items() if name not in given}
+    if top := {m: kind for m, kind in found.top.items() if m in needed and names[m] not in given}:
         parts.append(f"from_json(record, {quote(json.dumps(top))}) AS k")
         for member, kind in top.items():
             value = f'k."{_quoted(member)}"'

@@ -59,7 +59,7 @@ int64_t auditbook_codes(
             }
             int64_t first = firsts[one];
             if (known[one] == (uint32_t)(sum >> 32) && ends[first + 1] - ends[first] == length
-                && !memcmp(data + ends[first], text, (size_t)length)) {
+                && (!length || !memcmp(data + ends[first], text, (size_t)length))) {
                 codes[row] = one;
                 break;
             }

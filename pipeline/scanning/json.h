@@ -248,6 +248,11 @@ static inline int same(key a, place name, int64_t length) {
     return a.length == length && !memcmp(a.name, name, (size_t)length);
 }
 
+static inline int before(key a, key b) {
+    int order = memcmp(a.name, b.name, (size_t)(a.length < b.length ? a.length : b.length));
+    return order ? order < 0 : a.length < b.length;
+}
+
 /* From before a member's key to its value; a key with an escape in it is left to the judge. */
 static inline place named(place p, place end, key *found) {
     int escapes = 0;
