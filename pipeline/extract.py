@@ -98,8 +98,8 @@ def _wanted(
 ) -> dict[str, tuple[str, str]]:
     """Columns first, but not those of which only what is inside is read; a text that is all that is read of its member
     is the member's column."""
-    whole = {place for place in jsons if place not in alone}
-    whole |= {place for place in texts if kinds.get(keys_of(place)[0]) == "VARCHAR"}
+    whole = set(jsons).difference(alone)
+    whole |= {place for place in set(texts).difference(alone) if kinds[keys_of(place)[0]] == "VARCHAR"}
     found = {
         name: (f"/{member}", kinds[keys_of(f"/{member}")[0]])
         for member, name in names.items()
