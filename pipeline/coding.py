@@ -81,7 +81,7 @@ def different(columns: Sequence[Numbered | None], length: int, most: int) -> Dif
     if len(known) < len(columns):
         return None
     library = compiled.library()
-    if library is not None:
+    if library is not None and length:
         return _together(library, known, length, most)
     codes, size = np.zeros(length, np.int64), 1
     for one in known:

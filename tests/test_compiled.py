@@ -477,6 +477,13 @@ def test_combinations_are_numbered_in_their_order(
             assert ours.different == len(known)
 
 
+def test_no_rows_have_no_combinations() -> None:
+    nothing = coded(pa.array([], pa.string()), 1)
+    found = different([nothing, nothing], 0, 1)
+    assert found is not None
+    assert (found.numbers.tolist(), found.first.tolist()) == ([], [])
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2)), min_size=1, max_size=30))
 def test_equal_records_are_told_apart_as_the_engine_does(
