@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,16 @@ from pipeline import compiled
 from pipeline.compiled import address_of
 
 MOST_NUMBERS = 1 << 20  # of combinations that can be, above which those that are get numbers of their own
-MOST_PLACES = 1 << 24  # of a table that has one for each
+
+
+class Numbered(Protocol):
+    """A number for each row, -1 for none, and how many different ones there are."""
+
+    @property
+    def numbers(self) -> np.ndarray: ...
+
+    @property
+    def different(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,9 @@ class Coded:
     texts: pa.Array
 
     @cached_property
-    def codes(self) -> np.ndarray:
-        """The numbers, none having the one behind the last."""
-        return np.where(self.numbers < 0, len(self.texts), self.numbers).astype(np.int64)
-
-    @cached_property
     def different(self) -> int:
-        """How many codes there are."""
-        return len(self.texts) + bool((self.numbers < 0).any())
+        """How many different ones there are, none being one."""
+        return len(self.texts) + bool(len(self.numbers) and self.numbers.min() < 0)
 
     @cached_property
     def column(self) -> pa.DictionaryArray:
@@ -54,60 +59,59 @@ def coded(column: pa.Array, most: int) -> Coded | None:
         column = column.dictionary_encode()
         if len(column.dictionary) > most:
             return None
-    return Coded(np.asarray(column.indices.fill_null(-1)), column.dictionary)
+    return Coded(np.asarray(column.indices.fill_null(-1)).astype(np.int32, copy=False), column.dictionary)
 
 
 @dataclass(frozen=True)
 class Different:
     """For each row the number of its combination, in the order of their first rows, and these rows."""
 
-    number: np.ndarray
+    numbers: np.ndarray
     first: np.ndarray
 
-    def beside(self, other: Different, most: int) -> Different | None:
-        """The combinations of both, unless there are more than so many."""
-        if max(len(self.first), len(other.first)) > most:
-            return None
-        size = max(len(other.first), 1)
-        found = _numbered(self.number * size + other.number, len(self.first) * size)
-        return None if len(found.first) > most else found
+    @property
+    def different(self) -> int:
+        """How many combinations there are."""
+        return len(self.first)
 
 
-def different(columns: Sequence[Coded | None], length: int, most: int) -> Different | None:
+def different(columns: Sequence[Numbered | None], length: int, most: int) -> Different | None:
     """The combinations of some columns, unless there are more than so many, or a column has more by itself."""
-    codes, size = np.zeros(length, np.int64), 1
-    for one in columns:
-        if one is None or one.different > most:
-            return None
-        codes, size = codes * one.different + one.codes, size * one.different
-        if size > MOST_NUMBERS:
-            found = _numbered(codes, size)
-            if len(found.first) > most:
-                return None
-            codes, size = found.number, len(found.first)
-    found = _numbered(codes, size)
-    return None if len(found.first) > most else found
-
-
-def _numbered(codes: np.ndarray, size: int) -> Different:
-    """Codes below `size` as numbers."""
+    known = [one for one in columns if one is not None and one.different <= most]
+    if len(known) < len(columns):
+        return None
     library = compiled.library()
-    if library is not None and size <= MOST_PLACES and len(codes):
-        numbers, first = np.empty(len(codes), np.int64), np.empty(min(size, len(codes)), np.int64)
-        count = library.auditbook_numbered(
-            address_of(codes),
-            ctypes.c_int64(len(codes)),
-            ctypes.c_int64(size),
-            address_of(numbers),
-            address_of(first),
-        )
-        if count >= 0:
-            return Different(numbers, first[:count])
-    numbers = np.asarray(pa.array(codes).dictionary_encode().indices).astype(np.int64)
-    if not len(numbers):
-        return Different(numbers, numbers)
+    if library is not None and length:
+        return _together(library, known, length, most)
+    codes, size = np.zeros(length, np.int64), 1
+    for one in known:
+        codes = codes * one.different + np.where(one.numbers < 0, one.different - 1, one.numbers)
+        size *= one.different
+        if size > MOST_NUMBERS:
+            found = _in_order(codes)
+            codes, size = found.numbers.astype(np.int64), found.different
+    found = _in_order(codes)
+    return None if found.different > most else found
+
+
+def _in_order(codes: np.ndarray) -> Different:
+    numbers = np.asarray(pa.array(codes).dictionary_encode().indices)
     most = np.maximum.accumulate(numbers)
-    return Different(numbers, np.flatnonzero(np.concatenate(([True], most[1:] > most[:-1]))))
+    return Different(numbers, np.flatnonzero(np.diff(most, prepend=-1)))
+
+
+def _together(library: ctypes.CDLL, columns: Sequence[Numbered], length: int, most: int) -> Different | None:
+    count = len(columns)
+    numbers, firsts = np.empty(length, np.int32), np.empty(most, np.int64)
+    sizes = np.array([one.different for one in columns], np.int64)
+    found = library.auditbook_together(
+        (ctypes.c_void_p * count)(*(one.numbers.ctypes.data for one in columns)), address_of(sizes),
+        ctypes.c_int64(count), ctypes.c_int64(length), ctypes.c_int64(most), _seed(), address_of(numbers),
+        address_of(firsts),
+    )  # fmt: skip
+    if found < -1:
+        raise MemoryError("There was no memory left to tell combinations apart.")
+    return None if found < 0 else Different(numbers, firsts[:found])
 
 
 def _by(library: ctypes.CDLL, column: pa.Array, most: int) -> Coded | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +20,9 @@ import pyarrow as pa
 from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 6  # of scanning/judge.c
+INTERFACE = 8  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 512
+MOST_FIRST = 1000  # lines that are looked at to find out what occurs
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
 # DuckDB's from_json at the top (VARCHAR, JSON) or of its json_extract (text, json).
@@ -64,6 +66,15 @@ class _Spelling(ctypes.Structure):
     )  # fmt: skip
 
 
+class _Part(ctypes.Structure):
+    """A key of which something is read: part of leftover.c."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("length", ctypes.c_int64), ("inside", ctypes.c_int32),
+        ("beside", ctypes.c_int32), ("empty", ctypes.c_int32),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Scanned:
     """Which lines the judge of record is asked about; the keys of the others, and of their members the certain ones;
@@ -87,7 +98,7 @@ def library() -> ctypes.CDLL | None:
         return None
     if interface != INTERFACE:
         return None
-    for name in ("scan", "spell", "lines", "codes", "numbered"):
+    for name in ("scan", "spell", "lines", "codes", "together"):
         getattr(found, f"auditbook_{name}").restype = ctypes.c_int64
     found.auditbook_give_back.argtypes = [ctypes.c_void_p]
     return found
@@ -106,8 +117,7 @@ def line_ends(text: memoryview) -> np.ndarray | None:
 
 def scan(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
     """Judge lines, whose newlines end at `ends`, and take what is wanted out of them."""
-    top = {keys_of(place)[0] for place, _ in wanted.values()}
-    if len(top) > MOST_TOP or len(wanted) > MOST_COLUMNS:
+    if _are_too_many(wanted):
         return _of_what_occurs(text, ends, wanted)
     return _scan(address_of(np.frombuffer(text, np.uint8)), len(text), ends, 1, wanted, inner=False)
 
@@ -153,6 +163,24 @@ def spelled(records: pa.Array, keys: Collection[str]) -> pa.Array | None:
     return None if changed < 0 else _written(made, offsets) if changed else records
 
 
+def leftover(records: pa.Array, patch: Mapping[str, Any]) -> tuple[pa.Array, np.ndarray] | None:
+    """Records without what a merge patch takes out of them, and of which of them the engine is asked."""
+    given = _given(records)
+    if given is None:
+        return None
+    text, ends = given
+    count = len(ends)
+    made, offsets = np.empty(int(ends[-1]), np.uint8), np.empty(count + 1, np.int32)
+    valid, asked = np.empty(count, np.uint8), np.empty(count, np.uint8)
+    library().auditbook_leftover(  # type: ignore[union-attr]
+        text, address_of(ends), ctypes.c_int64(count), _parts(patch), address_of(made), address_of(offsets),
+        address_of(valid), address_of(asked),
+    )  # fmt: skip
+    bits = np.packbits(valid, bitorder="little")
+    buffers = [pa.py_buffer(array) for array in (bits, offsets, made[: offsets[-1]])]
+    return pa.Array.from_buffers(pa.string(), count, buffers), asked
+
+
 def times(texts: pa.Array, *, epoch: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Microseconds since 1970 of texts, and what each is: see times.c."""
     found = library()
@@ -189,19 +217,24 @@ def _way(keys: list[bytes]) -> _Way:
     )
 
 
+def _are_too_many(wanted: Wanted) -> bool:
+    return len(wanted) > MOST_COLUMNS or len({keys_of(place)[0] for place, _ in wanted.values()}) > MOST_TOP
+
+
 def _of_what_occurs(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned | None:
-    """Of very many members only those are looked for that occur at all."""
-    first = scan(text, ends, {})
-    if first is None:
-        return None
-    there = {name: (place, kind) for name, (place, kind) in wanted.items() if keys_of(place)[0] in first.keys}
-    if len(there) == len(wanted):
-        return first
-    found = scan(text, ends, there)
-    if found is None:
-        return None
-    nothing = pa.nulls(len(ends) - int(found.asked.sum()), pa.string())
-    return replace(found, members=dict.fromkeys(wanted.keys() - there.keys(), nothing) | found.members)
+    """Of very many members only those are looked for that occur: in the first lines and, if there are more, in all."""
+    found = scan(text, ends[:MOST_FIRST], {})
+    there: Wanted | None = None
+    while found is not None:
+        occur = {name: one for name, one in wanted.items() if keys_of(one[0])[0] in found.keys}
+        if occur == there:
+            nothing = pa.nulls(len(ends) - int(found.asked.sum()), pa.string())
+            return replace(
+                found, members=dict.fromkeys(wanted.keys() - there.keys(), nothing) | found.members
+            )
+        there = occur
+        found = scan(text, ends, {} if _are_too_many(there) else there)
+    return None
 
 
 def _scan(
@@ -262,6 +295,29 @@ def _nodes(wanted: Wanted) -> ctypes.Array[_Node]:
                 above.inside = len(made) - 1
         setattr(made[known[keys]], "text" if kind in ("VARCHAR", "text") else "json", column)
     return (_Node * len(made))(*made)
+
+
+def _parts(patch: Mapping[str, Any]) -> ctypes.Array[_Part]:
+    """A merge patch as a tree; the first part is the record."""
+    made: list[_Part] = []
+
+    def add(key: str, inside: Mapping[str, Any] | None) -> int:
+        name, place = key.encode(), len(made)
+        made.append(_Part(name, len(name), -1, -1, 0))
+        before = None
+        for inner, below in (inside or {}).items():
+            found = add(inner, below)
+            if below is not None:
+                made[place].empty = max(made[place].empty, made[found].empty + 1)
+            if before is None:
+                made[place].inside = found
+            else:
+                made[before].beside = found
+            before = found
+        return place
+
+    add("", patch)
+    return (_Part * len(made))(*made)
 
 
 class _Data:

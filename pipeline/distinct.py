@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import duckdb
 import numpy as np
@@ -176,7 +177,7 @@ class Rows:
             most = max(
                 self._most(TOGETHER), int(HARDLY_MORE * (max(theirs, own) if in_common else min(theirs, own)))
             )
-            both = group.rows.beside(other.rows, most)
+            both = different([group.rows, other.rows], self.length, most)
             if both is None:
                 return False
             group.leaves, group.rows = group.leaves | other.leaves, both
@@ -186,6 +187,11 @@ class Rows:
     def _most(self, share: float) -> int:
         return max(int(share * self.length), 64)
 
+    @cached_property
+    def _nothing(self) -> Coded:
+        """A column without any value."""
+        return Coded(np.full(self.length, -1, np.int32), pa.array([], pa.string()))
+
     def _code(self, name: str) -> Coded | None:
         """A column as numbers of its different values; None when most are different."""
         if name not in self._coded:
@@ -193,7 +199,7 @@ class Rows:
             if pa.types.is_nested(column.type):
                 self._coded[name] = None
             elif column.null_count == len(column):
-                self._coded[name] = Coded(np.full(len(column), -1, np.int32), pa.array([], pa.string()))
+                self._coded[name] = self._nothing
             else:
                 self._coded[name] = coded(column, self._most(FEW))
         return self._coded[name]
@@ -215,7 +221,7 @@ class Rows:
             len(group.rows.first),
             self.json,
         )
-        numbers = pa.array(group.rows.number.astype(np.int32))
+        numbers = pa.array(group.rows.numbers)
         return {name: _spread(array, numbers) for name, array in some._run(values, group.members).items()}
 
     def _run(self, values: Values, wanted: list[str]) -> dict[str, pa.Array]:
@@ -274,6 +280,17 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
         if column.num_chunks == 1
         else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
     )
+
+
+def put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
+    """The column with others in some places."""
+    number = np.arange(len(column))
+    number[places] = len(column) + np.arange(len(places))
+    plain = (
+        one.cast(one.type.value_type) if isinstance(one, pa.DictionaryArray) else one
+        for one in (column, others)
+    )
+    return pa.concat_arrays(list(plain)).take(pa.array(number))
 
 
 def _taken(column: pa.Array, places: pa.Array) -> pa.Array:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.distinct import Rows, whole
 from pipeline.modifiers import blank_null, quote
@@ -37,7 +36,7 @@ class Places:
             f"x{n}" for n in range(1, len(self.exact) + 1)
         ]
 
-    @property
+    @cached_property
     def json(self) -> frozenset[str]:
         """The columns whose texts are JSON."""
         tops = [f"k{n}" for n, kind in enumerate(self.top.values(), 1) if kind == "JSON"]
@@ -97,8 +96,15 @@ def _wanted(
     kinds: Mapping[str, str],
     names: Mapping[str, str],
 ) -> dict[str, tuple[str, str]]:
-    """Columns first: a text that is all that is read of its member is the member's column."""
-    found = {name: (f"/{member}", kinds[keys_of(f"/{member}")[0]]) for member, name in names.items()}
+    """Columns first, but not those of which only what is inside is read; a text that is all that is read of its member
+    is the member's column."""
+    whole = set(jsons).difference(alone)
+    whole |= {place for place in set(texts).difference(alone) if kinds[keys_of(place)[0]] == "VARCHAR"}
+    found = {
+        name: (f"/{member}", kinds[keys_of(f"/{member}")[0]])
+        for member, name in names.items()
+        if f"/{member}" in whole
+    }
     found |= {f"x{n}": (place, "json") for n, place in enumerate(alone, 1)}
     found |= {
         f"t{n}": (place, "text")
@@ -160,13 +166,16 @@ def _json(place: str, own: Mapping[str, str], names: Mapping[str, str], inside: 
 def rows(
     connection: duckdb.DuckDBPyConnection, found: Places, records: pa.Array, members: Mapping[str, pa.Array]
 ) -> Rows:
-    """The columns of a block of records, of which some members were taken out already."""
+    """The columns of a block of records, of which some members were taken out already, the blank texts as none."""
     given = dict(members)
     parts, columns = [], []
     names = {member: f"k{n}" for n, member in enumerate(found.top, 1)}
-    if top := {member: kind for member, kind in found.top.items() if names[member] not in given}:
+    needed = {keys_of(place)[0] for name, (place, _) in found.wanted.items() if name not in given}
+    if top := {m: kind for m, kind in found.top.items() if m in needed and names[m] not in given}:
         parts.append(f"from_json(record, {quote(json.dumps(top))}) AS k")
-        columns += [f'k."{_quoted(member)}" AS {names[member]}' for member in top]
+        for member, kind in top.items():
+            value = f'k."{_quoted(member)}"'
+            columns.append(f"{value if kind == 'JSON' else blank_null(value)} AS {names[member]}")
     exact = {f"x{n}": place for n, place in enumerate(found.exact, 1) if f"x{n}" not in given}
     if exact:
         parts.append(f"json_extract(record, [{', '.join(map(quote, exact.values()))}]) AS x")
@@ -178,32 +187,7 @@ def rows(
         ).to_arrow_table()
         connection.unregister("block")
         given |= {name: whole(made.column(name)) for name in made.column_names}
-    given |= {name: not_blank(connection, array) for name, array in given.items() if name not in found.json}
     return Rows(connection, given, len(records), found.json)
-
-
-def not_blank(connection: duckdb.DuckDBPyConnection, texts: pa.Array) -> pa.Array:
-    """A text of nothing but white space is no value; only what begins with a space or is empty can be one."""
-    if not _may_be_blank(texts):
-        return texts
-    connection.register("texts", pa.table({"x": texts}))
-    made = connection.sql(f"SELECT {blank_null('x')} AS x FROM texts").to_arrow_table()
-    connection.unregister("texts")
-    return whole(made.column("x"))
-
-
-def _may_be_blank(texts: pa.Array) -> bool:
-    """Whether any text is empty or begins with a space."""
-    if texts.null_count == len(texts):
-        return False
-    begins = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    empty = begins[1:] == begins[:-1]
-    if texts.null_count:
-        begins, empty = (array[np.asarray(pc.is_valid(texts))] for array in (begins[:-1], empty))
-    if empty.any():
-        return True
-    letters = np.frombuffer(texts.buffers()[2], np.uint8)
-    return bool((letters[begins[: len(empty)]] == ord(" ")).any())
 
 
 def _quoted(member: str) -> str:

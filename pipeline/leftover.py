@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
-from pipeline.distinct import Rows, Values, whole
+from pipeline import compiled
+from pipeline.coding import coded
+from pipeline.distinct import FEW, Rows, Values, put, whole
 from pipeline.modifiers import quote
 from pipeline.paths import is_position, segments
 from pipeline.records import without
 
 
-def partly_read(read: Iterable[str]) -> set[str]:
-    """The record's own members of which only a part is read."""
-    return {key for key, inner in _patch(read).items() if isinstance(inner, dict)}
-
-
 def leftover(
-    connection: duckdb.DuckDBPyConnection,
-    read: Sequence[str],
-    keys: Iterable[str],
-    records: pa.Array,
-    known: Mapping[str, pa.Array],
+    connection: duckdb.DuckDBPyConnection, read: Sequence[str], keys: Iterable[str] | None, records: pa.Array
 ) -> pa.Array:
-    """The rest of records that have no other keys than these; `known` are the values of some."""
+    """The rest of records that have no other keys than these, if they are known: by the compiled library where it is
+    certain, by the engine where not."""
+    found = compiled.leftover(records, _patch(read))
+    if found is None:
+        return _by_engine(connection, read, keys, records)
+    rest, others = found[0], np.flatnonzero(found[1])
+    if len(others):
+        made = _by_engine(connection, read, keys, records.take(pa.array(others)))
+        rest = put(rest, others, made)
+    if rest.null_count == len(rest):
+        return pa.nulls(len(rest), pa.string())
+    few = coded(rest, max(int(FEW * len(rest)), 64))
+    return rest if few is None else few.column
+
+
+def _by_engine(
+    connection: duckdb.DuckDBPyConnection, read: Sequence[str], keys: Iterable[str] | None, records: pa.Array
+) -> pa.Array:
     patch = _patch(read)
+    if keys is None:
+        keys = _keys(connection, records)
     unread = sorted(key for key in keys if patch.get(key, ...) is not None)
     if not unread:
         return pa.nulls(len(records), pa.string())
-    missing = [key for key in unread if key not in known]
-    columns = dict(zip(missing, _extracted(connection, missing, records), strict=True))
-    columns |= {key: known[key] for key in unread if key in known}
-    given = {f"v{n}": columns[key] for n, key in enumerate(unread)}
+    given = {f"v{n}": column for n, column in enumerate(_extracted(connection, unread, records))}
     rows = Rows(connection, given, len(records), frozenset(given))
     return rows.make(_values(tuple(read), tuple(unread)), ["unmapped"])["unmapped"]
 
@@ -52,34 +62,20 @@ def _values(read: Sequence[str], unread: Sequence[str]) -> Values:
     return Values.of({**rests, **members, "unmapped": text}, given, members)
 
 
-def leftover_of_record(
-    connection: duckdb.DuckDBPyConnection, read: Sequence[str], records: pa.Array
-) -> pa.Array:
-    """The same for records whose keys were not counted: all of them, without the fields that were read."""
-    patch = _patch(read)
-    odd = {_when_not_object(key) for key, inner in patch.items() if isinstance(inner, dict)}
-    rest = f"json_merge_patch(record, {quote(json.dumps(patch))})"
-    if odd:
-        put_back = ", ".join(
-            f"CASE WHEN {test} THEN {member} ELSE '{{}}' END" for test, member in sorted(odd)
-        )
-        any_odd = " OR ".join(sorted(test for test, _ in odd))
-        rest = f"CASE WHEN {any_odd} THEN json_merge_patch({rest}, {put_back}) ELSE {rest} END"
-    connection.register("block", pa.table({"record": records}))
-    made = connection.sql(f"SELECT nullif({_emptied(rest)}, '{{}}') AS rest FROM block").to_arrow_table()
-    connection.unregister("block")
-    return whole(made.column("rest"))
-
-
 def _patch(read: Iterable[str]) -> dict[str, Any]:
     return without([place for place in read if not _counts(place)])
+
+
+def _keys(connection: duckdb.DuckDBPyConnection, records: pa.Array) -> list[str]:
+    connection.register("block", pa.table({"record": records}))
+    found = connection.execute("SELECT DISTINCT unnest(json_keys(record)) FROM block").fetchall()
+    connection.unregister("block")
+    return [key for [key] in found]
 
 
 def _extracted(
     connection: duckdb.DuckDBPyConnection, keys: Sequence[str], records: pa.Array
 ) -> list[pa.Array]:
-    if not keys:
-        return []
     places = ", ".join(quote(_place(key)) for key in keys)
     columns = ", ".join(f"v[{n}] AS v{n}" for n in range(1, len(keys) + 1))
     connection.register("block", pa.table({"record": records}))
@@ -115,13 +111,6 @@ def _emptied(rest: str) -> str:
 
 def _place(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
-
-
-def _when_not_object(key: str) -> tuple[str, str]:
-    """A value where the mapping expects an object to read from: when, and what is put back, for nothing was read."""
-    place = quote(_place(key))
-    odd = f"coalesce(json_type(record, {place}) NOT IN ('OBJECT', 'NULL'), false)"
-    return odd, f"json_object({quote(key)}, json_extract(record, {place}))"
 
 
 def _counts(place: str) -> bool:

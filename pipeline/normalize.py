@@ -12,14 +12,15 @@ from types import MappingProxyType
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import changes, compiled, drift, extract, nested, times, uids
 from pipeline.columns import EVENT_COLUMNS
-from pipeline.distinct import Values, whole
+from pipeline.distinct import Values, put, whole
 from pipeline.expressions import Expressions, column_name
-from pipeline.leftover import leftover, leftover_of_record, partly_read
+from pipeline.leftover import leftover
 from pipeline.mapping import Mapping
 from pipeline.mapping_check import referred
 from pipeline.modifiers import quote
@@ -49,9 +50,8 @@ class Settings:
 @dataclass(frozen=True)
 class Plan:
     """One compiled mapping. `opened` are the records inside what was exported, as SQL over `block`, if they stand in
-    one of `envelopes`, of which these are the keys; `places` say what is read of it, `parents` which value is a member
-    that is read in part; `keys`, if any, are spelled as the mapping has them; `watched` are extra values -> the column
-    they watch."""
+    one of `envelopes`, of which these are the keys; `places` say what is read of it; `keys`, if any, are spelled as the
+    mapping has them; `watched` are extra values -> the column they watch."""
 
     mapping: Mapping
     values: Values
@@ -60,7 +60,6 @@ class Plan:
     opened: str | None
     envelopes: tuple[tuple[str, ...], ...]
     places: extract.Places
-    parents: Dictionary[str, str]
     read: tuple[str, ...]
     keys: frozenset[str]
     watched: Dictionary[str, str]
@@ -110,7 +109,6 @@ def compile_mapping(mapping: Mapping, settings: Settings) -> Plan:
         opened=unwrapped_sql("block", unwrap) if unwrap else None,
         envelopes=tuple(tuple(segments(place)) for place in unwrap),
         places=places,
-        parents=_parents(places, read),
         read=read,
         keys=frozenset(build.keys) if record.get("fold_keys") else frozenset(),
         watched={name: column for name, (column, _) in watched.items()},
@@ -137,12 +135,6 @@ def _made(build: Expressions, mapping: Mapping, settings: Settings, shared: Set[
         "mapping_version": quote(mapping.version),
         "schema_version": quote(SCHEMA_VERSION),
     }
-
-
-def _parents(places: extract.Places, read: Iterable[str]) -> dict[str, str]:
-    partly = partly_read(read)
-    names = {member: f"k{n}" for n, member in enumerate(places.top, 1)}
-    return {member: name for member, name in names.items() if member in partly and name in places.json}
 
 
 @dataclass(frozen=True)
@@ -179,11 +171,7 @@ def events(
     )
     columns |= times.read(connection, plan.clock, made["raw_time"], records)
     columns |= _addresses(columns)
-    if keys is None:
-        columns["unmapped"] = leftover_of_record(connection, plan.read, records)
-    else:
-        known = {member: rows.columns[name] for member, name in plan.parents.items()}
-        columns["unmapped"] = leftover(connection, plan.read, keys, records, known)
+    columns["unmapped"] = leftover(connection, plan.read, keys, records)
     columns = {
         name: columns[name] for name in (*EVENT_COLUMNS, "reject_reason", "reject_message") if name in columns
     }
@@ -220,11 +208,8 @@ def _addresses(columns: Dictionary[str, pa.Array]) -> dict[str, pa.Array]:
     wrong = pc.and_(pc.is_valid(texts), pc.is_null(address))
     warnings = columns["parse_warnings"]
     if pc.any(wrong).as_py():
-        told = [
-            [*(w or []), "bad_ip"] if bad else w
-            for w, bad in zip(warnings.to_pylist(), wrong.to_pylist(), strict=True)
-        ]
-        warnings = pa.array(told, warnings.type)
+        told = [[*(known or []), "bad_ip"] for known in warnings.filter(wrong).to_pylist()]
+        warnings = put(warnings, np.flatnonzero(wrong), pa.array(told, warnings.type))
     return {"source_ip": address, "ip_key": key, "parse_warnings": warnings}
 
 

@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import iso
-from pipeline.distinct import whole
+from pipeline.distinct import put, whole
 from pipeline.expressions import Expressions
 from pipeline.modifiers import quote
 from pipeline.paths import pointer, segments
@@ -101,22 +100,11 @@ def read(
         columns = {**usual.columns, **_no_rejects(len(raw))}
         if len(others):
             rest = _generally(connection, clock, raw.take(others), records.take(others))
-            columns = {name: _put(column, usual.others, rest[name]) for name, column in columns.items()}
+            columns = {name: put(column, usual.others, rest[name]) for name, column in columns.items()}
     else:
         columns = _generally(connection, clock, raw, records)
     coded = {name: columns[name].dictionary_encode() for name in ("time_precision", "tz_source")}
     return {**columns, **coded, "occurred_at_raw": raw}  # the same to the byte, whoever read them
-
-
-def _put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
-    """The column with the others in their places."""
-    number = np.arange(len(column))
-    number[places] = len(column) + np.arange(len(places))
-    plain = (
-        one.cast(one.type.value_type) if isinstance(one, pa.DictionaryArray) else one
-        for one in (column, others)
-    )
-    return pa.concat_arrays(list(plain)).take(pa.array(number))
 
 
 def _generally(

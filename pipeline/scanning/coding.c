@@ -59,7 +59,7 @@ int64_t auditbook_codes(
             }
             int64_t first = firsts[one];
             if (known[one] == (uint32_t)(sum >> 32) && ends[first + 1] - ends[first] == length
-                && !memcmp(data + ends[first], text, (size_t)length)) {
+                && (!length || !memcmp(data + ends[first], text, (size_t)length))) {
                 codes[row] = one;
                 break;
             }
@@ -70,17 +70,55 @@ int64_t auditbook_codes(
     return different;
 }
 
-/* The same for numbers below `size`: each gets the number of its coming first, and `firsts` the row. Returns how many are
- * different, or -2 when memory is out. */
-int64_t auditbook_numbered(const int64_t *numbers, int64_t count, int64_t size, int64_t *codes, int64_t *firsts) {
-    int64_t different = 0;
-    int32_t *places = calloc((size_t)size, sizeof *places);
-    if (!places) return -2;
-    for (int64_t row = 0; row < count; row++) {
-        int32_t *one = places + numbers[row];
-        if (!*one) firsts[different++] = row, *one = (int32_t)different;
-        codes[row] = *one - 1;
-    }
-    free(places);
+#define TILE 256 /* rows whose combinations are made column by column */
+
+/* A combination of numbers, and which it is, counted from 1. */
+typedef struct {
+    uint64_t combination;
+    int64_t number;
+} slot;
+
+/* How many columns, from one on, can be combined at once with what goes before: one at least. */
+static int64_t at_once(const int64_t *sizes, int64_t first, int64_t count, uint64_t before) {
+    int64_t last = first;
+    for (; last < count && before <= UINT64_MAX / (uint64_t)sizes[last]; last++) before *= (uint64_t)sizes[last];
+    return last - first;
+}
+
+/* The same for the combinations of columns of numbers below `sizes`, which are 2^31 at most and count -1, none, too. */
+int64_t auditbook_together(
+    const int32_t **columns, const int64_t *sizes, int64_t count, int64_t rows, int64_t most, uint64_t seed,
+    int32_t *codes, int64_t *firsts
+) {
+    uint64_t room = 64, tile[TILE];
+    while (room < 2 * (uint64_t)most) room *= 2;
+    slot *known = malloc(room * sizeof *known);
+    int64_t different = known ? 1 : -2, first = 0, more;
+    memset(codes, 0, (size_t)rows * sizeof *codes);
+    do {
+        more = at_once(sizes, first, count, (uint64_t)different);
+        if (known) memset(known, 0, room * sizeof *known), different = 0;
+        for (int64_t begin = 0; begin < rows && different >= 0; begin += TILE) {
+            int64_t some = rows - begin < TILE ? rows - begin : TILE;
+            for (int64_t n = 0; n < some; n++) tile[n] = (uint64_t)codes[begin + n];
+            for (int64_t column = first; column < first + more; column++) {
+                const int32_t *numbers = columns[column] + begin;
+                uint64_t size = (uint64_t)sizes[column];
+                for (int64_t n = 0; n < some; n++)
+                    tile[n] = tile[n] * size + (numbers[n] < 0 ? size - 1 : (uint64_t)numbers[n]);
+            }
+            for (int64_t n = 0; n < some && different >= 0; n++) {
+                uint64_t sum = (tile[n] ^ seed) * 0x9E3779B97F4A7C15u, at = (sum ^ sum >> 32) & (room - 1);
+                while (known[at].number && known[at].combination != tile[n]) at = (at + 1) & (room - 1);
+                if (!known[at].number && different == most) different = -1;
+                else {
+                    if (!known[at].number) firsts[different++] = begin + n, known[at] = (slot){tile[n], different};
+                    codes[begin + n] = (int32_t)(known[at].number - 1);
+                }
+            }
+        }
+        first += more;
+    } while (different > 0 && first < count);
+    free(known);
     return different;
 }

@@ -20,8 +20,7 @@ static int at_end(place p, place end, const way *one, int depth, place *begin, p
     for (;;) {
         key own;
         if (!(p = named(p, end, &own))) return 0;
-        place next = value(p, end, 1, &(sink){0});
-        if (!next) return 0;
+        place next = beyond(p, end);
         if (same(own, one->names[depth], one->lengths[depth])) {
             if (depth + 1 < one->depth) return at_end(p, next, one, depth + 1, begin, behind);
             *begin = p, *behind = next;
@@ -43,7 +42,7 @@ static int around(place p, place end, const way *one, int depth, sink *out) {
         if (!(p = named(p, end, &own))) return 0;
         if (same(own, one->names[depth], one->lengths[depth])) {
             cut = p;
-            if (!(p = value(p, end, 1, &(sink){0}))) return 0;
+            p = beyond(p, end);
         } else {
             if (some++) copy(out, (place) ",", (place) "," + 1);
             copy(out, own.name - 1, own.name + own.length + 1);

@@ -147,6 +147,37 @@ static inline place string(place p, place end, int *found) {
     }
 }
 
+/* To the next quote or backslash, eight bytes at a time. */
+static inline place quote_or_slash(place p, place end) {
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    for (; end - p >= 8; p += 8) {
+        uint64_t x;
+        memcpy(&x, p, 8);
+        uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
+        uint64_t found = (((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops;
+        if (found) {
+            p += first_marked(found);
+            break;
+        }
+    }
+    while (p < end && *p != '"' && *p != '\\') p++;
+    return p;
+}
+
+/* Behind a value that was found right. */
+static inline place beyond(place p, place end) {
+    int64_t depth = 0;
+    do {
+        uint8_t c = *p++;
+        if (c == '"') {
+            while ((p = quote_or_slash(p, end)) < end && *p++ == '\\') p++;
+        } else if (c == '{' || c == '[') depth++;
+        else if (c == '}' || c == ']') depth--;
+        else if (!depth) while (p < end && *p > ' ' && *p != ',' && *p != '}' && *p != ']') p++;
+    } while (depth && p < end);
+    return p;
+}
+
 static inline uint8_t *written(uint8_t *out, int32_t c) {
     if (c < 0x80) *out++ = (uint8_t)c;
     else if (c < 0x800) {
@@ -215,6 +246,11 @@ static inline void copy(sink *out, place from, place to) {
 
 static inline int same(key a, place name, int64_t length) {
     return a.length == length && !memcmp(a.name, name, (size_t)length);
+}
+
+static inline int before(key a, key b) {
+    int order = memcmp(a.name, b.name, (size_t)(a.length < b.length ? a.length : b.length));
+    return order ? order < 0 : a.length < b.length;
 }
 
 /* From before a member's key to its value; a key with an escape in it is left to the judge. */

@@ -51,11 +51,6 @@ static key next_key(place *p, place end) {
     return (key){NULL, -1};
 }
 
-static int before(key a, place name, int64_t length) {
-    int order = memcmp(a.name, name, (size_t)(a.length < length ? a.length : length));
-    return order ? order < 0 : a.length < length;
-}
-
 /* The spelling that a key should have: null when it is right, unknown, or there is one of its kind already. */
 static spelling *meant(spelling *known, const uint16_t *places, key own) {
     spelling *kind = NULL;
@@ -91,7 +86,7 @@ int64_t auditbook_spell(
             spelling *one = meant(known, places, own);
             if (!one) continue;
             if (same(own, one->name, one->length)) one->there = row;
-            else if (!one->other || before(own, one->other, one->length)) one->other = own.name, others++;
+            else if (!one->other || before(own, (key){one->other, one->length})) one->other = own.name, others++;
         }
         if (own.length == -2) return -1;
         for (p = begin; others && (own = next_key(&p, end)).length >= 0;) {
