@@ -125,9 +125,7 @@ def _judged(
     known = [span] if detector.about == "log" else [one for one, _ in people]
     able = sum(one >= days for one in known)
     declared = sources[source].rules.get("classes", {}) if source in sources else ()
-    reason = unset or _blind(
-        detector, days, {*seen.classes, *declared}, seen, lacking, known
-    )
+    reason = unset or _blind(detector, days, {*seen.classes, *declared}, seen, lacking, known)
     status, sight = ("not_evaluable", 0) if reason else ("evaluated", seen.judged)
     if not reason and days and able < len(known):
         reason = (
