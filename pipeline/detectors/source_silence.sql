@@ -87,7 +87,7 @@ silent AS (
 begun AS (
   SELECT s.source, s.tenant, s.since, min(f.slot) AS first_slot
   FROM (SELECT DISTINCT source, tenant, since FROM silent) s
-  JOIN seen f ON f.source = s.source AND f.tenant = s.tenant AND f.slot >= s.since - INTERVAL 35 DAY AND f.slot <= s.since
+  JOIN seen f ON f.source = s.source AND f.tenant = s.tenant AND f.slot >= s.since - INTERVAL 35 DAY
   GROUP BY s.source, s.tenant, s.since
 ),
 expected AS (
