@@ -120,18 +120,18 @@ def _judged(
     missing = (
         ", ".join(f"{need} ({count:,} of {seen.about:,} events)" for need, count in lacking.items()) or None
     )
-    able = sum(known >= days for known, _ in people)
+    span = 0 if seen.first is None or seen.last is None else seen.last - seen.first
+    # What a log usually does is known from its own days, whoever wrote in it.
+    known = [span] if detector.about == "log" else [one for one, _ in people]
+    able = sum(one >= days for one in known)
     declared = sources[source].rules.get("classes", {}) if source in sources else ()
-    reason = unset or _blind(
-        detector, days, {*seen.classes, *declared}, seen, lacking, [known for known, _ in people]
-    )
+    reason = unset or _blind(detector, days, {*seen.classes, *declared}, seen, lacking, known)
     status, sight = ("not_evaluable", 0) if reason else ("evaluated", seen.judged)
-    if not reason and days and able < len(people):
+    if not reason and days and able < len(known):
         reason = (
-            f"{len(people) - able} of {len(people)} people have fewer than {days} earlier days of activity: not judged."
+            f"{len(known) - able} of {len(known)} people have fewer than {days} earlier days of activity: not judged."
             + (f" Not said: {missing}." if missing else "")
         )
-    span = 0 if seen.first is None or seen.last is None else seen.last - seen.first
     return _coverage(
         detector, chosen, source=source, status=status, in_scope=sight, missing=missing, why=reason,
         baseline_days=span, baseline_needed=days, baseline_events=sum(n for _, n in people), counts=seen.text(),
@@ -158,6 +158,8 @@ def _blind(
         return f"Its mapping marks no event as {' or '.join(detector.classes)}."
     if days and max(known, default=0) < days:
         most = max(known, default=0)
+        if detector.about == "log":
+            return f"From its first day to its last are {most} days; a judgement needs {days}."
         return f"Nobody has the {days} earlier days of activity that a judgement needs (the most: {most})."
     return None
 

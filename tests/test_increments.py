@@ -227,6 +227,85 @@ def test_a_tenant_that_was_away_while_another_went_on(tmp_path: Path) -> None:
     assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
 
 
+def shop(name: str, first: str, last: str, off: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Ten half hours a day, 08:00 to 12:30 UTC, Monday to Friday, of one shop."""
+    day, made = datetime.fromisoformat(f"{first}T08:00:00+00:00"), []
+    while day.date().isoformat() <= last:
+        if day.weekday() < 5 and day.date().isoformat() not in off:
+            for n in range(10):
+                at = day + timedelta(minutes=30 * n)
+                made.append({
+                    **record(0, at, "ana", "update", "part", "198.51.100.1"), "storeId": name,
+                    "id": f"{name}{at:%Y%m%d%H%M}".rjust(24, "0"),
+                })  # fmt: skip
+        day += timedelta(days=1)
+    return made
+
+
+def silences(store: Path) -> list[tuple[Any, ...]]:
+    return [(row[1], f"{row[5]:%m-%d %H:%M}") for row in standing(store) if row[0] == "source_silence"]
+
+
+OTHERS = {one: {"enabled": False} for one in detector.shipped() if one != "source_silence"}
+MARCH = {"organization": {"holidays": ["2026-03-23"]}, "detectors": OTHERS}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_silence_that_begins_before_a_long_weekend(tmp_path: Path, known: bool) -> None:
+    """A shop never comes back after a Monday on which all were away, be that day known or not; night after night."""
+    config = from_dict(MARCH if known else {"detectors": OTHERS})
+    records = [*shop("a", "2026-03-02", "2026-03-20"), *shop("b", "2026-03-02", "2026-04-03", ["2026-03-23"])]
+    for night, since in enumerate(("2026-03-01", "2026-03-23", "2026-03-24", "2026-03-25")):
+        until = ("2026-03-23", "2026-03-24", "2026-03-25", "2026-04-04")[night]
+        some = [one for one in records if since <= one["createdAt"] < until]
+        if some:
+            add(tmp_path / "nightly", tmp_path / "exports", f"{night}.jsonl", some, config)
+    add(tmp_path / "once", tmp_path / "all", "all.jsonl", records, config)
+
+    of_all = [] if known else [("printago|2026-03-20T12:30", "03-23 12:00")]
+    assert silences(tmp_path / "once") == [*of_all, ("printago|a|2026-03-20T12:30", "03-24 12:00")]
+    assert standing(tmp_path / "nightly") == standing(tmp_path / "once")
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
+
+
+def test_a_log_that_stays_silent_after_a_long_weekend(tmp_path: Path) -> None:
+    config = from_dict(MARCH)
+    exports = [shop("a", "2026-03-02", "2026-03-20"), shop("a", "2026-03-27", "2026-03-27")]
+    for night, records in enumerate(exports):
+        add(tmp_path / "nightly", tmp_path / "exports", f"{night}.jsonl", records, config)
+    assert silences(tmp_path / "nightly") == [("printago|2026-03-20T12:30", "03-24 12:00")]
+
+
+@pytest.mark.parametrize("with_another", [True, False])
+def test_entries_of_long_ago_that_come_late_change_no_silence(tmp_path: Path, with_another: bool) -> None:
+    """Which weeks are known is a matter of the five weeks before, for a product as for a shop."""
+    config = from_dict({"detectors": OTHERS})
+    away = [] if with_another else ["2026-03-23"]
+    now = shop("a", "2026-03-02", "2026-03-20" if with_another else "2026-04-03", away)
+    beside = shop("b", "2025-12-01", "2026-04-03") if with_another else []
+    late = shop("a", "2025-12-01", "2025-12-10")
+    add(tmp_path / "nightly", tmp_path / "exports", "1.jsonl", [*now, *beside], config)
+    add(tmp_path / "nightly", tmp_path / "exports", "2.jsonl", late, config)
+    add(tmp_path / "once", tmp_path / "all", "all.jsonl", [*now, *beside, *late], config)
+
+    whose = "printago|a" if with_another else "printago"
+    assert (f"{whose}|2026-03-20T12:30", "03-23 12:00") in silences(tmp_path / "once")
+    assert standing(tmp_path / "nightly") == standing(tmp_path / "once")
+    assert seen(tmp_path / "nightly") == seen(tmp_path / "once")
+
+
+def test_the_entry_after_a_silence_is_told_though_a_stretch_ends_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, records = from_dict({"detectors": OTHERS}), shop("a", "2026-03-02", "2026-04-03", ["2026-03-23"])
+    add(tmp_path / "whole", tmp_path / "all", "all.jsonl", records, config)
+    monkeypatch.setattr(evaluation, "MOST", 150)
+    add(tmp_path / "pieces", tmp_path / "all", "all.jsonl", records, config)
+
+    assert silences(tmp_path / "whole") == [("printago|2026-03-20T12:30", "03-23 12:00")]
+    assert standing(tmp_path / "pieces") == standing(tmp_path / "whole")
+
+
 def test_a_long_stretch_is_evaluated_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, records = from_dict(SETTINGS), [*month(3), *jobs(3)]
     add(tmp_path / "whole", tmp_path / "all", "all.jsonl", records, config)

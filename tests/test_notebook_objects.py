@@ -298,8 +298,8 @@ def test_a_rule_is_tried_and_nothing_is_committed(month: Log) -> None:
     )
     assert looser.findings.pl()["state"].to_list() == ["both"]
     assert looser.gone.pl()["subject"].to_list() == [
-        "SYNC_WOOCOMMERCE_PRODUCTS (oncloudwine)",
-        "SYNC_SQUARE_CONTACTS (oncloudwine)",
+        "SYNC_WOOCOMMERCE_PRODUCTS (oncloudwine, org_fernhollow)",
+        "SYNC_SQUARE_CONTACTS (oncloudwine, org_fernhollow)",
     ]
     assert month.refresh().head == head and month.findings().count() == found
 

@@ -1,7 +1,7 @@
 /*
 title = "Changed after it was approved"
 severity = "medium"
-version = 1
+version = 2
 why = """An approval is worth what was seen. What is changed afterwards and not approved again goes into production, or onto an
 invoice, without anybody's consent."""
 false_positives = """Corrections that were agreed on elsewhere; fields that mean nothing to whoever approved. Statuses, notes,
@@ -100,7 +100,7 @@ late AS (
 )
 SELECT
   source || '|' || instance || '|' || root || '|' || local_date AS key,
-  root_type || ' ' || root || ' (' || source || ')' AS subject,
+  root_type || ' ' || root || ' (' || source || coalesce(', ' || nullif(instance, ''), '') || ')' AS subject,
   min(occurred_at) AS window_start,
   max(occurred_at) AS window_end,
   count(DISTINCT event_uid) || CASE WHEN count(DISTINCT event_uid) = 1 THEN ' change' ELSE ' changes' END

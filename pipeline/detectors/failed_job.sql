@@ -1,7 +1,7 @@
 /*
 title = "Background job failed"
 severity = "medium"
-version = 3
+version = 4
 why = """Syncs and payment runs that fail leave two systems that disagree: stock that does not exist, orders that nobody
 was charged for. A failure that comes back every night is a control that does not work."""
 false_positives = """A passing fault of the other side that the next run made good; the reason says whether a later run
@@ -56,7 +56,7 @@ recovered AS (
 SELECT
   f.source || '|' || replace(f.instance, '|', '%7C') || '|' || replace(f.job, '|', '%7C') || '|' || f.signature
     || '|' || f.monday AS key,
-  f.job || ' (' || f.source || ')' AS subject,
+  f.job || ' (' || f.source || coalesce(', ' || nullif(f.instance, ''), '') || ')' AS subject,
   f.window_start,
   f.window_end,
   f.n || CASE WHEN f.n = 1 THEN ' failure' ELSE ' failures on ' || f.days

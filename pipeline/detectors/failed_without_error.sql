@@ -1,7 +1,7 @@
 /*
 title = "Failed, and nothing says why"
 severity = "low"
-version = 1
+version = 2
 why = """The product promises that the error stands on every entry that failed. One without it cannot be followed up, and a
 failure that nobody can explain is one that comes back."""
 false_positives = """Jobs that a person stopped; products that keep the error elsewhere, which a mapping could bring here."""
@@ -29,7 +29,7 @@ WITH silent AS (
 )
 SELECT
   source || '|' || replace(instance, '|', '%7C') || '|' || replace(job, '|', '%7C') || '|' || local_date AS key,
-  job || ' (' || source || ')' AS subject,
+  job || ' (' || source || coalesce(', ' || nullif(instance, ''), '') || ')' AS subject,
   min(occurred_at) AS window_start,
   max(occurred_at) AS window_end,
   count(*) || CASE WHEN count(*) = 1 THEN ' failure' ELSE ' failures' END || ' without an error' AS observed,

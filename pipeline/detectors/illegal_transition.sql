@@ -1,7 +1,7 @@
 /*
 title = "A status took a step that the product does not allow"
 severity = "medium"
-version = 1
+version = 2
 why = """The documented steps of a status are the process: proofing before approval, approval before production. A step
 outside them means that somebody went round the product, that the product let through what it says it does not, or that
 an entry in between is missing."""
@@ -55,7 +55,7 @@ allowed AS (
 )
 SELECT
   i.source || '|' || i.instance || '|' || i.event_uid || '|' || i.field AS key,
-  i.entity_type || ' ' || i.entity || ' (' || i.source || ')' AS subject,
+  i.entity_type || ' ' || i.entity || ' (' || i.source || coalesce(', ' || nullif(i.instance, ''), '') || ')' AS subject,
   i.occurred_at AS window_start,
   i.occurred_at AS window_end,
   i.field || ': ' || i.was || ' to ' || i.became AS observed,

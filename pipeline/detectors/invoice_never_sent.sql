@@ -1,7 +1,7 @@
 /*
 title = "An invoice was made and never sent"
 severity = "medium"
-version = 2
+version = 3
 why = """What is not sent to the books is not billed, not paid and not taxed. One invoice that was forgotten is money; several
 are a connection that broke without anybody noticing."""
 false_positives = """Invoices kept back on purpose; a batch that is sent less often than the deadline; invoices that somebody
@@ -74,7 +74,7 @@ done AS (
 )
 SELECT
   m.source || '|' || m.instance || '|' || m.invoice || '|' || m.event_uid AS key,
-  'invoice ' || m.invoice || ' (' || m.source || ')' AS subject,
+  'invoice ' || m.invoice || ' (' || m.source || coalesce(', ' || nullif(m.instance, ''), '') || ')' AS subject,
   m.occurred_at AS window_start,
   m.occurred_at + $deadline_days * INTERVAL 1 DAY AS window_end,
   'not sent within ' || $deadline_days || ' days' AS observed,

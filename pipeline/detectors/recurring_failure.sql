@@ -1,7 +1,7 @@
 /*
 title = "A job fails again and again with the same error"
 severity = "high"
-version = 2
+version = 3
 why = """One failure may pass by itself. The same failure several times over is a control or a connection that no longer works,
 and every night makes what must be put right longer."""
 false_positives = """A job that is tried again every few minutes during one outage of the other side; a test."""
@@ -66,7 +66,7 @@ begun AS (
 )
 SELECT
   source || '|' || replace(instance, '|', '%7C') || '|' || replace(job, '|', '%7C') || '|' || signature || '|' || local_date AS key,
-  job || ' (' || source || ')' AS subject,
+  job || ' (' || source || coalesce(', ' || nullif(instance, ''), '') || ')' AS subject,
   first_at AS window_start,
   occurred_at AS window_end,
   n || ' failures with the same error within ' || $window_days || ' days' AS observed,

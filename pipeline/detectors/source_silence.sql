@@ -1,7 +1,7 @@
 /*
 title = "A log fell silent when it usually is not"
 severity = "medium"
-version = 2
+version = 3
 why = """No entry is no proof that nothing happened. A log that falls silent in hours in which it always had entries was switched
 off, cut, or lost on its way here; or nobody worked, and that is known."""
 false_positives = """Days off that the configuration does not know; an outage of the product; an export that was not made."""
@@ -9,9 +9,9 @@ next_steps = """Ask whether people worked. If they did, export that time again; 
 was on (logging_disabled) and treat the time as unreviewed."""
 about = "log"
 scope = "true"
-lookback = "3 days"
+lookback = "14 days"
 lookahead = "3 days"
-habits = "32 days"
+habits = "49 days"
 needs = ["occurred_at"]
 baseline_days = 10
 attack = ["T1562.008"]
@@ -41,59 +41,66 @@ WITH grid AS (
   SELECT slot, local_date, local_time FROM calendar
   WHERE schedule = 'organization' AND is_workday AND date_part('minute', slot) % 30 = 0
 ),
--- Each log as a whole, which has no tenant here, and that of each of its tenants.
+-- Each log as a whole, which has no tenant here, and that of each of those who write in it.
 heard AS (
-  SELECT source, coalesce(instance, '') AS tenant, time_bucket(INTERVAL 30 MINUTE, slot) AS slot, min(first_at) AS first_at,
-    max(last_at) AS last_at
+  SELECT source, coalesce(instance, '') AS tenant, time_bucket(INTERVAL 30 MINUTE, slot) AS slot, max(last_at) AS last_at
   FROM habits GROUP BY ALL
 ),
 seen AS (
-  SELECT source, '' AS tenant, slot, min(first_at) AS first_at, max(last_at) AS last_at FROM heard GROUP BY source, slot
+  SELECT source, '' AS tenant, slot, max(last_at) AS last_at FROM heard GROUP BY source, slot
   UNION ALL
   SELECT * FROM heard WHERE tenant <> ''
 ),
--- While the log of one tenant goes on, so should those of the others.
-logs AS (
-  SELECT source, '' AS tenant, first_at, last_at FROM spans
-  UNION ALL
-  SELECT t.source, t.instance, t.first_at, s.last_at FROM tenants t JOIN spans s ON s.source = t.source
-),
--- The same half hour of the same weekday in the four weeks before; holidays do not count.
+-- The same half hour of the same weekday in the four weeks before; holidays do not count. The night in which clocks go
+-- back has some half hours twice.
 weeks AS (
-  SELECT g.slot, b.back, p.slot AS before
+  SELECT g.slot, b.back, min(p.slot) AS before
   FROM grid g
   JOIN (SELECT unnest([7, 14, 21, 28]) AS back) b ON true
   JOIN grid p ON p.local_date = g.local_date - b.back AND p.local_time = g.local_time
+  GROUP BY g.slot, b.back
 ),
--- The half hours without an entry. Of tenants, of which there may be many, only those that had some in a week before.
+-- The half hours without an entry. Of a tenant only those in which another one was heard: else it is the log that is
+-- silent, or nobody works.
 quiet AS (
   SELECT s.source, '' AS tenant, g.slot FROM spans s JOIN grid g ON true
   UNION
-  SELECT h.source, h.tenant, w.slot FROM heard h JOIN weeks w ON w.before = h.slot WHERE h.tenant <> ''
+  SELECT h.source, h.tenant, w.slot
+  FROM heard h JOIN weeks w ON w.before = h.slot SEMI JOIN heard o ON o.source = h.source AND o.slot = w.slot AND o.tenant <> ''
+  WHERE h.tenant <> ''
   EXCEPT
   SELECT source, tenant, slot FROM seen
 ),
-expected AS (
-  SELECT q.source, q.tenant, q.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
-  FROM quiet q
-  JOIN logs s ON s.source = q.source AND s.tenant = q.tenant AND q.slot + INTERVAL 30 MINUTE <= s.last_at
-  JOIN weeks w ON w.slot = q.slot AND w.before >= s.first_at
-  LEFT JOIN seen h ON h.source = q.source AND h.tenant = q.tenant AND h.slot = w.before
-),
 timeline AS (
-  SELECT DISTINCT source, tenant, slot, 0 AS active FROM expected UNION ALL SELECT source, tenant, slot, 1 FROM seen
+  SELECT source, tenant, slot, NULL AS heard FROM quiet UNION ALL SELECT source, tenant, slot, slot FROM seen
 ),
 spells AS (
-  SELECT *, sum(active) OVER (PARTITION BY source, tenant ORDER BY slot) AS spell FROM timeline
+  SELECT *, max(heard) OVER (PARTITION BY source, tenant ORDER BY slot) AS since FROM timeline
 ),
+-- A silence that is longer than any holidays was noticed before, or never.
 silent AS (
-  SELECT *, first_value(slot) OVER (PARTITION BY source, tenant, spell ORDER BY slot) AS since FROM spells
+  SELECT p.source, p.tenant, p.since, p.slot
+  FROM spells p JOIN spans s ON s.source = p.source AND p.slot + INTERVAL 30 MINUTE <= s.last_at
+  WHERE p.heard IS NULL AND p.slot + INTERVAL 30 MINUTE <= p.since + INTERVAL 14 DAY
+),
+-- Of the weeks before the silence those are known in which the log had begun; what is older than five weeks is forgotten.
+begun AS (
+  SELECT s.source, s.tenant, s.since, min(f.slot) AS first_slot
+  FROM (SELECT DISTINCT source, tenant, since FROM silent) s
+  JOIN seen f ON f.source = s.source AND f.tenant = s.tenant AND f.slot >= s.since - INTERVAL 35 DAY
+  GROUP BY s.source, s.tenant, s.since
+),
+expected AS (
+  SELECT q.source, q.tenant, q.since, q.slot, w.back, CASE WHEN h.slot IS NULL THEN 0 ELSE 1 END AS was_active
+  FROM silent q
+  JOIN begun b ON b.source = q.source AND b.tenant = q.tenant AND b.since = q.since
+  JOIN weeks w ON w.slot = q.slot AND w.before BETWEEN b.first_slot AND q.since
+  LEFT JOIN seen h ON h.source = q.source AND h.tenant = q.tenant AND h.slot = w.before
 ),
 -- How many half hours of this silence had entries in each of those weeks, up to each of its half hours.
 summed AS (
-  SELECT q.source, q.tenant, q.since, q.slot, e.back,
-    sum(e.was_active) OVER (PARTITION BY q.source, q.tenant, q.since, e.back ORDER BY q.slot) AS missed
-  FROM silent q JOIN expected e ON e.source = q.source AND e.tenant = q.tenant AND e.slot = q.slot
+  SELECT source, tenant, since, slot, sum(was_active) OVER (PARTITION BY source, tenant, since, back ORDER BY slot) AS missed
+  FROM expected
 ),
 least_of_them AS (
   SELECT source, tenant, since, slot, min(missed) AS missed FROM summed
@@ -105,28 +112,21 @@ crossed AS (
   SELECT source, tenant, since, min(slot) + INTERVAL 30 MINUTE AS until
   FROM least_of_them WHERE missed >= $min_expected
   GROUP BY source, tenant, since
-  HAVING min(slot) + INTERVAL 30 MINUTE <= since + INTERVAL 72 HOUR
 ),
--- A tenant's silence is one of its own when others were heard in it: after all of them fell silent, if they did.
-alone AS (
-  SELECT c.source, c.tenant, c.since, c.until, greatest(c.since, max(w.since)) AS all_since
-  FROM crossed c LEFT JOIN crossed w ON w.source = c.source AND w.tenant = '' AND w.until <= c.until
-  WHERE c.tenant <> ''
-  GROUP BY c.source, c.tenant, c.since, c.until
-),
-told AS (
-  SELECT source, tenant, since, until FROM crossed WHERE tenant = ''
-  UNION
-  SELECT c.source, c.tenant, c.since, c.until
-  FROM alone c JOIN heard o ON o.source = c.source AND o.tenant <> '' AND o.slot > c.all_since AND o.slot < c.until
+-- The next entry, if it comes soon: of the events, for habits end with what is judged.
+returned AS (
+  SELECT c.source, c.tenant, c.since, min(e.occurred_at) AS again_at
+  FROM crossed c
+  JOIN calendar k ON k.schedule = 'organization' AND k.slot >= c.until AND k.slot < c.until + INTERVAL 2 DAY
+  JOIN activity e ON e.source = c.source AND time_bucket(INTERVAL 15 MINUTE, e.occurred_at) = k.slot
+    AND (c.tenant = '' OR e.instance = c.tenant)
+  GROUP BY c.source, c.tenant, c.since
 ),
 around AS (
-  SELECT c.source, c.tenant, c.since, c.until, max(b.last_at) AS last_at,
-    min(a.first_at) AS again_at
-  FROM told c
+  SELECT c.source, c.tenant, c.since, c.until, b.last_at, r.again_at
+  FROM crossed c
   JOIN seen b ON b.source = c.source AND b.tenant = c.tenant AND b.slot = c.since
-  LEFT JOIN seen a ON a.source = c.source AND a.tenant = c.tenant AND a.slot >= c.until AND a.slot < c.until + INTERVAL 2 DAY
-  GROUP BY c.source, c.tenant, c.since, c.until
+  LEFT JOIN returned r ON r.source = c.source AND r.tenant = c.tenant AND r.since = c.since
 ),
 before AS (
   SELECT a.source, a.tenant, a.since, arg_max(e.event_uid, (e.occurred_at, e.event_uid)) AS event_uid
@@ -147,7 +147,7 @@ SELECT
   'an entry in one of them; in each of the weeks before there were some in ' || $min_expected || ' and more' AS expected,
   'The last entry of ' || CASE WHEN a.tenant = '' THEN '' ELSE a.tenant || ' in ' END || a.source
     || ' before the silence is of ' || strftime(a.last_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC'
-    || CASE WHEN a.again_at IS NULL THEN '; in the two days after it was noticed there is none.'
+    || CASE WHEN a.again_at IS NULL THEN '; the store has none within two days after it was noticed.'
        ELSE ', the next of ' || strftime(a.again_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC.' END
     || ' At these hours of the same weekdays there were entries in the four weeks before.'
     || CASE WHEN a.tenant = '' THEN '' ELSE ' Others of the same product went on.' END AS reason,

@@ -1,7 +1,7 @@
 /*
 title = "A job began and nothing says that it ended"
 severity = "medium"
-version = 2
+version = 3
 why = """A job that hangs looks like one that works. Until somebody notices, nothing is synced, charged or sent, and the next
 run may find it still holding what it needs."""
 false_positives = """Jobs that take longer than the limit; products that write down the start of a job and not its end."""
@@ -42,7 +42,7 @@ followed AS (
 )
 SELECT
   f.source || '|' || replace(f.instance, '|', '%7C') || '|' || replace(f.job, '|', '%7C') || '|' || f.event_uid AS key,
-  f.job || ' (' || f.source || ')' AS subject,
+  f.job || ' (' || f.source || coalesce(', ' || nullif(f.instance, ''), '') || ')' AS subject,
   f.occurred_at AS window_start,
   f.occurred_at + $limit_hours * INTERVAL 1 HOUR AS window_end,
   'in progress for ' || $limit_hours || ' hours without another entry' || coalesce(', at ' || f.progress || '%', '') AS observed,
@@ -50,7 +50,7 @@ SELECT
   f.job || ' was in progress at ' || strftime(f.occurred_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M') || ' UTC. '
     || CASE WHEN f.next_at <= f.occurred_at + $limit_hours * INTERVAL 1 HOUR + INTERVAL 2 DAY
        THEN 'The next entry of it (' || f.next_outcome || ') came ' || date_diff('hour', f.occurred_at, f.next_at) || ' hours later.'
-       ELSE 'Nothing was heard of it in the two days after the limit.' END AS reason,
+       ELSE 'The store has no later entry of it within two days after the limit.' END AS reason,
   'an entry of its end before ' || strftime((f.occurred_at + $limit_hours * INTERVAL 1 HOUR) AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M')
     || ' UTC' AS cleared_by,
   [f.event_uid] AS events

@@ -1,7 +1,7 @@
 /*
 title = "The old value is not the one that was set last"
 severity = "medium"
-version = 1
+version = 2
 why = """Every change says what stood there before. When that is not what the change before it had set, something happened in
 between that the log does not have: an entry was removed, the log was off, or the data was changed past the product."""
 false_positives = """Fields that the product also changes by itself without writing an entry; two changes at once; entries that were
@@ -109,7 +109,8 @@ told AS (
 SELECT
   source || '|' || instance || '|' || entity_type || '|' || field || '|' || local_date AS key,
   CASE WHEN count(DISTINCT entity_id) = 1 THEN entity_type || ' ' || min(entity_id)
-       ELSE count(DISTINCT entity_id) || ' of entity type ' || entity_type END || ' (' || source || ')' AS subject,
+       ELSE count(DISTINCT entity_id) || ' of entity type ' || entity_type END
+    || ' (' || source || coalesce(', ' || nullif(instance, ''), '') || ')' AS subject,
   min(occurred_at) AS window_start,
   max(occurred_at) AS window_end,
   count(*) || CASE WHEN count(*) = 1 THEN ' change' ELSE ' changes' END || ' of ' || field || ' not from the value set last; the first: '

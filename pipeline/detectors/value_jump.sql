@@ -1,7 +1,7 @@
 /*
 title = "A quote grew many times over after its approval"
 severity = "high"
-version = 1
+version = 2
 why = """The customer approved one figure, and another was produced or billed. A slip of one zero is dear to whoever notices it
 last, and so is a figure that was raised on purpose when nobody looked any more."""
 false_positives = """A reorder or a correction that the customer asked for, agreed on elsewhere; a change of the currency or the
@@ -103,7 +103,7 @@ jumps AS (
 )
 SELECT
   source || '|' || instance || '|' || entity_type || '|' || entity_id || '|' || event_uid AS key,
-  entity_type || ' ' || entity_id || ' (' || source || ')' AS subject,
+  entity_type || ' ' || entity_id || ' (' || source || coalesce(', ' || nullif(instance, ''), '') || ')' AS subject,
   min(occurred_at) AS window_start,
   max(occurred_at) AS window_end,
   string_agg(field || ' from ' || base_shown || ' to ' || became, '; ' ORDER BY field) AS observed,

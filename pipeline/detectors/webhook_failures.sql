@@ -1,7 +1,7 @@
 /*
 title = "Webhooks that do not arrive"
 severity = "medium"
-version = 1
+version = 2
 why = """What a webhook carries is told once: a payment, a parcel, a contact. While deliveries fail the two systems drift
 apart, and nobody is told unless somebody looks here."""
 false_positives = """A receiver that is down for planned work and asks again later; a handful of bad calls from a stranger."""
@@ -63,7 +63,7 @@ covered AS (
 )
 SELECT
   source || '|' || instance || '|' || party || '|' || direction || '|' || local_date AS key,
-  party || ', ' || direction || ' (' || source || ')' AS subject,
+  party || ', ' || direction || ' (' || source || coalesce(', ' || nullif(instance, ''), '') || ')' AS subject,
   min(occurred_at) AS window_start,
   max(occurred_at) AS window_end,
   count(*) || ' failed calls, ' || max(best) || ' of them within ' || $window_minutes || ' minutes' AS observed,
