@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable, Sequence
 
 import duckdb
-import pyarrow as pa
 
 
 def connect(
@@ -23,6 +22,8 @@ def connect(
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Sequence[object]]) -> None:
     """Rows into a table that is there, in one statement: one for each row would take a millisecond each."""
+    import pyarrow as pa  # most questions to a store need none
+
     columns = [pa.array(column) for column in zip(*rows, strict=True)]
     if columns:
         connection.register("rows", pa.table(columns, list(map(str, range(len(columns))))))
