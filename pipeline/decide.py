@@ -48,18 +48,11 @@ def decide(
         config = catalog.recorded_config(chain)
         _refuse_over(until, as_of or datetime.now(UTC), config.organization.timezone)
         with catalog.connect(path) as connection:
-            found = connection.execute(
-                "SELECT finding_id, actor_keys, base_state FROM current_findings WHERE starts_with(finding_id, ?)",
-                [finding_id],
-            ).fetchall()
-            if len(found) != 1:
-                problem = "is not a finding" if not found else "is the beginning of several findings"
-                raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
-            sightings = summary.of(chain).relation("sightings")
-            _refuse_own(connection, by, found[0][1] or [], sightings)
+            finding, actor_keys, state = _named(connection, finding_id)
+            _refuse_own(connection, by, actor_keys or [], summary.of(chain).relation("sightings"))
         _refuse_mixed(by)
-        row = {
-            "finding_id": found[0][0], "status": status, "reviewer": by, "os_user": getpass.getuser(), "reason": reason,
+        row: dict[str, object] = {
+            "finding_id": finding, "status": status, "reviewer": by, "os_user": getpass.getuser(), "reason": reason,
             "until": until, "decided_at": datetime.now(UTC).replace(microsecond=0),
         }  # fmt: skip
 
@@ -67,13 +60,23 @@ def decide(
             target = folder / "dispositions.parquet"
             return {target.name: write_rows(target, DISPOSITION_ROWS, [row])}
 
-        if found[0][2] == "withdrawn":
-            tell(
-                f"{found[0][0]} is withdrawn: no rule finds it any more, and it stays so whatever is decided."
-            )
+        if state == "withdrawn":
+            tell(f"{finding} is withdrawn: no rule finds it any more, and it stays so whatever is decided.")
         done = stores.commit(path, "disposition", {}, write, signing=signing)
         catalog.publish(path, config)
     return done
+
+
+def _named(connection: duckdb.DuckDBPyConnection, finding_id: str) -> tuple[str, list[str] | None, str]:
+    """The one finding whose id begins so: its whole id, whom it is about, and how it stands."""
+    found = connection.execute(
+        "SELECT finding_id, actor_keys, base_state FROM current_findings WHERE starts_with(finding_id, ?)",
+        [finding_id],
+    ).fetchall()
+    if len(found) != 1:
+        problem = "is not a finding" if not found else "is the beginning of several findings"
+        raise UsageError(f'"{finding_id}" {problem}.', hint="`auditbook findings` lists them.")
+    return found[0]
 
 
 def _refuse_over(until: date | None, now: datetime, timezone: str) -> None:
