@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -157,7 +156,7 @@ def to_evaluate_in(
 
 def spill_into(connection: duckdb.DuckDBPyConnection, store: Path) -> None:
     """Where what does not fit in memory goes, made when it is needed: the store, which is its owner's alone."""
-    base = store.resolve() if os.access(store, os.W_OK) else Path(tempfile.gettempdir())
+    base = store.resolve() if os.access(store, os.W_OK) else scratch.place()
     place = scratch.spill(base)
     connection.execute(f"SET temp_directory = '{str(place).replace(chr(39), chr(39) * 2)}'")
     memory.hold(connection)

@@ -22,13 +22,23 @@ HOLD = ".held"
 @contextmanager
 def folder(purpose: str) -> Iterator[Path]:
     """A folder of the owner's alone, for as long as it is used."""
-    _sweep(Path(tempfile.gettempdir()))
+    _sweep(place())
     path, held = _made(purpose)
     try:
         yield path
     finally:
         _take_away(path)
         os.close(held)
+
+
+def place() -> Path:
+    """Where temporary files go. Python finds out by writing one, which stays if it is killed just then: so it
+    is told, where what the surroundings name can be written to."""
+    if tempfile.tempdir is None:
+        named = next(filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))), "/tmp")
+        if Path(named).is_dir() and os.access(named, os.W_OK | os.X_OK):
+            tempfile.tempdir = str(Path(named).absolute())
+    return Path(tempfile.gettempdir())
 
 
 def _made(purpose: str) -> tuple[Path, int]:

@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, redirect_stdout, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,13 +77,25 @@ FACES = (
 def missing() -> str | None:
     """What the machine lacks to make PDFs, in one sentence with the package to install; None when nothing."""
     try:
-        with redirect_stdout(
-            io.StringIO()
-        ):  # WeasyPrint prints a page of advice where the command's answer goes
+        # WeasyPrint prints a page of advice where the command's answer goes.
+        with _temporary_files_in("pango"), redirect_stdout(io.StringIO()):
             import weasyprint.text.ffi  # noqa: F401
     except (OSError, ImportError) as error:
         return _lacking(str(error))
     return None
+
+
+@contextmanager
+def _temporary_files_in(purpose: str) -> Iterator[None]:
+    """What others put among the temporary files is swept with a folder of ours, should we be killed: Python asks a
+    compiler where a library is, and that one is given a file to write to."""
+    before = tempfile.tempdir
+    with scratch.folder(purpose) as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def press(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -226,6 +227,34 @@ def test_nothing_is_left_in_the_temporary_folder(
     with pipeline.open(made) as log:
         assert log.events().count() == 3
         assert list(temporary.iterdir()) == [], "not even while it is open"
+
+
+OPENED_THERE = """
+import os, sys
+place = sys.argv[1]
+
+
+def hook(event, said):
+    if event == "open" and os.path.dirname(str(said[0])) == place:
+        if not os.path.basename(said[0]).startswith("auditbook-"):
+            os.write(1, f"{said[0]}\\n".encode())
+
+
+sys.addaudithook(hook)
+from reports import pdf
+pdf.missing()
+os.write(1, b"asked\\n")
+"""
+
+
+def test_no_file_of_a_library_stands_among_the_temporary_ones(tmp_path: Path) -> None:
+    """It would stay there, of no known name, when the process is killed; what is in a folder of ours is swept."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED_THERE, str(tmp_path)], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "asked\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_does_not_fit_in_memory_is_spilled(made: Path) -> None:
