@@ -1,7 +1,7 @@
-"""What a statement answered about few rows, kept for the next block. Of normalize.
+"""What statements answered about different rows, kept for the next block. Of normalize.
 
-Blocks of a log say the same things, and planning a statement of many columns takes longer than running it on a few
-rows. Only rows that were never asked about are; what is kept is bounded, and begun anew when it is full.
+Blocks of a log say the same things of the same people, and planning a statement of hundreds of expressions takes longer
+than running it on a few rows. Only rows that were never asked about are; what is kept is bounded.
 """
 
 from __future__ import annotations
@@ -9,24 +9,54 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
-MOST_ROWS = 1024  # that are asked about at once
-MOST_BYTES = 256 * 1024  # of these
-KEPT_ROWS = 8 * MOST_ROWS
-KEPT_BYTES = 16 * MOST_BYTES
+from pipeline.coding import Different, coded, different
+
+MOST_ROWS = 16 * 1024  # that are asked about at once
+KEPT_ROWS = 4 * MOST_ROWS
+KEPT_BYTES = 16 * 1024 * 1024
+KNOWN = 0.5  # of a block's rows, from which on those of the blocks before it are kept too
 
 Asked = dict[str, pa.Array]
 Question = tuple[tuple[str, ...], tuple[str, ...]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Known:
-    """The rows that were asked about, each with the place of its answer."""
+    """Rows that were asked about, each another one, and the answers in their order."""
 
-    places: dict[tuple[object, ...], int] = field(default_factory=dict)
+    rows: Asked
     answers: pa.Table | None = None
-    size: int = 0
+
+    @property
+    def count(self) -> int:
+        return 0 if self.answers is None else self.answers.num_rows
+
+    @property
+    def fits(self) -> bool:
+        answers = () if self.answers is None else self.answers.columns
+        size = sum(column.nbytes for column in (*self.rows.values(), *answers))
+        return self.count <= KEPT_ROWS and size <= KEPT_BYTES
+
+    def numbered(self, more: Asked) -> Different:
+        """These rows and more, numbered in their order."""
+        length = self.count + len(next(iter(more.values())))
+        both = (pa.concat_arrays([self.rows[name], column]) for name, column in more.items())
+        found = different([coded(one, length) for one in both if one.null_count < length], length, length)
+        assert found is not None
+        return found
+
+    def with_more(self, rows: Asked, answers: pa.Table) -> _Known:
+        columns = {name: pa.concat_arrays([self.rows[name], column]) for name, column in rows.items()}
+        tables = [answers] if self.answers is None else [self.answers, answers]
+        return _Known(columns, pa.concat_tables(tables).combine_chunks())
+
+    def only(self, places: np.ndarray) -> _Known:
+        assert self.answers is not None
+        chosen = pa.array(places)
+        return _Known(_taken(self.rows, chosen), self.answers.take(chosen))
 
 
 @dataclass
@@ -37,35 +67,34 @@ class Answers:
 
     def of(self, wanted: Sequence[str], asked: Asked, ask: Callable[[Asked], pa.Table]) -> pa.Table:
         """The answers for some rows, by `ask` where they are not known."""
-        size = sum(column.nbytes for column in asked.values())
         length = len(next(iter(asked.values()), ()))
-        if not 0 < length <= MOST_ROWS or size > MOST_BYTES or any(map(_is_nested, asked.values())):
+        if not 0 < length <= MOST_ROWS or any(pa.types.is_nested(one.type) for one in asked.values()):
             return ask(asked)
-        question = (tuple(wanted), tuple(asked))
-        known = self._known.setdefault(question, _Known())
-        rows = list(zip(*(column.to_pylist() for column in asked.values()), strict=True))
-        new = [place for place, row in enumerate(rows) if row not in known.places]
-        if len(known.places) + len(new) > KEPT_ROWS or known.size + size > KEPT_BYTES:
-            known = self._known[question] = _Known()
-            new = list(range(length))
-        if new:
-            made = ask({name: column.take(pa.array(new)) for name, column in asked.items()})
+        rows = {name: _plain(column) for name, column in asked.items()}
+        question = (tuple(wanted), tuple(rows))
+        known = self._known.pop(question, None)
+        if known is None or any(known.rows[name].type != column.type for name, column in rows.items()):
+            known = _Known({name: column.slice(0, 0) for name, column in rows.items()})
+        before, found = known.count, known.numbered(rows)
+        places, new = found.numbers[before:], found.first[before:] - before
+        if len(new):
+            unknown = _taken(rows, pa.array(new))
+            made = ask(unknown)
             if known.answers is not None and known.answers.schema != made.schema:
-                del self._known[question]  # a column of nothing but nulls can be of another type
-                return ask(asked)
-            _keep(known, [rows[place] for place in new], made, size)
+                return self.of(wanted, asked, ask)  # a column of nothing but nulls can be of another type
+            known = known.with_more(unknown, made)
         assert known.answers is not None
-        return known.answers.take(pa.array([known.places[row] for row in rows]))
+        told = known.answers.take(pa.array(places))
+        if not known.fits or len(new) > (1 - KNOWN) * length:
+            known = known.only(np.unique(places))
+        if known.fits:
+            self._known[question] = known
+        return told
 
 
-def _keep(known: _Known, rows: Sequence[tuple[object, ...]], made: pa.Table, size: int) -> None:
-    begin = 0 if known.answers is None else known.answers.num_rows
-    known.places |= {row: begin + n for n, row in enumerate(rows)}
-    known.answers = (
-        made if known.answers is None else pa.concat_tables([known.answers, made]).combine_chunks()
-    )
-    known.size += size
+def _taken(rows: Asked, places: pa.Array) -> Asked:
+    return {name: column.take(places) for name, column in rows.items()}
 
 
-def _is_nested(column: pa.Array) -> bool:
-    return bool(pa.types.is_nested(column.type))
+def _plain(column: pa.Array) -> pa.Array:
+    return column.cast(column.type.value_type) if isinstance(column, pa.DictionaryArray) else column

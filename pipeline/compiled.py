@@ -20,7 +20,7 @@ import pyarrow as pa
 from pipeline.paths import is_position, keys_of
 
 LIBRARY = Path(__file__).with_name("scanning.so")
-INTERFACE = 8  # of scanning/judge.c
+INTERFACE = 9  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 512
 MOST_FIRST = 1000  # lines that are looked at to find out what occurs
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
@@ -179,6 +179,21 @@ def leftover(records: pa.Array, patch: Mapping[str, Any]) -> tuple[pa.Array, np.
     bits = np.packbits(valid, bitorder="little")
     buffers = [pa.py_buffer(array) for array in (bits, offsets, made[: offsets[-1]])]
     return pa.Array.from_buffers(pa.string(), count, buffers), asked
+
+
+def mangled(texts: pa.Array, firsts: np.ndarray, others: np.ndarray) -> np.ndarray | None:
+    """In which texts a character of one set stands before one of another, or an escape of such a one: see mangled.c.
+    The sets are bits of 65,536 characters."""
+    found = library()
+    if found is None or not len(texts) or texts.buffers()[2] is None:
+        return None
+    _, offsets, data = texts.buffers()
+    marked = np.empty(len(texts), np.uint8)
+    found.auditbook_mangled(
+        ctypes.c_void_p(data.address), ctypes.c_void_p(offsets.address + 4 * texts.offset), ctypes.c_int64(len(texts)),
+        address_of(firsts), address_of(others), address_of(marked),
+    )  # fmt: skip
+    return marked.astype(bool)
 
 
 def times(texts: pa.Array, *, epoch: bool) -> tuple[np.ndarray, np.ndarray] | None:

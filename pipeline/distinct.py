@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import duckdb
 import numpy as np
@@ -23,7 +23,9 @@ from pipeline.coding import Coded, Different, coded, different
 PLANNED = 8192  # rows up to which more goes into the plan of a statement than into running it
 FEW = 0.25  # different rows of all, up to which making each once pays
 HARDLY_MORE = 1.2  # times as many different rows, for the same
-TOGETHER = 0.02  # different rows of all, up to which columns are looked at together to save a statement
+TOGETHER = (
+    512  # different rows up to which columns are looked at together: the next block has hardly any new ones
+)
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _SAME = re.compile(r"^\(*([a-z]+_?\d+)\)*(?:::VARCHAR)?$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
@@ -174,9 +176,9 @@ class Rows:
                 for one in other.members
                 for member in group.members
             )
-            most = max(
-                self._most(TOGETHER), int(HARDLY_MORE * (max(theirs, own) if in_common else min(theirs, own)))
-            )
+            fewer, more = sorted((theirs, own))
+            apart = fewer <= TOGETHER or not in_common
+            most = max(TOGETHER, int(HARDLY_MORE * (fewer if apart else more)))
             both = different([group.rows, other.rows], self.length, most)
             if both is None:
                 return False
@@ -221,20 +223,23 @@ class Rows:
             len(group.rows.first),
             self.json,
         )
+        made = values.answers.of(
+            group.members, some._needed(values, group.members), partial(some._asked, values, group.members)
+        )
         numbers = pa.array(group.rows.numbers)
-        return {name: _spread(array, numbers) for name, array in some._run(values, group.members).items()}
+        return {name: _spread(whole(made.column(name)), numbers) for name in group.members}
 
     def _run(self, values: Values, wanted: list[str]) -> dict[str, pa.Array]:
-        """Every row's values; what was answered about few rows is not asked again."""
-        needed = sorted({leaf for name in wanted for leaf in self._leaves(values, name)})
-        table = values.answers.of(
-            wanted,
-            {name: self.columns[name] for name in needed},
-            lambda asked: self._asked(values, wanted, asked),
-        )
+        """Every row's values."""
+        table = self._asked(values, wanted, self._needed(values, wanted))
         return {name: whole(table.column(name)) for name in wanted}
 
-    def _asked(self, values: Values, wanted: list[str], asked: dict[str, pa.Array]) -> pa.Table:
+    def _needed(self, values: Values, wanted: Sequence[str]) -> dict[str, pa.Array]:
+        """What some values are made of."""
+        leaves = {leaf for name in wanted for leaf in self._leaves(values, name)}
+        return {name: self.columns[name] for name in sorted(leaves)}
+
+    def _asked(self, values: Values, wanted: Sequence[str], asked: dict[str, pa.Array]) -> pa.Table:
         """Every row's values by one statement; DuckDB keeps the order of rows."""
         length = len(next(iter(asked.values()))) if asked else self.length
         empty = [name for name, column in asked.items() if column.null_count == length]

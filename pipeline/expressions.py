@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pipeline.modifiers import (
@@ -246,9 +248,13 @@ class Expressions:
         return self.text_at(expression["path"])
 
     def _cases(self, expression: Dictionary[str, Any], compile_one: Callable[[Any], str]) -> str:
-        cases = "".join(
-            f" WHEN {self.condition({k: v for k, v in case.items() if k != 'then'})} THEN {compile_one(case['then'])}"
+        asked = (
+            (compile_one(case["then"]), self.condition({k: v for k, v in case.items() if k != "then"}))
             for case in expression["when"]
+        )
+        cases = "".join(
+            f" WHEN {' OR '.join(condition for _, condition in same)} THEN {made}"
+            for made, same in groupby(asked, itemgetter(0))
         )
         otherwise = compile_one(expression["else"]) if "else" in expression else "NULL"
         return f"CASE{cases} ELSE {otherwise} END"

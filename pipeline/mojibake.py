@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import compiled
+
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _UNLIKELY = re.compile("[\u07c0-\u07ff]")  # "Spaß«" would be a digit of N'Ko
 
@@ -24,16 +26,26 @@ def _page(name: str) -> dict[str, int]:
     return {text: byte for byte, text in enumerate(texts, start=0x80)}
 
 
+FIRST, OTHER = range(0xC2, 0xF5), range(0x80, 0xC0)  # the first byte of a character of several, and another
+
+
 def _begins(page: dict[str, int]) -> str:
     """A pattern for a character of two bytes or more, as it looks in a page."""
     first, other = (
-        "".join(re.escape(text) for text, byte in page.items() if byte in span)
-        for span in (range(0xC2, 0xF5), range(0x80, 0xC0))
+        "".join(re.escape(text) for text, byte in page.items() if byte in span) for span in (FIRST, OTHER)
     )
     return f"[{first}][{other}]"
 
 
+def _bits(span: range) -> np.ndarray:
+    """The characters that such a byte is read as, in any page."""
+    bits = np.zeros(0x10000, np.uint8)
+    bits[[ord(text) for page in _PAGES.values() for text, byte in page.items() if byte in span]] = 1
+    return np.packbits(bits, bitorder="little")
+
+
 _PAGES = {name: _page(name.lower()) for name in ("CP874", "CP1252")}
+_BITS = _bits(FIRST), _bits(OTHER)
 _ANY = "|".join(_begins(page) for page in _PAGES.values())
 _RUNS = {name: re.compile(f"[{''.join(map(re.escape, page))}]+") for name, page in _PAGES.items()}
 
@@ -50,12 +62,18 @@ class Mangled:
 
 def find(raw: pa.Array) -> list[Mangled]:
     """The lines of a block that look mangled; `raw` are their texts."""
+    marked = compiled.mangled(raw, *_BITS)
+    return list(_found(_by_engine(raw) if marked is None else np.flatnonzero(marked), raw))
+
+
+def _by_engine(raw: pa.Array) -> np.ndarray:
+    """Where to look closely, without the compiled library."""
     mangled = np.array([], np.int64)
     if _beyond_ascii(raw):
         beyond = _rows(pc.invert(pc.string_is_ascii(raw)))  # few, as a rule: the slow search is only for them
         mangled = beyond[_rows(pc.match_substring_regex(raw.take(pa.array(beyond)), _ANY))]
     escaped = _rows(pc.match_substring_regex(raw, r"\\u(0e[2-5]|00[c-f])"))
-    return list(_found(np.union1d(mangled, escaped), raw))
+    return np.union1d(mangled, escaped)
 
 
 def _beyond_ascii(raw: pa.Array) -> bool:

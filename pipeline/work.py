@@ -26,6 +26,9 @@ from pipeline.normalize import Normalized, Plan, Settings
 from pipeline.scan import NEWLINE, Scanner
 from pipeline.unnamed import Unnamed, of_records
 
+# A block's statements are hundreds of expressions over one table: what else an optimizer looks for is not there.
+_OTHER_OPTIMIZERS = """SELECT string_agg(name, ',') FROM duckdb_optimizers()
+  WHERE name NOT IN ('expression_rewriter', 'common_subexpressions', 'unused_columns')"""
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -245,6 +248,8 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection = engine.connect(threads=1)
     memory.hold(connection)
     connection.execute("SET TimeZone = 'UTC'")
+    [(others,)] = connection.execute(_OTHER_OPTIMIZERS).fetchall()
+    connection.execute(f"SET disabled_optimizers = '{others}'")
     connection.execute(changes.LEAVES_MACRO)
     return connection
 

@@ -59,7 +59,15 @@ def test_what_is_kept_is_bounded() -> None:
     assert asking.asked[-1] == ["0"]  # of before it was full
 
 
-@pytest.mark.parametrize("column", [pa.array([["a"], []]), pa.array(["a" * 200_000, "b" * 200_000])])
+def test_of_earlier_blocks_nothing_is_kept_when_most_is_new() -> None:
+    asking = Asking()
+    asking.of("a", "b", "c")
+    asking.of("c", "d", "e", "f")
+    assert asking.of("f", "c", "a") == ["ff", "cc", "aa"]
+    assert asking.asked == [["a", "b", "c"], ["d", "e", "f"], ["a"]]
+
+
+@pytest.mark.parametrize("column", [pa.array([["a"], []]), pa.array(["a" * 9_000_000, "b" * 9_000_000])])
 def test_lists_and_long_texts_are_not_kept(column: pa.Array) -> None:
     answers, asked = Answers(), list[int]()
 

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import compiled, compiling, extract, iso, times, uids
+from pipeline import compiled, compiling, extract, iso, mojibake, times, uids
 from pipeline.coding import Different, coded, different
 from pipeline.distinct import Values
 from pipeline.doctor import examine
@@ -282,14 +282,30 @@ def test_keys_are_spelled_as_the_mapping_has_them() -> None:
 MOMENTS = st.datetimes(datetime(1965, 1, 1), datetime(2205, 1, 1)) | st.sampled_from(  # noqa: DTZ001
     [datetime(2024, 2, 29), datetime(2100, 2, 28, 23, 59, 59), datetime(1999, 12, 31, 23, 59, 59, 999999)]  # noqa: DTZ001
 )
-ZONES = ["", "Z", "+00:00", "-00:00", "+05:30", "-11:00", "+15:00", "+0100", "+02", " UTC"]
+ZONES = [
+    "",
+    "Z",
+    "+00:00",
+    "-00:00",
+    "+05:30",
+    "-11:00",
+    "+15:00",
+    "+0100",
+    "-0330",
+    "+1500",
+    "+02",
+    "-3",
+    "+02:3",
+    " UTC",
+]
 WRITTEN = st.builds(
     lambda moment, shape, digits, zone: f"{moment.strftime(shape)}{digits}{zone}",
     MOMENTS,
     st.sampled_from(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-31T24:00:60"]),
-    st.sampled_from(["", ".1", ".120", ".123456", ".1234567", ".", ",5"]),
+    st.sampled_from(["", ".1", ".120", ".123456", ".1234567", ".999999999", ".", ",5"]),
     st.sampled_from(ZONES),
 ) | st.integers(0, 10**14).map(str)  # fmt: skip
+WRITTEN |= st.builds("{}.{}".format, st.integers(10**7, 10**13), st.integers(0, 10**8))
 
 
 @pytest.mark.parametrize("forms", [["iso"], ["iso", "epoch"], ["iso", "epoch", "epoch_ms"]])
@@ -475,6 +491,28 @@ def test_combinations_are_numbered_in_their_order(
             assert ours.numbers.tolist() == [known.index(row) for row in rows]
             assert ours.first.tolist() == [made.index(row) for row in known]
             assert ours.different == len(known)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    made=st.lists(
+        st.lists(
+            st.sampled_from(
+                ["Ã", "©", "à¸", "ส", "é", "ยท", "😀", "\\u00c3\\u00a9", "\\u0e22", "\\u00b7", "\\", "a", "abcdefg"]
+            )
+            | st.text(max_size=3),
+            max_size=8,
+        ).map("".join)
+        | st.none(),
+        max_size=20,
+    ),
+    first=st.integers(0, 3),
+)  # fmt: skip
+def test_what_looks_mangled_is_found_as_by_the_engine(
+    monkeypatch: pytest.MonkeyPatch, made: list[str | None], first: int
+) -> None:
+    texts: pa.Array = pa.array(made, pa.string())[first:]
+    assert mojibake.find(texts) == without_library(monkeypatch, lambda: mojibake.find(texts))
 
 
 def test_no_rows_have_no_combinations() -> None:
