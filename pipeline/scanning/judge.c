@@ -123,7 +123,7 @@ static place taken(place p, place end, int which, int64_t row, wanted *all) {
     return p;
 }
 
-static place member(place p, place end, int at, int64_t row, wanted *all);
+static place member(place p, place end, int at, int64_t row, wanted *all, int right);
 
 static int of_name(const wanted *all, int at, key found) {
     for (; at >= 0; at = all->nodes[at].beside)
@@ -139,31 +139,32 @@ static int of_position(const wanted *all, int at, int64_t position) {
     return of_name(all, at, (key){digits + first, 20 - first});
 }
 
-/* What is wanted inside a value that was found right. */
-static int inside(place p, place end, int first, int64_t row, wanted *all) {
+/* Behind an object or a list that was found right, of what is wanted inside it; null when memory is out. */
+static place inside(place p, place end, int first, int64_t row, wanted *all) {
     int list = *p == '[';
-    if (!list && *p != '{') return 1;
     p = spaces(p + 1, end);
-    if (*p == ']' || *p == '}') return 1;
+    if (*p == ']' || *p == '}') return p + 1;
     for (int64_t position = 0;; position++) {
         key own = {0};
         p = list ? spaces(p, end) : named(p, end, &own);
         int at = list ? of_position(all, first, position) : of_name(all, first, own);
-        p = at < 0 ? beyond(p, end) : member(p, end, at, row, all);
-        if (!p) return 0;
+        p = at < 0 ? beyond(p, end) : member(p, end, at, row, all, 1);
+        if (!p) return NULL;
         p = spaces(p, end);
-        if (*p++ != ',') return 1;
+        if (*p++ != ',') return p;
     }
 }
 
-/* Behind a value of which something is wanted; null when it is not right. */
-static place member(place p, place end, int at, int64_t row, wanted *all) {
+/* Behind a value of which something is wanted; null when it is not right. What was found `right` is not judged again. */
+static place member(place p, place end, int at, int64_t row, wanted *all, int right) {
     const node *one = all->nodes + at;
+    int nested = one->inside >= 0 && p < end && (*p == '{' || *p == '[');
     place next = NULL;
     if (one->text >= 0 && !(next = taken(p, end, one->text, row, all))) return NULL;
     if (one->json >= 0 && !(next = taken(p, end, one->json, row, all))) return NULL;
-    if (!next && !(next = value(p, end, 1, &(sink){.inner = all->inner}))) return NULL;
-    return one->inside < 0 || inside(p, end, one->inside, row, all) ? next : NULL;
+    if (!next && right && nested) return inside(p, end, one->inside, row, all);
+    if (!next && !(next = right ? beyond(p, end) : value(p, end, 1, &(sink){.inner = all->inner}))) return NULL;
+    return !nested || inside(p, end, one->inside, row, all) ? next : NULL;
 }
 
 /* One line; 0 when the judge is to be asked. What it wrote counts when it is settled. */
@@ -181,7 +182,7 @@ static int record(place p, place end, int64_t row, names *known, const int *root
         int which = numbered(known, before, found.name, found.length);
         if (which < 0 || own[which]++) return 0;
         before = which;
-        p = which < root_count ? member(p, end, roots[which], row, all)
+        p = which < root_count ? member(p, end, roots[which], row, all, 0)
                                : value(p, end, 1, &(sink){.inner = all->inner});
         if (!p) return 0;
         p = spaces(p, end);
