@@ -62,7 +62,7 @@ def joined(blocks: Sequence[Block]) -> Block:
     )
     keys = frozenset[str]().union(*(one.keys for one in blocks))
     members = {
-        name: pa.concat_arrays([one.members[name] for one in blocks])
+        name: pa.concat_arrays([one.members[name].cast(pa.string()) for one in blocks])
         for name in blocks[0].members
         if all(name in one.members for one in blocks)
     }

@@ -22,6 +22,7 @@ from pipeline.paths import is_position, keys_of
 LIBRARY = Path(__file__).with_name("scanning.so")
 INTERFACE = 9  # of scanning/judge.c
 MOST_TOP, MOST_COLUMNS = 128, 512
+SPARSE = 8  # times as many records as values, from which on a column says each value once
 MOST_FIRST = 1000  # lines that are looked at to find out what occurs
 MOST_KEYS, MOST_INNER_KEYS, MOST_WAYS = 256, 1024, 8  # as in scanning/
 # What is wanted of a record: name of the column -> JSON pointer and kind; as a text or JSON value, in the way of
@@ -44,8 +45,8 @@ class _Column(ctypes.Structure):
 
     _fields_ = (
         ("kind", ctypes.c_int32), ("doubtful", ctypes.c_int32), ("offsets", ctypes.c_void_p),
-        ("valid", ctypes.c_void_p), ("data", ctypes.c_void_p), ("room", ctypes.c_int64), ("rows", ctypes.c_int64),
-        ("touched", ctypes.c_int32), ("doubt", ctypes.c_int32),
+        ("rows", ctypes.c_void_p), ("data", ctypes.c_void_p), ("room", ctypes.c_int64), ("count", ctypes.c_int64),
+        ("touched", ctypes.c_int32), ("doubt", ctypes.c_int32), ("valid", ctypes.c_int32),
     )  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def scan(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) -> Scanned 
     """Judge lines, whose newlines end at `ends`, and take what is wanted out of them."""
     if _are_too_many(wanted):
         return _of_what_occurs(text, ends, wanted)
-    return _scan(address_of(np.frombuffer(text, np.uint8)), len(text), ends, 1, wanted, inner=False)
+    return _scan(address_of(np.frombuffer(text, np.uint8)), len(text), ends, wanted)
 
 
 def of_records(records: pa.Array, wanted: Wanted, *, inner: bool = False) -> Scanned | None:
@@ -128,7 +129,7 @@ def of_records(records: pa.Array, wanted: Wanted, *, inner: bool = False) -> Sca
     if given is None:
         return None
     text, ends = given
-    found = _scan(text, int(ends[-1]), ends, 0, wanted, inner=inner)
+    found = _scan(text, int(ends[-1]), ends, wanted, judged=True, inner=inner)
     return None if found is None or found.asked.any() else found
 
 
@@ -253,17 +254,17 @@ def _of_what_occurs(text: bytes | memoryview, ends: np.ndarray, wanted: Wanted) 
 
 
 def _scan(
-    text: ctypes.c_void_p, size: int, ends: np.ndarray, newline: int, wanted: Wanted, *, inner: bool
+    text: ctypes.c_void_p, size: int, ends: np.ndarray, wanted: Wanted, *, judged: bool = False, inner: bool = False
 ) -> Scanned | None:  # fmt: skip
     found = library()
     if found is None or not len(ends):
         return None
     count, lines = len(wanted), len(ends)
-    offsets = np.zeros((count, lines + 1), np.int32)
-    valid = np.zeros((count, lines), np.uint8)
+    # Memory that nothing is written to costs nothing.
+    offsets, rows = np.empty((count, lines + 1), np.int32), np.empty((count, lines), np.int32)
     columns = (_Column * count)(
         *(
-            _Column(_KINDS[kind], 0, offsets[n].ctypes.data, valid[n].ctypes.data)
+            _Column(_KINDS[kind], 0, offsets[n].ctypes.data, rows[n].ctypes.data)
             for n, (_, kind) in enumerate(wanted.values())
         )
     )
@@ -272,7 +273,7 @@ def _scan(
     below = np.empty(size + 4 * MOST_INNER_KEYS if inner else 0, np.uint8)
     below_used = ctypes.c_int64()
     used = found.auditbook_scan(
-        text, address_of(ends), ctypes.c_int32(newline), ctypes.c_int64(lines), _nodes(wanted), columns,
+        text, address_of(ends), ctypes.c_int32(judged), ctypes.c_int64(lines), _nodes(wanted), columns,
         ctypes.c_int32(count), address_of(asked), address_of(keys), address_of(below) if inner else None,
         ctypes.byref(below_used),
     )  # fmt: skip
@@ -281,9 +282,7 @@ def _scan(
         raise MemoryError("There was no memory left for what lines hold.")
     records = lines - int(asked.sum())
     members = {
-        name: _texts(records, offsets[n], data[n], valid[n])
-        if columns[n].rows
-        else pa.nulls(records, pa.string())
+        name: _texts(records, columns[n].count, offsets[n], rows[n], data[n])
         for n, name in enumerate(wanted)
         if not columns[n].doubtful
     }
@@ -351,14 +350,28 @@ def address_of(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def _texts(count: int, offsets: np.ndarray, data: _Data, valid: np.ndarray) -> pa.Array:
-    good = valid[:count]
-    nulls = count - int(good.sum())
-    if nulls == count:  # nothing was written
-        return pa.nulls(count, pa.string())
-    bits = pa.py_buffer(np.packbits(good, bitorder="little")) if nulls else None
+def _texts(records: int, count: int, offsets: np.ndarray, rows: np.ndarray, data: _Data) -> pa.Array:
+    """A column of which so many of the records have a value; where few have, each is said once."""
+    if not count:
+        return pa.nulls(records, pa.string())
     text = pa.foreign_buffer(data.address, int(offsets[count]), base=data)
-    return pa.Array.from_buffers(pa.string(), count, [bits, pa.py_buffer(offsets[: count + 1]), text], nulls)
+    if SPARSE * count >= records > count:
+        spread, bits = np.empty(records + 1, np.int32), np.empty((records + 7) // 8, np.uint8)
+        library().auditbook_spread(  # type: ignore[union-attr]
+            address_of(offsets), address_of(rows), ctypes.c_int64(count), ctypes.c_int64(records), address_of(spread),
+            address_of(bits),
+        )  # fmt: skip
+        buffers = [pa.py_buffer(bits), pa.py_buffer(spread), text]
+        return pa.Array.from_buffers(pa.string(), records, buffers, records - count)
+    values = pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets[: count + 1]), text], 0)
+    if count == records:
+        return values
+    coded = values.dictionary_encode()
+    numbers, there = np.zeros(records, np.int32), np.zeros(records, np.uint8)
+    numbers[rows[:count]], there[rows[:count]] = coded.indices, 1
+    bits = pa.py_buffer(np.packbits(there, bitorder="little"))
+    indices = pa.Array.from_buffers(pa.int32(), records, [bits, pa.py_buffer(numbers)], records - count)
+    return pa.DictionaryArray.from_arrays(indices, coded.dictionary)
 
 
 def _keys(written: bytes) -> frozenset[str]:

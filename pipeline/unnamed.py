@@ -94,6 +94,8 @@ def of_records(
 def _place_among_equals(digests: pa.Array, piece: np.ndarray) -> np.ndarray:
     """How many records before each in its piece say the same."""
     high, low = runs.halves(pc.utf8_slice_codeunits(digests, 0, SHORT))
+    if runs.alone(high):
+        return np.zeros(len(piece), np.int64)
     order = np.lexsort((np.arange(len(piece)), low, high, piece))
     changes = [np.diff(column[order]) != 0 for column in (piece, high, low)]
     begins = np.append(True, np.logical_or.reduce(changes))

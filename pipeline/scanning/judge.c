@@ -61,14 +61,17 @@ typedef struct {
 typedef struct {
     int32_t kind;
     int32_t doubtful;
-    int32_t *offsets;
-    uint8_t *valid;
+    int32_t *offsets;  /* of the values, one behind the other */
+    int32_t *rows;  /* of the records that have one */
     uint8_t *data;  /* grows as it must */
     int64_t room;
-    int64_t rows;  /* how many have their offsets; those behind them hold nothing */
-    int32_t touched;  /* the next one of those that this line says something for; see wanted */
+    int64_t count;
+    int32_t touched;  /* the next one of those that this line says something for; see wanted. UNTOUCHED without */
     int32_t doubt;  /* about this line */
+    int32_t valid;  /* what this line says is a value */
 } column;
+
+#define UNTOUCHED (-2)
 
 typedef struct {
     const node *nodes;
@@ -87,12 +90,6 @@ static int enough(column *one, int64_t size) {
     return 1;
 }
 
-/* Rows of which nothing was wanted so far end where the last one does. */
-static void filled(column *one, int64_t rows) {
-    int32_t at = one->offsets[one->rows];
-    while (one->rows < rows) one->offsets[++one->rows] = at;
-}
-
 /* A text of nothing but spaces is no value. */
 static int is_blank(place p, place end) {
     while (p < end && *p == ' ') p++;
@@ -100,30 +97,30 @@ static int is_blank(place p, place end) {
 }
 
 /* Writes a value to a column; behind the value. */
-static place taken(place p, place end, int which, int64_t row, wanted *all) {
+static place taken(place p, place end, int which, wanted *all) {
     column *one = all->columns + which;
-    filled(one, row);
-    int32_t at = one->offsets[row];
+    int32_t at = one->offsets[one->count];
+    if (one->touched != UNTOUCHED) return NULL; /* a second one, of a key that stands twice */
     if (!enough(one, at + (end - p))) {
         all->out_of_memory = 1;
         return NULL;
     }
     sink out = {.at = one->data + at, .inner = all->inner};
-    uint8_t *valid = one->valid + row;
+    uint8_t valid = 0;
     int nested = p < end && (*p == '{' || *p == '['), none = p < end && *p == 'n';
     if (one->kind == TEXT || (one->kind == DEEP_TEXT && !nested)) {
-        p = text(p, end, &out, valid);
-        if (is_blank(one->data + at, out.at)) *valid = 0;
+        p = text(p, end, &out, &valid);
+        if (is_blank(one->data + at, out.at)) valid = 0;
     }
     else if (one->kind == JSON && none) p = word(p, end, "null", 4, &(sink){0});
-    else *valid = 1, p = value(p, end, 1, &out);
-    one->doubt = out.doubtful != 0;
-    one->offsets[row + 1] = at + (*valid ? (int32_t)(out.at - one->data) - at : 0);
+    else valid = 1, p = value(p, end, 1, &out);
+    one->doubt = out.doubtful != 0, one->valid = valid;
+    one->offsets[one->count + 1] = (int32_t)(out.at - one->data);
     one->touched = all->touched, all->touched = which;
     return p;
 }
 
-static place member(place p, place end, int at, int64_t row, wanted *all, int right);
+static place member(place p, place end, int at, wanted *all, int right);
 
 static int of_name(const wanted *all, int at, key found) {
     for (; at >= 0; at = all->nodes[at].beside)
@@ -140,7 +137,7 @@ static int of_position(const wanted *all, int at, int64_t position) {
 }
 
 /* Behind an object or a list that was found right, of what is wanted inside it; null when memory is out. */
-static place inside(place p, place end, int first, int64_t row, wanted *all) {
+static place inside(place p, place end, int first, wanted *all) {
     int list = *p == '[';
     p = spaces(p + 1, end);
     if (*p == ']' || *p == '}') return p + 1;
@@ -148,7 +145,7 @@ static place inside(place p, place end, int first, int64_t row, wanted *all) {
         key own = {0};
         p = list ? spaces(p, end) : named(p, end, &own);
         int at = list ? of_position(all, first, position) : of_name(all, first, own);
-        p = at < 0 ? beyond(p, end) : member(p, end, at, row, all, 1);
+        p = at < 0 ? beyond(p, end) : member(p, end, at, all, 1);
         if (!p) return NULL;
         p = spaces(p, end);
         if (*p++ != ',') return p;
@@ -156,19 +153,20 @@ static place inside(place p, place end, int first, int64_t row, wanted *all) {
 }
 
 /* Behind a value of which something is wanted; null when it is not right. What was found `right` is not judged again. */
-static place member(place p, place end, int at, int64_t row, wanted *all, int right) {
+static place member(place p, place end, int at, wanted *all, int right) {
     const node *one = all->nodes + at;
     int nested = one->inside >= 0 && p < end && (*p == '{' || *p == '[');
     place next = NULL;
-    if (one->text >= 0 && !(next = taken(p, end, one->text, row, all))) return NULL;
-    if (one->json >= 0 && !(next = taken(p, end, one->json, row, all))) return NULL;
-    if (!next && right && nested) return inside(p, end, one->inside, row, all);
+    if (one->text >= 0 && !(next = taken(p, end, one->text, all))) return NULL;
+    if (one->json >= 0 && !(next = taken(p, end, one->json, all))) return NULL;
+    if (!next && right && nested) return inside(p, end, one->inside, all);
     if (!next && !(next = right ? beyond(p, end) : value(p, end, 1, &(sink){.inner = all->inner}))) return NULL;
-    return !nested || inside(p, end, one->inside, row, all) ? next : NULL;
+    return !nested || inside(p, end, one->inside, all) ? next : NULL;
 }
 
 /* One line; 0 when the judge is to be asked. What it wrote counts when it is settled. */
-static int record(place p, place end, int64_t row, names *known, const int *roots, int root_count, wanted *all) {
+static int record(
+    place p, place end, names *known, const int *roots, int root_count, int right, wanted *all) {
     uint8_t own[MOST_KEYS] = {0};
     int before = MOST_KEYS;
     p = spaces(p, end);
@@ -182,7 +180,8 @@ static int record(place p, place end, int64_t row, names *known, const int *root
         int which = numbered(known, before, found.name, found.length);
         if (which < 0 || own[which]++) return 0;
         before = which;
-        p = which < root_count ? member(p, end, roots[which], row, all, 0)
+        p = which < root_count ? member(p, end, roots[which], all, right)
+            : right            ? beyond(p, end)
                                : value(p, end, 1, &(sink){.inner = all->inner});
         if (!p) return 0;
         p = spaces(p, end);
@@ -196,10 +195,13 @@ static int record(place p, place end, int64_t row, names *known, const int *root
 
 /* What a line said counts if it is right, and is forgotten if not. */
 static void settled(int right, int64_t row, wanted *all) {
-    for (; all->touched >= 0; all->touched = all->columns[all->touched].touched) {
+    while (all->touched >= 0) {
         column *one = all->columns + all->touched;
-        if (right) one->rows = row + 1, one->doubtful |= one->doubt;
-        else one->valid[row] = 0;
+        if (right) {
+            one->doubtful |= one->doubt;
+            if (one->valid) one->rows[one->count++] = (int32_t)row;
+        }
+        all->touched = one->touched, one->touched = UNTOUCHED;
     }
 }
 
@@ -210,16 +212,16 @@ static uint8_t *told(uint8_t *out, key one) {
     return out + 4 + length;
 }
 
-/* Judge the lines of a text of less than 2 GB; `ends` are the places where the next ones begin, and `newline` is how many
- * bytes before that a line ends. `asked` becomes 1 for the lines of which the judge of record is asked; the others are
+/* Judge the lines of a text of less than 2 GB; `ends` are the places where the next ones begin, a newline before them; or
+ * look at records that were `judged` before, which end there, and judge only what is wanted of them. `asked` becomes 1 for the lines of which the judge of record is asked; the others are
  * records. Node 0 of `nodes` is the record itself. The data of a column are of this library's allocation, and the
  * caller's to give back. `written_keys` gets the length (4 bytes) and the bytes of each key that a record has; its room
  * is that of the text and 4 bytes for each of 256 keys. Returns how much of it was used, or -1 when memory is out. With
  * `inner_written` (of room for the text and 4 bytes for each of 1,024 keys) the keys below are told too, and `inner_used`
  * says how much that took: -1 when there were too many. */
 int64_t auditbook_scan(
-    const uint8_t *text, const int64_t *ends, int32_t newline, int64_t lines, const node *nodes, column *columns,
-    int32_t count, uint8_t *asked, uint8_t *written_keys, uint8_t *inner_written,
+    const uint8_t *text, const int64_t *ends, int32_t judged, int64_t lines, const node *nodes, column *columns, int32_t count,
+    uint8_t *asked, uint8_t *written_keys, uint8_t *inner_written,
     int64_t *inner_used) {
     names known = {.count = 0};
     inner_keys inner = {.count = 0};
@@ -232,16 +234,14 @@ int64_t auditbook_scan(
         known.keys[known.count++] = (key){nodes[at].name, nodes[at].length};
     }
     int root_count = known.count;
-    for (int n = 0; n < count; n++) columns[n].offsets[0] = 0;
+    for (int n = 0; n < count; n++) columns[n].offsets[0] = 0, columns[n].touched = UNTOUCHED;
     for (int64_t line = 0; line < lines && !all.out_of_memory; line++) {
-        place begin = text + (line ? ends[line - 1] : 0), end = text + ends[line] - newline;
-        int right = record(begin, end, row, &known, roots, root_count, &all);
+        place begin = text + (line ? ends[line - 1] : 0), end = text + ends[line] - !judged;
+        int right = record(begin, end, &known, roots, root_count, judged && !inner_written, &all);
         settled(right, row, &all);
         asked[line] = (uint8_t)!right;
         row += right;
     }
-    for (int n = 0; n < count; n++)
-        if (columns[n].rows) filled(columns + n, row);
     uint8_t *out = written_keys, *below = inner_written;
     for (int n = 0; n < known.count; n++)
         if (known.seen[n]) out = told(out, known.keys[n]);
@@ -258,6 +258,18 @@ int64_t auditbook_lines(const uint8_t *text, int64_t size, int64_t *ends) {
         if (ends) ends[count] = p - text;
     }
     return count;
+}
+
+/* Of a column whose values are so many, the offsets of all records and the bits of those that have one. */
+void auditbook_spread(
+    const int32_t *offsets, const int32_t *rows, int64_t count, int64_t records, int32_t *all, uint8_t *bits) {
+    int64_t row = 0;
+    memset(bits, 0, (size_t)(records + 7) / 8);
+    for (int64_t n = 0; n < count; n++) {
+        while (row <= rows[n]) all[row++] = offsets[n];
+        bits[rows[n] >> 3] |= (uint8_t)(1 << (rows[n] & 7));
+    }
+    while (row <= records) all[row++] = offsets[count];
 }
 
 void auditbook_give_back(uint8_t *data) { free(data); }
