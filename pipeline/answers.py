@@ -82,14 +82,20 @@ class Answers:
             made = ask(unknown)
             if known.answers is not None and known.answers.schema != made.schema:
                 return self.of(wanted, asked, ask)  # a column of nothing but nulls can be of another type
+            if len(new) == length:  # all, and no two of them alike
+                self._keep(question, _Known(unknown, made))
+                return made
             known = known.with_more(unknown, made)
         assert known.answers is not None
         told = known.answers.take(pa.array(places))
         if not known.fits or len(new) > (1 - KNOWN) * length:
             known = known.only(np.unique(places))
+        self._keep(question, known)
+        return told
+
+    def _keep(self, question: Question, known: _Known) -> None:
         if known.fits:
             self._known[question] = known
-        return told
 
 
 def _taken(rows: Asked, places: pa.Array) -> Asked:

@@ -313,4 +313,4 @@ def _shared(size: int) -> int:
 def _environment() -> dict[str, str]:
     """The child imports what this process imports, wherever it was started."""
     paths = [path or str(Path.cwd()) for path in sys.path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**leaner.SINGLE, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -7,6 +7,11 @@ import sys
 from importlib.abc import MetaPathFinder
 
 
+SINGLE = {
+    "OPENBLAS_NUM_THREADS": "1"
+}  # numpy starts a thread for each core else, and there is no such work here
+
+
 class _Without(MetaPathFinder):
     def __init__(self, name: str) -> None:
         self._name = name
@@ -17,8 +22,9 @@ class _Without(MetaPathFinder):
 
 
 def single() -> None:
-    """Without a thread for each core that waits for linear algebra, of which there is none."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """Without threads that wait for linear algebra."""
+    for name, value in SINGLE.items():
+        os.environ.setdefault(name, value)
 
 
 def without(name: str) -> None:
