@@ -6,7 +6,6 @@ import os
 import sys
 from importlib.abc import MetaPathFinder
 
-
 SINGLE = {
     "OPENBLAS_NUM_THREADS": "1"
 }  # numpy starts a thread for each core else, and there is no such work here
