@@ -6,8 +6,10 @@ What is cut where depends on the input alone.
 
 from __future__ import annotations
 
+import io
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +23,7 @@ from pipeline.crew import Other, Own
 from pipeline.drift import by_column
 from pipeline.errors import AuditbookError
 from pipeline.fates import Hits
-from pipeline.inputs import Input
+from pipeline.inputs import Input, Reader
 from pipeline.job import Finished, Job, PieceCounts, Prepared, Told
 from pipeline.ledger import Counts, LoadedFile
 from pipeline.lines import Stopped
@@ -37,7 +39,8 @@ Hand = Own | Other
 
 @dataclass(frozen=True)
 class File:
-    """A file to load, and as what; `why` there are no lines of it, if so. `commit_no` is the load that brings it."""
+    """A file to load, and as what; `why` there are no lines of it, if so. `commit_no` is the load that brings it, and
+    `content` what it holds, where it was kept."""
 
     input: Input
     sha256: str
@@ -47,6 +50,13 @@ class File:
     why: str | None
     commit_no: int
     stopped: Stopped | None = None
+    content: bytes | None = None
+
+    def open(self) -> AbstractContextManager[Reader]:
+        """The decompressed bytes as a stream."""
+        if self.content is None:
+            return self.input.open()
+        return nullcontext(Reader(self.input.path, io.BytesIO(self.content)))
 
 
 @dataclass(frozen=True)

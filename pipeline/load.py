@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.progress import Progress, silent
 from pipeline.recognise import Known, source_of
 
 FIELDS_TOLD = 8
+KEPT_BYTES = 128 * 1024 * 1024  # of small files, from when they are recognised until they are loaded
 _Identity = tuple[str, str, str | None, str | None, str | None]
 
 
@@ -36,6 +37,7 @@ class Judged:
     tenant: str | None
     why: str | None
     stopped: Stopped | None = None
+    content: bytes | None = None  # all of it, where that is little
 
     @property
     def identity(self) -> _Identity:
@@ -86,7 +88,7 @@ def load_found(
     chain = stores.commits(store)
     known = mapping.known(config.mappings)
     with crew(sum(one.size for one in found)) as hands:
-        judged = [_judged(one, source, instance, known) for one in found]
+        judged = list(_within(KEPT_BYTES, (_judged(one, source, instance, known) for one in found)))
         fresh, already = _sorted_out(judged, chain)
         left_out = tuple(f"{item.file.name}: {item.why}" for item in judged if item.why is not None)
         head = chain[-1].head if chain else stores.GENESIS
@@ -160,8 +162,8 @@ def _listed(fields: Sequence[str]) -> str:
 def _file(item: Judged, config: Config, commit_no: int) -> conduct.File:
     settings = settings_of(config, item.chosen, item.tenant) if item.chosen else Settings()
     return conduct.File(
-        item.file, item.digest, item.chosen, settings, item.tenant, item.why, commit_no, item.stopped
-    )
+        item.file, item.digest, item.chosen, settings, item.tenant, item.why, commit_no, item.stopped, item.content
+    )  # fmt: skip
 
 
 def _sorted_out(judged: Sequence[Judged], chain: Sequence[stores.Commit]) -> tuple[list[Judged], list[str]]:
@@ -189,7 +191,15 @@ def _judged(one: Input, source: str | None, instance: str | None, known: Known) 
         if not one.in_folder:
             raise
         return Judged(one, "", None, instance, error.message.rstrip("."))
-    return Judged(one, found.sha256, chosen, instance, why, found.stopped)
+    whole = not found.stopped and len(found.begun) < inputs.RECOGNISED_FROM
+    return Judged(one, found.sha256, chosen, instance, why, found.stopped, found.begun if whole else None)
+
+
+def _within(room: int, judged: Iterable[Judged]) -> Iterator[Judged]:
+    """Small files need not be opened again as long as there is room for what they hold."""
+    for one in judged:
+        room -= len(one.content or b"")
+        yield one if room >= 0 else replace(one, content=None)
 
 
 def settings_of(config: Config, chosen: Mapping, tenant: str | None) -> Settings:

@@ -53,7 +53,7 @@ class Packing:
             if _kind(file) != self._key:
                 yield from self._full()
                 self._key = _kind(file)
-            with file.input.open() as stream:
+            with file.open() as stream:
                 for packed in self._of_file(number, file, stream):
                     yield packed
                     self._progress(f"loading {file.input.name}", self._before + stream.consumed, self._total)
