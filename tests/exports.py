@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ CONFIG: Config = from_dict({"organization": {"timezone": "UTC"}})
 
 def line(number: int, **changed: Any) -> bytes:
     """A Printago line, an hour after the one before it."""
+    at = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(hours=number)
     record = {
         "id": f"evt{number:04d}",
         "storeId": "north",
-        "createdAt": f"2026-10-{1 + number // 24:02d}T{number % 24:02d}:00:00.000Z",
+        "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z",
         "actorType": "user",
         "actorId": "usr_ana",
         "actorEmail": "ana@example.com",
