@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,8 @@ from pipeline.coding import Different, coded, different
 
 MOST_ROWS = 16 * 1024  # that are asked about at once
 KEPT_ROWS = 4 * MOST_ROWS
-KEPT_BYTES = 16 * 1024 * 1024
+KEPT_BYTES = 16 * 1024 * 1024  # of these and their answers
+ALL_KEPT_BYTES = 2 * KEPT_BYTES  # of all questions; those that were asked long ago are forgotten first
 KNOWN = 0.5  # of a block's rows, from which on those of the blocks before it are kept too
 
 Asked = dict[str, pa.Array]
@@ -34,11 +36,14 @@ class _Known:
     def count(self) -> int:
         return 0 if self.answers is None else self.answers.num_rows
 
+    @cached_property
+    def size(self) -> int:
+        answers = () if self.answers is None else self.answers.columns
+        return sum(column.nbytes for column in (*self.rows.values(), *answers))
+
     @property
     def fits(self) -> bool:
-        answers = () if self.answers is None else self.answers.columns
-        size = sum(column.nbytes for column in (*self.rows.values(), *answers))
-        return self.count <= KEPT_ROWS and size <= KEPT_BYTES
+        return self.count <= KEPT_ROWS and self.size <= KEPT_BYTES
 
     def numbered(self, more: Asked) -> Different:
         """These rows and more, numbered in their order."""
@@ -94,8 +99,11 @@ class Answers:
         return told
 
     def _keep(self, question: Question, known: _Known) -> None:
-        if known.fits:
-            self._known[question] = known
+        if not known.fits:
+            return
+        self._known[question] = known
+        while sum(one.size for one in self._known.values()) > ALL_KEPT_BYTES:
+            del self._known[next(iter(self._known))]
 
 
 def _taken(rows: Asked, places: pa.Array) -> Asked:

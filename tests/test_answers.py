@@ -67,6 +67,22 @@ def test_of_earlier_blocks_nothing_is_kept_when_most_is_new() -> None:
     assert asking.asked == [["a", "b", "c"], ["d", "e", "f"], ["a"]]
 
 
+def test_what_was_asked_long_ago_is_forgotten_first() -> None:
+    answers, asked = Answers(), list[str]()
+    texts = pa.array([f"{n:016d}" * 64 for n in range(8000)])
+
+    def ask(question: str) -> None:
+        def told(given: dict[str, pa.Array]) -> pa.Table:
+            asked.append(question)
+            return pa.table({question: given["a"].slice(0).cast(pa.string())})
+
+        answers.of([question], {"a": texts}, told)
+
+    for question in ("x", "y", "x", "z", "x", "y"):
+        ask(question)
+    assert asked == ["x", "y", "z", "y"]
+
+
 @pytest.mark.parametrize("column", [pa.array([["a"], []]), pa.array(["a" * 9_000_000, "b" * 9_000_000])])
 def test_lists_and_long_texts_are_not_kept(column: pa.Array) -> None:
     answers, asked = Answers(), list[int]()
