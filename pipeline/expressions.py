@@ -128,9 +128,9 @@ class Expressions:
             return self._each(expression)
         return text_list(self.json(expression))
 
-    def inside(self, path: str) -> tuple[Expressions, str]:
-        """The compiler for one member of the list at a path, whose paths start there, and SQL of the members."""
-        members = json_list(self.json_at(path))
+    def inside(self, place: Any) -> tuple[Expressions, str]:
+        """The compiler for one member of a list, whose paths start there, and SQL of the members."""
+        members = json_list(self.json(place))
         own = replace(self, item=f"o{self.depth}", items=None, depth=self.depth + 1)
         if self.item is not None:
             return own, members

@@ -79,7 +79,8 @@ def mapped(sql: str, expression: Dictionary[str, Any]) -> str:
 
 def groups(pattern: str) -> int:
     """How many capturing groups a pattern has."""
-    return len(re.findall(r"(?<!\\)(?:\\\\)*\((?!\?)|\(\?P?<[A-Za-z]", re.sub(r"\[[^\]]*\]", "", pattern)))
+    bare = re.sub(r"\[[^\]]*\]", "", re.sub(r"\\.", "", pattern))  # without escapes, then without classes
+    return len(re.findall(r"\((?!\?)|\(\?P?<[A-Za-z]", bare))
 
 
 def _split(sql: str, separator: str, part: int) -> str:

@@ -17,6 +17,7 @@ from pipeline.distinct import put, whole
 from pipeline.expressions import Expressions
 from pipeline.modifiers import quote
 from pipeline.paths import pointer, segments
+from pipeline.zones import with_offset
 
 DAY = r"\d{4}-\d{2}-\d{2}"
 CLOCK = r"\d{2}:\d{2}:\d{2}(\.\d+)?"
@@ -56,7 +57,9 @@ def columns(
 ) -> Clock:
     """The compiled [time] table of a mapping under the settings of one load."""
     paths = [rules["path"]] if isinstance(rules["path"], str) else rules["path"]
-    texts = ", ".join(map(build.text, paths))
+    texts = f"coalesce({', '.join(map(build.text, paths))})" if len(paths) > 1 else build.text(paths[0])
+    if "nanoseconds" in rules:
+        texts = _with_fraction(texts, build.text(rules["nanoseconds"]))
     values = ", ".join(
         f"nullif(json_extract(record, {quote(pointer(path))}), 'null'::JSON)" for path in paths
     )
@@ -69,7 +72,7 @@ def columns(
     named = " or ".join("$." + ".".join(segments(path)) for path in paths)
     expected = f" is not a time. Expected {_expected(forms, patterns)}."
     return Clock(
-        raw=f"coalesce({texts})" if len(paths) > 1 else texts,
+        raw=texts,
         layers=(
             {"zoned": _zoned("raw", forms, [form for form in patterns if form not in faces])},
             {"local": _local("raw", forms, faces)},
@@ -158,9 +161,17 @@ def instant_of_iso(raw: str) -> str:
         THEN coalesce({_strptime(mail, forms)}, {_strptime(mail, named)}) END"""
 
 
+def _with_fraction(seconds: str, nanoseconds: str) -> str:
+    """SQL: whole epoch seconds with what a product says of them in a second number, which has no leading zeros."""
+    whole = f"regexp_matches({seconds}, '^\\d+$') AND regexp_matches({nanoseconds}, '^\\d{{1,9}}$')"
+    return f"{seconds} || CASE WHEN {whole} THEN '.' || lpad({nanoseconds}, 9, '0') ELSE '' END"
+
+
 def _zoned(raw: str, forms: list[str], patterns: list[str]) -> str:
     found = [_epoch(raw, form) for form in forms if form in EPOCHS]
     found += [instant_of_iso(raw)] if "iso" in forms else []
+    if abbreviated := [form.replace("%Z", "%z") for form in patterns if "%Z" in form]:
+        found.append(_bounded(_strptime(with_offset(raw), abbreviated)))
     found += [_bounded(_strptime(raw, patterns))] if patterns else []
     return f"coalesce({', '.join(found)})" if found else "NULL::TIMESTAMPTZ"
 

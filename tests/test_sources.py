@@ -40,7 +40,7 @@ def test_lines_become_the_expected_events(source: str, store: Path) -> None:
     become(f"{source}.jsonl", source, f"{source}.expected.jsonl", store)
 
 
-@pytest.mark.parametrize("source", ["bswagic", "oncloudwine"])
+@pytest.mark.parametrize("source", ["bswagic", "oncloudwine", "salesforce"])
 def test_what_a_product_exports_as_csv_becomes_the_expected_events(source: str, store: Path) -> None:
     become(f"{source}.csv", source, f"{source}.csv.expected.jsonl", store)
 
