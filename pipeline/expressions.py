@@ -130,7 +130,8 @@ class Expressions:
 
     def inside(self, place: Any) -> tuple[Expressions, str]:
         """The compiler for one member of a list, whose paths start there, and SQL of the members."""
-        members = json_list(self.json(place))
+        found = self.json(place)
+        members = json_list(found if isinstance(place, str) or self.item is not None else self.once(found))
         own = replace(self, item=f"o{self.depth}", items=None, depth=self.depth + 1)
         if self.item is not None:
             return own, members
