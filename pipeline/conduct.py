@@ -192,11 +192,9 @@ class _Load:
 
     def _told_apart(self, job: Job, found: Prepared) -> dict[int, str]:
         """Equal lines without an id in one file are several events: those of earlier blocks of the file count too."""
-        if found.unnamed is None:
-            return {}
-        assert job.mapping is not None
+        source = job.mapping.source if job.mapping is not None else ""
         offsets = [piece.offset for piece in job.pieces]
-        return self._equals.later(job.mapping.source, found.unnamed, offsets, found.piece)
+        return self._equals.later(source, found.unnamed, offsets, found.piece)
 
 
 class _Turns:

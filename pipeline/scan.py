@@ -7,6 +7,7 @@ the compiled judge is installed it says which lines are right, and takes their m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -24,9 +25,12 @@ from pipeline.lines import BOM, Verdict, judge
 CHUNK = 64 * 1024
 NEWLINE = 10
 MAX_FIELDS = 200
+NESTED = 200  # more brackets than these may be nested too deep, and only the judge of record tells
 OFTEN = 0.1  # when the compiled judge asks about more lines than this, its way is not the shorter one
 _ENCODER = msgspec.json.Encoder()
 _ANY = msgspec.json.Decoder(dict[str, Any])
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')  # in JSON; a struct has no field of such a name
+_NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError)
 _TYPE = {str: str | None, int: int | float | None, float: int | float | None, bool: bool | None}
 
 
@@ -85,7 +89,8 @@ class Scanner:
         while row < len(ends):
             until = max(int(np.searchsorted(ends, starts[row] + CHUNK, "right")), row + 1)
             chunk = bytes(text[starts[row] : ends[until - 1]])
-            if not self._right(chunk, until - row, keys):
+            deep = _may_be_deep(chunk, starts[row:until] - starts[row])
+            if deep or not self._right(chunk, until - row, keys):
                 self._slowly(text, starts, ends, row, until, told, keys)
             row = until
 
@@ -117,12 +122,12 @@ class Scanner:
         try:
             if self._shape is not None:
                 return self._shape.decode_lines(chunk)
-        except msgspec.MsgspecError:
+        except _NOT_DECODED:
             self._misses += 1
             self._shape = None
         try:
             objects = _ANY.decode_lines(chunk)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _NOT_DECODED:
             return None
         if self._misses < 3 and objects:
             self._shape, self._fields = _shape(objects)
@@ -157,14 +162,23 @@ class Scanner:
 
 def _plain(line: bytes) -> dict[str, Any] | None:
     """The record of a line that is right beyond doubt."""
+    if line.count(b"{") + line.count(b"[") > NESTED:
+        return None
     try:
         record = _ANY.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _NOT_DECODED:
         return None
     encoded = _ENCODER.encode(record)
     if encoded == line or msgspec.json.format(encoded, indent=0) == line:
         return record
     return None
+
+
+def _may_be_deep(chunk: bytes, starts: np.ndarray) -> bool:
+    """Whether one of the lines opens so many brackets that it may be nested too deep."""
+    opened = (np.frombuffer(chunk, np.uint8) | 0x20) == ord("{")  # "[" is the same but for this bit
+    each = np.add.reduceat(opened, starts, dtype=np.uint8)  # the quickest sum, which begins again at 256
+    return bool(each.max() > NESTED) or int(each.sum()) != np.count_nonzero(opened)
 
 
 def _spaced(objects: list[Any], chunk: bytes) -> bool:
@@ -181,7 +195,7 @@ def _shape(objects: list[dict[str, Any]]) -> tuple[msgspec.json.Decoder[list[Any
             seen = _TYPE.get(type(value), Any) if value is not None else None
             known = fields.get(key)
             fields[key] = seen if known is None else known if seen is None or seen == known else Any
-    if not fields or len(fields) > MAX_FIELDS:
+    if not fields or len(fields) > MAX_FIELDS or any(map(_ESCAPED.search, fields)):
         return None, ()
     named = [(f"f{n}", _member(kind), msgspec.UNSET) for n, kind in enumerate(fields.values())]
     struct = msgspec.defstruct(

@@ -42,15 +42,19 @@ class Equals:
 
     counts: runs.Runs = field(default_factory=runs.Runs)
 
-    def later(self, source: str, found: Unnamed, offsets: Sequence[int], piece: np.ndarray) -> dict[int, str]:
+    def later(
+        self, source: str, found: Unnamed | None, offsets: Sequence[int], piece: np.ndarray
+    ) -> dict[int, str]:
         """The identities of records that are not the first of their kind; `piece` is that of each, and
         `offsets` say where each piece begins in its file."""
         made: dict[int, str] = {}
-        pieces = piece[found.records]
-        for number in np.unique(pieces).tolist():
-            if offsets[number] == 0:
+        pieces = piece[found.records] if found is not None else piece[:0]
+        have = set(np.unique(pieces).tolist())
+        for number, offset in enumerate(offsets):
+            if offset == 0:  # another file, though this piece of it may have no such record
                 self.counts = runs.Runs()
-            made |= self._of_piece(source, found, np.flatnonzero(pieces == number))
+            if found is not None and number in have:
+                made |= self._of_piece(source, found, np.flatnonzero(pieces == number))
         return made
 
     def _of_piece(self, source: str, found: Unnamed, chosen: np.ndarray) -> dict[int, str]:

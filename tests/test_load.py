@@ -77,6 +77,32 @@ def test_a_line_of_garbage_is_a_reject_and_the_rest_loads(store: Path, tmp_path:
     ]
 
 
+@pytest.mark.parametrize(
+    ("garbage", "reason"),
+    [(b'{"id":"caf\xe9"}', "not_utf8"), (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "too_deep")],
+)
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json"])
+def test_a_file_is_recognised_whatever_its_first_lines_are(
+    store: Path, tmp_path: Path, name: str, garbage: bytes, reason: str
+) -> None:
+    loaded(store, put(tmp_path / name, line(1) + garbage + b"\n" + line(2)))
+
+    assert rows(store, "SELECT line, fate, reason FROM lines ORDER BY line") == [
+        (1, "event", None), (2, "reject", reason), (3, "event", None)
+    ]  # fmt: skip
+
+
+def test_a_file_that_says_nothing_at_its_beginning_is_not_taken_for_an_empty_one(
+    store: Path, tmp_path: Path
+) -> None:
+    export = put(tmp_path / "x.jsonl", b" \n" * 40_000 + line(1))
+
+    with pytest.raises(UsageError, match=r"x\.jsonl no source was recognised from its first lines\."):
+        loaded(store, export)
+
+    assert counts(loaded(store, export, source="printago"))["events"] == 1
+
+
 def test_a_record_without_a_time_or_with_a_wrong_one_is_a_reject(store: Path, tmp_path: Path) -> None:
     export = put(
         tmp_path / "x.jsonl",
@@ -237,6 +263,20 @@ def test_two_equal_lines_without_an_id_are_two_events(store: Path, tmp_path: Pat
     assert counts(result)["events"] == 3
     assert counts(again) == {"read": 3, "events": 1, "duplicates": 2, "rejects": 0, "blank": 0}
     assert len(set(events(store))) == 4
+
+
+def test_equal_lines_of_another_file_are_no_further_events_wherever_they_stand(
+    store: Path, tmp_path: Path
+) -> None:
+    """In the second file they come in a later block than its beginning."""
+    first = put(tmp_path / "a.json", b"[" + without_id(1) + b"]")
+    many = b",".join(line(number, id=f"event {number}") for number in range(600) for _ in range(4))
+    second = put(tmp_path / "b.json", b"[" + many + b"," + without_id(1) + b"]")
+
+    result = loaded(store, first, second)
+
+    assert [one.counts.events for one in result.loaded] == [1, 600]
+    assert [one.counts.duplicates for one in result.loaded] == [0, 1801]
 
 
 def test_two_equal_lines_with_an_id_are_one_event(store: Path, tmp_path: Path) -> None:

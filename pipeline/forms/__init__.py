@@ -67,9 +67,11 @@ def form(one: Input, mapping: Mapping | None) -> str:
 
 def first_records(one: Input, begun: bytes | None = None) -> tuple[list[Record], bool]:
     """The records at a file's beginning, as far as they can be told without a source, and whether it says anything."""
-    begun = (one.begun() if begun is None else begun).removeprefix(BOM)
+    begun = one.begun() if begun is None else begun
+    more = len(begun) >= RECOGNISED_FROM  # behind so much white space there may be records
+    begun = begun.removeprefix(BOM)
     if not begun.strip(SPACE + b"[]"):
-        return [], False
+        return [], more
     if one.kind == "csv":
         own = Csv()
         rows = _rows(own, begun)
@@ -102,7 +104,11 @@ def _of_lines(begun: bytes) -> list[Record]:
     first = begun.split(b"\n", RECORDS)[:RECORDS]
     try:
         found = _DECODER.decode_lines(b"\n".join(first))
-    except msgspec.DecodeError:  # a line is none, and be it for being cut
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ):  # a line is none, and be it for being cut
         found = [_object(line) for line in first]
     return [record for record in found if isinstance(record, dict)]
 
