@@ -1,7 +1,8 @@
 """Rejected lines that a later file of the same name loads: they are resolved, and count no longer. Part of load.
 
 A line is resolved when the later file has a record in its place, and around it the same records as before: an export
-that is written anew under one name each night resolves nothing by chance.
+that is written anew under one name each night resolves nothing by chance. Where a file was cut off there may be no
+record in the whole one: that has the records before, and an end.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Entry = dict[str, Any]
 _RESOLVED = """
 WITH seen AS (
   SELECT commit_no, file, file_sha256 AS sha256, line, fate,
+    coalesce(reason IN ('truncated', 'bomb'), false) AS is_cut,
     CASE WHEN fate IN ('event', 'duplicate') THEN {
       'line': line, 'commit': coalesce(same_commit, commit_no), 'sha256': coalesce(same_file_sha256, file_sha256),
       'first': coalesce(same_line, line)} END AS record
@@ -35,13 +37,15 @@ around AS (
 SELECT DISTINCT p.later, p.commit_no, p.sha256, bad.line
 FROM pairs p
 JOIN around bad ON bad.commit_no = p.commit_no AND bad.file = p.file AND bad.sha256 = p.sha256 AND bad.fate = 'reject'
-JOIN seen good ON good.commit_no = p.by_commit AND good.file = p.file AND good.sha256 = p.by_sha256
+LEFT JOIN seen good ON good.commit_no = p.by_commit AND good.file = p.file AND good.sha256 = p.by_sha256
   AND good.line = bad.line AND good.record IS NOT NULL
 LEFT JOIN seen b ON b.commit_no = p.by_commit AND b.file = p.file AND b.sha256 = p.by_sha256
   AND b.line = bad.before.line
 LEFT JOIN seen a ON a.commit_no = p.by_commit AND a.file = p.file AND a.sha256 = p.by_sha256
   AND a.line = bad.after.line
 WHERE bad.before IS NOT DISTINCT FROM b.record AND bad.after IS NOT DISTINCT FROM a.record
+  AND (good.line IS NOT NULL OR (bad.is_cut AND b.line IS NOT NULL AND NOT EXISTS (
+    FROM seen one WHERE one.commit_no = p.by_commit AND one.file = p.file AND one.sha256 = p.by_sha256 AND one.is_cut)))
 ORDER BY ALL
 """
 
@@ -82,7 +86,8 @@ def with_resolved(
         {"later": n, "by_commit": one.get("commit_no", number), "by_sha256": one["sha256"], "file": one["file"],
          "commit_no": old["commit_no"], "sha256": old["sha256"]}
         for n, one in enumerate(later) for old in earlier
-        if _name(one) == _name(old) and old["rejects"] and old["sha256"] != one["sha256"]
+        if _name(one) == _name(old) and old["rejects"]
+        and (old["sha256"], old.get("stopped")) != (one["sha256"], one.get("stopped"))
         and old["commit_no"] < one.get("commit_no", number)
     ]  # fmt: skip
     if not pairs:

@@ -104,6 +104,45 @@ def test_neighbouring_rejects_are_resolved_together(store: Path) -> None:
         ]
 
 
+def _pretty(last: int) -> bytes:
+    return json.dumps([json.loads(line(n)) for n in range(1, last + 1)], indent=1).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "whole", "cut"),
+    [
+        ("n.jsonl.gz", gzip.compress(lines(1, 3)), gzip.compress(lines(1, 3))[:-3]),
+        ("n.jsonl.gz", gzip.compress(lines(1, 5)), gzip.compress(lines(1, 3)) + b"junk"),
+        ("n.json.gz", gzip.compress(_pretty(3), 0), gzip.compress(_pretty(3), 0)[:-60]),
+        ("n.json", _pretty(3), _pretty(3)[:-1]),
+        ("n.json", _pretty(3), _pretty(3)[:-60]),
+    ],
+    ids=["without its checksum", "junk behind it", "within a packed record", "without its end", "within a record"],
+)  # fmt: skip
+def test_the_whole_file_resolves_where_it_was_cut(store: Path, name: str, whole: bytes, cut: bytes) -> None:
+    load([put(store.parent / name, cut)], store=store, config=CONFIG)
+    load(
+        [put(store.parent / name, cut.replace(b"junk", b"junk of another length"))],
+        store=store,
+        config=CONFIG,
+    )
+    with open_store(store) as log:
+        assert {row[0] for row in log.rejects().select("reason").pl().rows()} == {"truncated"}
+
+    load([put(store.parent / name, whole)], store=store, config=CONFIG)
+
+    with open_store(store) as log:
+        assert log.rejects().select("line", "reason").pl().rows() == []
+
+
+@pytest.mark.parametrize("later", [lines(11, 13), line(2) + line(3) + line(1)])
+def test_another_file_of_its_name_does_not(store: Path, later: bytes) -> None:
+    load([put(store.parent / "n.jsonl.gz", gzip.compress(lines(1, 3))[:-3])], store=store, config=CONFIG)
+    load([put(store.parent / "n.jsonl.gz", gzip.compress(later))], store=store, config=CONFIG)
+    with open_store(store) as log:
+        assert log.rejects().select("line", "reason").pl().rows() == [(4, "truncated")]
+
+
 @pytest.mark.parametrize(
     ("later", "name"),
     [
