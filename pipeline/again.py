@@ -67,10 +67,10 @@ def remap(source: str, *, store: Path | str, config: Config, progress: Progress 
     return Again("remap", names, before, _counts_after(done), done, done.head)
 
 
-def to_forget(file: str, store: Path | str) -> InForce:
+def to_forget(file: str, store: Path | str, commit: int | None = None) -> InForce:
     """The load that is meant by a file's name or by the beginning of its hash; an error unless it is one."""
     stores.require(Path(store))
-    return _meant(file, in_force(stores.commits(Path(store))))
+    return _meant(file, commit, in_force(stores.commits(Path(store))))
 
 
 def word_of(meant: InForce) -> str:
@@ -78,23 +78,33 @@ def word_of(meant: InForce) -> str:
     return purge.word("forget", meant.counts.read)
 
 
-def _meant(file: str, files: Sequence[InForce]) -> InForce:
+def _meant(file: str, commit: int | None, files: Sequence[InForce]) -> InForce:
     found = [one for one in files if one.entry["file"] == file]
     found = found or [one for one in files if len(file) >= 6 and one.entry["sha256"].startswith(file.lower())]
     if not found:
         known = ", ".join(dict.fromkeys(one.entry["file"] for one in files)) or "nothing"
         raise UsageError(f'"{file}" is no file that is loaded.', hint=f"Loaded: {known}.")
+    if commit is not None:
+        found = [one for one in found if one.commit_no == commit]
+        if not found:
+            raise UsageError(f'"{file}" was not loaded by commit {commit}.')
     if len(found) > 1:
-        several = ", ".join(f"{one.entry['sha256'][:HASH_SHOWN]} (commit {one.commit_no})" for one in found)
-        raise UsageError(
-            f'"{file}" was loaded {len(found)} times.', hint=f"Say which by its hash: {several}."
-        )
+        raise UsageError(f'"{file}" was loaded {len(found)} times.', hint=_which(found))
     return found[0]
 
 
+def _which(found: Sequence[InForce]) -> str:
+    """How each of several loads is named; the same bytes may have been loaded for two sources or tenants."""
+    if len({one.entry["sha256"] for one in found}) > 1:
+        several = [f"{one.entry['sha256'][:HASH_SHOWN]} (commit {one.commit_no})" for one in found]
+        return f"Say which by its hash: {', '.join(several)}."
+    of = [f"{one.commit_no} ({one.entry['source']}, {one.entry['instance'] or 'no tenant'})" for one in found]
+    return f"Say which with --commit: {', '.join(of)}."
+
+
 def forget(
-    file: str, *, store: Path | str, config: Config, reason: str | None = None, word: str | None = None,
-    progress: Progress = silent,
+    file: str, *, store: Path | str, config: Config, commit: int | None = None, reason: str | None = None,
+    word: str | None = None, progress: Progress = silent,
 ) -> Again:  # fmt: skip
     """Withdraw a load, on record: as if the file had never been loaded. Lines elsewhere that were its duplicates
     become the events. A word that is given must be the plan's."""
@@ -102,7 +112,7 @@ def forget(
     with locked(path) as interrupted:
         chain = stores.commits(path)
         files = in_force(chain)
-        gone = _meant(file, files)
+        gone = _meant(file, commit, files)
         if word is not None:
             purge.check(word, word_of(gone))
         holds.refuse(path, gone.entry)

@@ -331,6 +331,24 @@ def test_what_is_meant_must_be_one_load(store: Path, auditbook: Auditbook) -> No
     assert fates(store) == [("n.jsonl", 2, 2, 0, 0, 0)]
 
 
+def test_of_a_file_that_was_loaded_for_two_tenants_one_load_can_be_withdrawn(
+    store: Path, auditbook: Auditbook
+) -> None:
+    export = put(store.parent / "n.jsonl", lines(1, 3))
+    for tenant in ("noth", "north"):
+        assert auditbook("load", export, "--instance", tenant).returncode == 0
+    assert refuse(store, "n.jsonl") == (
+        '"n.jsonl" was loaded 2 times. Say which with --commit: 1 (printago, noth), 2 (printago, north).'
+    )
+    other = auditbook("forget", "n.jsonl", "--commit", "3")
+    assert (other.returncode, other.stderr) == (2, 'auditbook: "n.jsonl" was not loaded by commit 3.\n')
+
+    assert auditbook("forget", "n.jsonl", "--commit", "1", "--yes").returncode == 0
+
+    assert rows(store, "SELECT DISTINCT instance FROM events") == [("north",)]
+    assert rows(store, "SELECT commit_no, events FROM files") == [(2, 3)]
+
+
 def test_withdrawing_takes_the_word_of_the_plan(store: Path, auditbook: Auditbook) -> None:
     load([put(store.parent / "n.jsonl", lines(1, 3))], store=store, config=CONFIG)
 

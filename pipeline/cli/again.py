@@ -49,6 +49,9 @@ def remap(source: str, store: Path, config: Path | None, quiet: bool, verbose: b
 
 @click.command()
 @click.argument("file", metavar="FILE")
+@click.option(
+    "--commit", type=click.IntRange(min=1), metavar="N", help="Which of several loads of the same file."
+)
 @click.option("--reason", metavar="TEXT", help="Why, for the record.")
 @click.option("--word", metavar="TEXT", help="The word that the plan gives; asked for on a terminal.")
 @click.option("--yes", is_flag=True, help="Do not ask for the word. Asked is on a terminal only.")
@@ -57,8 +60,8 @@ def remap(source: str, store: Path, config: Path | None, quiet: bool, verbose: b
     options.store, options.config, options.memory_limit, options.quiet, options.verbose, options.as_json
 )
 def forget(
-    file: str, reason: str | None, word: str | None, yes: bool, plan_only: bool, store: Path, config: Path | None,
-    quiet: bool, verbose: bool, as_json: bool,
+    file: str, commit: int | None, reason: str | None, word: str | None, yes: bool, plan_only: bool, store: Path,
+    config: Path | None, quiet: bool, verbose: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Withdraw a wrong load, on record: the store is as if FILE had never been loaded.
 
@@ -73,7 +76,7 @@ def forget(
     """
     from pipeline import again
 
-    meant = again.to_forget(file, store)
+    meant = again.to_forget(file, store, commit)
     entry, counts = meant.entry, meant.counts.as_json()
     plan = (
         f"{entry['file']} ({entry['source'] or 'passed over'}, sha256 {entry['sha256'][:12]}, loaded by commit "
@@ -89,7 +92,7 @@ def forget(
     if not yes and word is None and sys.stdin.isatty():
         word = asked(again.word_of(meant))
     done = again.forget(
-        file, store=store, config=options.read_config(config), reason=reason, word=word,
+        file, store=store, config=options.read_config(config), commit=meant.commit_no, reason=reason, word=word,
         progress=options.progress(quiet, verbose),
     )  # fmt: skip
     options.done()
