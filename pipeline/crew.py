@@ -231,13 +231,23 @@ def crew(size: int) -> Iterator[list[Own | Other]]:
     workers = cores() if size > BLOCK_BYTES else 1
     try:
         for _ in range(workers if workers > 1 else 0):
-            hands.append(Other(workers))
+            hands.append(_started(workers))
         if not hands:
             hands.append(Own())
         yield hands
     finally:
         for hand in hands:
             hand.close()
+
+
+def _started(workers: int) -> Other:
+    try:
+        return Other(workers)
+    except OSError as error:
+        raise AuditbookError(
+            f"a process that loads cannot be started: {error.strerror}.",
+            hint="`ulimit` (open files, processes, size of files) allows too little, or memory is out.",
+        ) from error
 
 
 def cores() -> int:

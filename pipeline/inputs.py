@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -22,13 +23,14 @@ from pipeline.errors import AuditbookError, UsageError
 from pipeline.limits import DEFAULT, Limits
 from pipeline.lines import Stopped
 from pipeline.store import as_utf8
-from pipeline.unpack import CODECS, DAMAGED, Codec, Unpacked
+from pipeline.unpack import CODECS, DAMAGED, READ, Codec, Unpacked
 
 KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv"}
 FORMS = ", ".join(KINDS)
 PACKED = " ".join(CODECS)
 RECOGNISED_FROM = 64 * 1024  # bytes of a file's beginning
 AT_ONCE = 1024 * 1024  # bytes that are hashed in one go
+HEAD = 6  # bytes by which a packed file is known
 OWN_FILES = (
     "manifest.jsonl",
     "reports.jsonl",
@@ -114,8 +116,8 @@ class Input:
         """What its name says it holds: `lines` of JSON, `json` or `csv`; `any` for standard input, None if unknown."""
         if self.path.name == "stdin":
             return "any"
-        name = self.path.name.lower()
-        return KINDS.get(Path(name.removesuffix(self.path.suffix.lower()) if self.codec else name).suffix)
+        name, ending = self.path.name.lower(), self.path.suffix.lower()
+        return KINDS.get(Path(name.removesuffix(ending) if ending in CODECS else name).suffix)
 
     @property
     def readable(self) -> bool:
@@ -123,6 +125,8 @@ class Input:
 
     @cached_property
     def codec(self) -> Codec | None:
+        if self.kind == "any":
+            return _codec_of(self.path)
         return CODECS.get(self.path.suffix.lower())
 
     @cached_property
@@ -155,7 +159,8 @@ class Input:
                 while stream.fill(room):
                     pass
             if stream.stopped and not stream.bytes:
-                raise UnreadableError(f"cannot be read: {stream.stopped.message}", path=self.path)
+                why = stream.stopped.message.removesuffix(READ).rstrip(".")
+                raise UnreadableError(f"cannot be read: {why}.", path=self.path)
             return Digest(stream.sha256(), stream.stopped, begun)
 
     def begun(self) -> bytes:
@@ -179,7 +184,7 @@ def find(exports: Sequence[str], limits: Limits = DEFAULT) -> list[Input]:
         raise UsageError("nothing to load.", hint="Name files, folders or globs.")
     found: dict[Path, Input] = {}
     folders = cache(Path.resolve)
-    for argument in exports:
+    for argument in dict.fromkeys(exports):
         for item in _expand(argument):
             path = item.path
             found.setdefault(path.resolve() if path.is_symlink() else folders(path.parent) / path.name, item)
@@ -255,10 +260,23 @@ def _named(path: Path) -> Input:
 
 def _spooled() -> Input:
     """Standard input, kept in a file of its own for the second reading; removed when the process ends."""
-    path = _spools.enter_context(scratch.folder("stdin")) / "stdin"
-    with path.open("wb") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+    if sys.stdin is None:
+        raise UsageError("standard input is closed.", hint="Pipe an export into the command.")
+    try:
+        path = _spools.enter_context(scratch.folder("stdin")) / "stdin"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+    except OSError as error:
+        hint = f"It is kept in {tempfile.gettempdir()} meanwhile; TMPDIR names another place."
+        raise AuditbookError(f"standard input cannot be kept: {error.strerror}.", hint=hint) from error
     return Input("stdin", path)
+
+
+def _codec_of(path: Path) -> Codec | None:
+    """What a file without a name is packed with, by its first bytes."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return next((one for one in CODECS.values() if len(head) == HEAD and one.begun_by(head)), None)
 
 
 _spools = ExitStack()

@@ -13,6 +13,8 @@ from pipeline.mapping import Mapping
 from pipeline.marks import fits, may_fit, score
 
 Known = Dictionary[str, Mapping]
+UNKNOWN = "no source was recognised from its first lines"
+NO_EXPORT = f"only {FORMS} can be read"
 
 
 def source_of(
@@ -30,10 +32,10 @@ def source_of(
         if chosen is not None:
             return chosen, None
         near = nearest(records, known)
-        why = "no source was recognised from its first lines"
+        why = UNKNOWN
         why += f"; nearest: {', '.join(near)}" if near else ""
     else:
-        why = f"only {FORMS} can be read"
+        why = NO_EXPORT
     if not one.in_folder:
         raise UsageError(why + ".", path=one.path, hint=f"Say which with --source: {', '.join(known)}.")
     return None, why

@@ -21,6 +21,7 @@ else:
 
 PACKED = 64 * 1024
 UNPACKED = 1 << 20
+READ = ": what came before it was read."
 _ISAL: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stubs call it an instance
 DAMAGED = (OSError, EOFError, lzma.LZMAError, _ISAL, zstd.ZstdError)
 
@@ -181,11 +182,11 @@ class Unpacked:
     def _cut(self, at: int) -> Stopped:
         return Stopped(
             "truncated",
-            f"the {self._codec.name} file is cut off at byte {at:,}: what came before it was read.",
+            f"the {self._codec.name} file is cut off at byte {at:,}{READ}",
         )
 
     def _damaged(self, error: Exception, after: int) -> Stopped:
         return Stopped(
             "truncated",
-            f"the {self._codec.name} file is damaged after byte {after:,} ({error}): what came before it was read.",
+            f"the {self._codec.name} file is damaged after byte {after:,} ({error}){READ}",
         )

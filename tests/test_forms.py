@@ -144,12 +144,24 @@ def test_a_large_file_is_recognised_by_its_beginning(tmp_path: Path) -> None:
         assert source_of(put(tmp_path / name, content.encode()), None, shipped()) == (PRINTAGO, None)
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "pretty.json", "a.csv"])
-def test_standard_input_may_have_any_form(name: str, tmp_path: Path) -> None:
+def test_a_line_longer_than_what_is_looked_at_is_recognised_by_its_beginning(tmp_path: Path) -> None:
+    long = json.dumps({**RECORDS[0], "reason": "x" * 16_000_000}).encode()
+
+    for name in ("a.jsonl", "a.json"):
+        assert source_of(put(tmp_path / name, long + b"\n" + long), None, shipped()) == (PRINTAGO, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [("a.jsonl", ""), ("pretty.json", ""), ("a.csv", ""), ("a.jsonl", ".gz"), ("pretty.json", ".zst"),
+     ("a.csv", ".bz2"), ("a.jsonl", ".xz")],
+)  # fmt: skip
+def test_standard_input_may_have_any_form(name: str, packed: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [COMMAND, "load", "-", "--source", "printago", "--json"], cwd=tmp_path, input=written(name, RECORDS),
-        capture_output=True, check=True,
+        [COMMAND, "load", "-", "-", "--source", "printago", "--json"], cwd=tmp_path, capture_output=True, check=True,
+        input=PACK[packed](written(name, RECORDS)),
     )  # fmt: skip
+    assert json.loads(done.stdout)["files"] == 1
 
     assert json.loads(done.stdout)["lines"]["events"] == 30
 

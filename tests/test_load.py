@@ -677,6 +677,47 @@ def test_standard_input_needs_a_source(auditbook: Auditbook, tmp_path: Path) -> 
     assert rows(tmp_path / "store", "SELECT file, line FROM rejects") == [("stdin", 3)]
 
 
+@pytest.mark.parametrize(
+    ("call", "code", "sentence"),
+    [
+        (f"{COMMAND} load - --source printago <&-", 2,
+         "standard input is closed. Pipe an export into the command."),
+        (f"head -c 2000000 /dev/zero | (ulimit -f 1000; {COMMAND} load - --source printago)", 1,
+         "standard input cannot be kept: File too large. It is kept in /tmp meanwhile; TMPDIR names another place."),
+        (f"head -c 40000000 /dev/zero | tr '\\0' '\\n' > x.jsonl; ulimit -f 1000; {COMMAND} load x.jsonl", 1,
+         "a process that loads cannot be started: File too large. `ulimit` (open files, processes, size of files) "
+         "allows too little, or memory is out."),
+    ],
+)  # fmt: skip
+def test_what_the_machine_does_not_give_is_said_in_a_sentence(
+    tmp_path: Path, call: str, code: int, sentence: str
+) -> None:
+    env = {**os.environ, "TMPDIR": "/tmp"}
+    done = subprocess.run(
+        ["bash", "-c", call], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (code, f"auditbook: {sentence}\n")
+
+
+def test_what_is_passed_over_is_told_with_what_helps(auditbook: Auditbook, tmp_path: Path) -> None:
+    put(tmp_path / "in/a.jsonl", b'{"a":1}\n')
+    put(tmp_path / "in/b.jsonl.bak", line(1))
+    put(tmp_path / "in/c.jsonl.bz2", bz2.compress(lines(1, 9))[:-20])
+    put(tmp_path / "in/d.jsonl", line(1))
+
+    done = auditbook("load", "in")
+
+    assert done.returncode == 4
+    assert [text for text in done.stderr.splitlines() if "skipped" in text] == [
+        "auditbook: skipped a.jsonl: no source was recognised from its first lines. Load it with --source.",
+        "auditbook: skipped b.jsonl.bak: only .jsonl, .ndjson, .json, .csv can be read. "
+        "Give it such a name if it is an export; else keep it elsewhere.",
+        f"auditbook: skipped c.jsonl.bz2: cannot be read: the bzip2 file is cut off at byte "
+        f"{len(bz2.compress(lines(1, 9))) - 20}. It is loaded by the first run that can read it.",
+    ]
+
+
 def test_usage_errors_exit_2(auditbook: Auditbook, tmp_path: Path) -> None:
     put(tmp_path / "x.jsonl", line(1))
     for arguments in (["missing.jsonl"], ["x.jsonl", "--source", "nobody"], ["store"]):

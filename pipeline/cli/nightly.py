@@ -169,7 +169,7 @@ def _code(
 def tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     """What was done: one document for programs, a few lines for people; notices go to stderr."""
     options.done()
-    skipped = [f"skipped {text}. Load it with --source." for text in facts.get("unrecognised", [])]
+    skipped = [f"skipped {text}. {_remedy(text)}" for text in facts.get("unrecognised", [])]
     for message in (*messages, *skipped):
         note(message)
     if as_json:
@@ -177,6 +177,17 @@ def tell(facts: Mapping[str, Any], messages: Sequence[str], *, quiet: bool, as_j
     elif not quiet:
         for line in _summary(facts):
             print(inert(line))
+
+
+def _remedy(why: str) -> str:
+    """What can be done about a file that was passed over."""
+    from pipeline import recognise
+
+    if recognise.UNKNOWN in why:
+        return "Load it with --source."
+    if recognise.NO_EXPORT in why:
+        return "Give it such a name if it is an export; else keep it elsewhere."
+    return "It is loaded by the first run that can read it."
 
 
 def _summary(facts: Mapping[str, Any]) -> list[str]:

@@ -109,7 +109,7 @@ def _of_lines(begun: bytes) -> list[Record]:
         UnicodeDecodeError,
         RecursionError,
     ):  # a line is none, and be it for being cut
-        found = [_object(line) for line in first]
+        found = [_object(line) for line in first] if len(first) > 1 else [partly(begun.lstrip(SPACE))]
     return [record for record in found if isinstance(record, dict)]
 
 
