@@ -116,6 +116,9 @@ REJECTS = {
     ),
     "a NUL byte": (b"1,\0", "not_csv", "a NUL byte at byte 3 of the record."),
     "another code page": (b"1,caf\xe9", "not_utf8", "byte 6 of the record is not UTF-8."),
+    "another code page, and a quotation mark in a cell": (
+        b'1,caf\xe9 5" pipe', "not_utf8", "byte 6 of the record is not UTF-8."
+    ),
 }  # fmt: skip
 
 

@@ -94,6 +94,7 @@ def test_every_form_is_the_same_export(name: str, packed: str, tmp_path: Path) -
         ("a.json", b'{"a":[{"b":1}]}', Document),
         ("a.json", b'{"a":[\n{"b":1}\n]}', Document),
         ("a.json", b'{"a":\n1}', Document),
+        ("a.json", b'{"exportedAt":"2026-11-01","entries":[]}\n', Document),
         ("a.json", b"", Document),
         ("a.csv", b'{"a":1}', Csv),
         ("stdin", line(1), Splitter),
@@ -124,6 +125,7 @@ def test_what_a_file_is_cut_by(name: str, content: bytes, kind: type, tmp_path: 
         ("a.csv", b"a;b\n1;2\n3;4", [{"a": "", "b": ""}, {"a": "1", "b": "2"}, {"a": "3", "b": "4"}], True),
         ("a.csv", b"a,b\n", [{"a": "", "b": ""}], True),
         ("a.csv", b'"', [], True),
+        ("a.csv", b"[ ]\n[]\n", [{"[ ]": ""}, {"[ ]": "[]"}], True),
     ],
 )
 def test_the_first_records_of_a_file(

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from pipeline.forms.csv import Csv
-from pipeline.forms.document import Document, inside
+from pipeline.forms.document import Document, inside, where
 from pipeline.forms.schema import checker
 from pipeline.forms.window import partly
 from pipeline.inputs import RECOGNISED_FROM, Input
@@ -70,7 +70,7 @@ def first_records(one: Input, begun: bytes | None = None) -> tuple[list[Record],
     begun = one.begun() if begun is None else begun
     more = len(begun) >= RECOGNISED_FROM  # behind so much white space there may be records
     begun = begun.removeprefix(BOM)
-    if not begun.strip(SPACE + b"[]"):
+    if not begun.strip(SPACE if one.kind == "csv" else SPACE + b"[]"):
         return [], more
     if one.kind == "csv":
         own = Csv()
@@ -90,7 +90,7 @@ def _is_lines(begun: bytes, mapping: Mapping | None) -> bool:
     others = written[1:]
     if others:
         return others[0].lstrip(SPACE).startswith(b"{") and not _lists_records(record, mapping)
-    return not _lists_records(record, mapping)
+    return not _lists_records(record, mapping) and where(record, mapping, records=False) is None
 
 
 def _lists_records(record: Record, mapping: Mapping | None) -> bool:

@@ -254,14 +254,14 @@ _OUT_OF_PLACE = {
 
 def _wrong(raw: bytes, parsed: _Cells | _Broken, at: int) -> Verdict | None:
     """What makes a record unreadable, whatever it says."""
-    if isinstance(parsed, _Broken):
-        return _not_csv(parsed.what.format(f"{parsed.at - at + 1:,}"))
-    if (nul := raw.find(b"\0")) >= 0:
-        return _not_csv(f"a NUL byte at byte {nul + 1:,} of the record.")
     try:
         raw.decode()
     except UnicodeDecodeError as error:
         return Verdict("reject", "not_utf8", f"byte {error.start + 1} of the record is not UTF-8.")
+    if isinstance(parsed, _Broken):
+        return _not_csv(parsed.what.format(f"{parsed.at - at + 1:,}"))
+    if (nul := raw.find(b"\0")) >= 0:
+        return _not_csv(f"a NUL byte at byte {nul + 1:,} of the record.")
     return None
 
 
