@@ -223,12 +223,10 @@ class Log:
 
         A file that was passed over whole has no line."""
         return self.sql(
-            """SELECT file, line, byte_offset, reason, message, text, file_sha256, commit_no, resolved_by FROM rejects
+            f"""SELECT file, line, byte_offset, reason, message, text, file_sha256, commit_no, resolved_by FROM rejects
             WHERE $resolved OR resolved_by IS NULL
             UNION ALL SELECT f.file, NULL, NULL, 'file_skipped', f.skipped, NULL, f.sha256, f.commit_no, NULL
-            FROM files f WHERE f.skipped IS NOT NULL AND NOT EXISTS (
-              SELECT 1 FROM files later WHERE later.sha256 = f.sha256 AND later.skipped IS NULL)
-            ORDER BY file, line NULLS FIRST, commit_no""",
+            FROM {views.PASSED_OVER} ORDER BY file, line NULLS FIRST, commit_no""",
             {"resolved": resolved},
         )
 

@@ -31,6 +31,11 @@ LINE_COLUMNS: dict[str, str] = {
     "same_line": "BIGINT",
 }
 JSON_COLUMNS = ("metadata", "unmapped")
+# Files that were passed over and are missing still: neither were the same bytes loaded since, nor, of what could not be
+# read at all, a file of the name.
+PASSED_OVER = """files f WHERE f.skipped IS NOT NULL AND NOT EXISTS (
+    FROM files later WHERE later.skipped IS NULL AND (later.sha256 = f.sha256
+      OR (f.sha256 = '' AND later.file = f.file AND later.commit_no > f.commit_no)))"""
 
 
 def parquet(files: Sequence[str], columns: dict[str, str]) -> str:

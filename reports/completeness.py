@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from pipeline.errors import AuditbookError
+from pipeline.views import PASSED_OVER
 from reports.period import Instant, instant
 from reports.privacy import missing
 from reports.rows import Reader, Row
@@ -264,10 +265,12 @@ def _failures(files: tuple[FileRow, ...], ledger: Ledger) -> list[str]:
 
 
 def _not_loaded(reader: Reader, files: tuple[FileRow, ...]) -> list[str]:
-    """Files that were passed over, unless the same bytes were loaded by another commit."""
-    read = {row["sha256"] for row in reader.rows("SELECT sha256 FROM files WHERE skipped IS NULL")}
+    """Files that were passed over, unless they were loaded by another commit."""
+    missing_still = {
+        (row["file"], row["commit_no"]) for row in reader.rows(f"SELECT file, commit_no FROM {PASSED_OVER}")
+    }
     passed_over = {
-        file.name: file.not_loaded for file in files if file.not_loaded and file.sha256 not in read
+        file.name: file.not_loaded for file in files if (file.name, file.commit_no) in missing_still
     }
     return [f"{name} was not loaded: {why}" for name, why in passed_over.items()]
 

@@ -11,6 +11,7 @@ import lzma
 import os
 import subprocess
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reports
 from pipeline.again import remap
 from pipeline.config import from_dict
 from pipeline.errors import AuditbookError, UsageError
@@ -497,9 +499,15 @@ def test_a_broken_file_in_a_folder_does_not_stop_the_night(
     assert counts(result)["events"] == 3
     [why] = result.unrecognised
     assert why.startswith("a.jsonl.gz: cannot be read: ")
+    with open_store(store) as log:
+        assert log.rejects().select("file", "reason").pl().rows() == [("a.jsonl.gz", "file_skipped")]
     put(tmp_path / "in/a.jsonl.gz", gzip.compress(lines(4, 5)))
     again = loaded(store, str(tmp_path / "in"))
     assert (again.unrecognised, counts(again)["events"]) == ((), 2), "once it is whole it loads"
+    with open_store(store) as log:
+        assert log.rejects().count() == 0
+        complete = reports.review(log, as_of=datetime(2026, 11, 1, tzinfo=UTC)).model.completeness
+    assert not [reason for reason in complete.reasons if "a.jsonl.gz" in reason]
 
 
 def test_a_stores_own_files_are_no_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
