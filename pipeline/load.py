@@ -56,7 +56,7 @@ def load(
     progress: Progress = silent,
 ) -> LoadResult:
     """Load exports into the store as one commit, and bring the catalog up to date."""
-    found = check(exports, source, config)
+    found = check(exports, source, config, instance)
     with locked(Path(store)) as interrupted:
         result = load_found(found, Path(store), config, source, instance, progress, interrupted)
         # What the database shows was made with what is on record: a load of nothing new puts nothing there.
@@ -65,8 +65,12 @@ def load(
     return replace(result, messages=(*result.messages, *((aside,) if aside else ())))
 
 
-def check(exports: Sequence[str], source: str | None, config: Config) -> list[Input]:
+def check(
+    exports: Sequence[str], source: str | None, config: Config, instance: str | None = None
+) -> list[Input]:
     """What will be loaded; usage errors come before anything is locked or written."""
+    if instance is not None and not instance.strip():  # a variable of a script that is not set, say
+        raise UsageError("--instance is empty.", hint="Name the tenant, or leave it out.")
     mapping.known(config.mappings)
     if source is not None:
         mapping.named(source, config.mappings)

@@ -91,7 +91,7 @@ def night(
     """The same, and the witness is still owed the newest head: the command tells it when everything is said."""
     settings = config if isinstance(config, Config) else read(Path(config) if config is not None else None)
     path = Path(store)
-    found = load.check(exports, source, settings)
+    found = load.check(exports, source, settings, instance)
     started = time.monotonic()
     with locked(path) as interrupted:
         earlier = stores.commits(path)

@@ -728,11 +728,23 @@ def test_what_is_passed_over_is_told_with_what_helps(auditbook: Auditbook, tmp_p
 
 def test_usage_errors_exit_2(auditbook: Auditbook, tmp_path: Path) -> None:
     put(tmp_path / "x.jsonl", line(1))
-    for arguments in (["missing.jsonl"], ["x.jsonl", "--source", "nobody"], ["store"]):
+    empty = ["x.jsonl", "--instance", ""]
+    for arguments in (["missing.jsonl"], ["x.jsonl", "--source", "nobody"], ["store"], empty):
         done = auditbook("load", *arguments)
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert done.stderr.startswith("auditbook: ")
         assert done.stderr.count("\n") == 1
+    assert done.stderr == "auditbook: --instance is empty. Name the tenant, or leave it out.\n"
+
+
+def test_a_limit_says_how_many_rejects_it_hides(auditbook: Auditbook, tmp_path: Path) -> None:
+    assert auditbook("load", put(tmp_path / "x.jsonl", line(1) + b"{\n" * 3)).returncode == 0
+    assert auditbook("rejects", "--limit", 2).stdout.endswith("\n2 of 3 rejects; 1 more with --limit 0\n")
+    assert auditbook("rejects", "--limit", 0).stdout.endswith("\n3 rejects\n")
+    assert auditbook("load", put(tmp_path / "x.jsonl", lines(1, 2) + b"{\n" * 2)).returncode == 0
+    assert auditbook("rejects", "--limit", 1).stdout.endswith(
+        "\n1 of 4 rejects; 3 more with --limit 0; 1 more resolved by later loads (--all shows them)\n"
+    )
 
 
 # Nothing vanishes

@@ -28,12 +28,15 @@ def rejects(resolved: bool, limit: int | None, shape: str, store: Path) -> None:
     """
     columns = ("file", "line", "byte_offset", "reason", "message", "text")
     with options.open_log(store, None) as log:
-        found = log.rejects(resolved=resolved).limit(limit)
+        every = log.rejects(resolved=resolved)
+        found = every.limit(limit)
         output.rows(found, shape, (*columns, "resolved_by") if resolved else columns, keys=("file",))
         if shape == "table":
-            hidden = 0 if resolved else log.rejects(resolved=True).count() - log.rejects().count()
-            notice = f"; {hidden} more resolved by later loads (--all shows them)" if hidden else ""
-            print(f"\n{output.count(found.count(), 'reject')}{notice}")
+            shown, total = found.count(), every.count()
+            hidden = 0 if resolved else log.rejects(resolved=True).count() - total
+            of = f"{shown:,} of {output.count(total, 'reject')}; {total - shown:,} more with --limit 0"
+            notice = f"; {hidden:,} more resolved by later loads (--all shows them)" if hidden else ""
+            print(f"\n{of if shown < total else output.count(total, 'reject')}{notice}")
 
 
 @click.command()
