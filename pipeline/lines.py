@@ -20,6 +20,7 @@ import pyarrow as pa
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 8 * 1024 * 1024
+BLOCK_ROWS = 50_000  # of a table at most, but for the lines of one record
 BOM = b"\xef\xbb\xbf"
 TOO_LARGE = "a number is too large to be kept exactly."
 
@@ -72,6 +73,7 @@ class Verdict:
 
 
 CONTINUED = Verdict("blank", "continued")
+EMPTY = Verdict("blank", "empty")
 
 
 @dataclass
@@ -152,6 +154,9 @@ class Splitter(Pieces):
             if newline:
                 for raw in b"".join([*parts, whole]).split(b"\n"):
                     rows += self._line(raw, True)
+                    if len(rows) >= BLOCK_ROWS:
+                        yield table(rows)
+                        rows = []
                 parts, size = [], 0
             if tail:
                 parts.append(tail)
@@ -195,7 +200,7 @@ def _between_characters(raw: bytes, at: int) -> int:
 def judge(raw: bytes, repeated: Sequence[str] = ()) -> Verdict:
     """Is this line one strict JSON object? If not, why not, and at which byte of the line."""
     if not raw.strip():
-        return Verdict("blank", "empty")
+        return EMPTY
     if len(raw) > MAX_LINE_BYTES:
         return too_long()
     try:

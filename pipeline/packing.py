@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from pipeline import forms
@@ -18,12 +19,14 @@ from pipeline.job import Piece
 from pipeline.lines import BLOCK_BYTES as TABLE_BYTES
 from pipeline.lines import Readable, Splitter, Stopped
 from pipeline.progress import Progress
+from pipeline.scan import NEWLINE
 
 if TYPE_CHECKING:
     from pipeline.conduct import File
 
 LEAST_ROOM = 64 * 1024  # a block with less than this left is full
-AT_ONCE = 4 * 1024 * 1024
+AT_ONCE = 256 * 1024
+MOST_LINES = 250_000  # of a block, but for those that are read at once: what is known of a line takes memory
 _NOWHERE = memoryview(b"")
 
 
@@ -43,6 +46,7 @@ class Packing:
     ) -> None:
         self._files, self._room, self._progress = _by_source(files), room, progress
         self._data, self._filled, self._pieces = _NOWHERE, 0, list[Piece]()
+        self._newlines = 0
         self._key: object = None
         self.bytes: dict[int, int] = {}
         self._total, self._before = sum(file.input.size for _, file in files), 0
@@ -74,12 +78,11 @@ class Packing:
         """A file of JSON lines; what is not ended by the block's end goes into the next block."""
         offset, carried = 0, 0  # of the file's bytes in the block, how many were read before
         while True:
-            if BLOCK_BYTES - self._filled < LEAST_ROOM:
+            if BLOCK_BYTES - self._filled < LEAST_ROOM or self._newlines >= MOST_LINES:
                 yield from self._full()
             self._begun()
             start = self._filled
-            end = self._fill(stream, start + carried)
-            ended = end < BLOCK_BYTES
+            end, ended = self._fill(stream, start + carried)
             if ended and not stream.stopped:
                 self._add(number, file, offset, start, end)
                 return
@@ -103,14 +106,16 @@ class Packing:
         if not self._data:
             self._data = self._room()
 
-    def _fill(self, stream: Reader, at: int) -> int:
-        """Read until the block is full or there is no more; returns where it ends."""
-        while at < BLOCK_BYTES:
-            length = stream.fill(self._data[at : min(at + AT_ONCE, BLOCK_BYTES)])
+    def _fill(self, stream: Reader, at: int) -> tuple[int, bool]:
+        """Read until the block is full or there is no more; returns where it ends, and whether there is no more."""
+        while at < BLOCK_BYTES and self._newlines < MOST_LINES:
+            room = self._data[at : min(at + AT_ONCE, BLOCK_BYTES)]
+            length = stream.fill(room)
             if not length:
-                break
+                return at, True
+            self._newlines += int(np.count_nonzero(np.frombuffer(room[:length], np.uint8) == NEWLINE))
             at += length
-        return at
+        return at, False
 
     def _add(self, number: int, file: File, offset: int, start: int, stop: int) -> None:
         if stop == start:
@@ -121,7 +126,7 @@ class Packing:
     def _full(self) -> Iterator[Packed]:
         if self._pieces:
             yield Packed(self._data[: self._filled], self._pieces)
-        self._data, self._filled, self._pieces = _NOWHERE, 0, []
+        self._data, self._filled, self._pieces, self._newlines = _NOWHERE, 0, [], 0
 
     def _slowly(self, number: int, file: File, offset: int, rest: _Joined) -> Iterator[Packed]:
         """The rest of a file of which a line is longer than a block, or that cannot be read to its end."""

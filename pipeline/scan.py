@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline import compiled
 from pipeline.block import CODES, EVENT, Block
-from pipeline.lines import BOM, Verdict, judge
+from pipeline.lines import BOM, EMPTY, Verdict, judge
 
 CHUNK = 64 * 1024
 NEWLINE = 10
@@ -147,6 +147,9 @@ class Scanner:
             line = bytes(text[starts[place] : ends[place] - 1])
             if first:
                 line = b"   " + line[3:]
+            if not line.strip():
+                told[place] = EMPTY
+                continue
             found = _plain(line)
             if found is not None:
                 keys.update(found)

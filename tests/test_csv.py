@@ -179,6 +179,16 @@ def test_of_a_file_that_was_cut_off_the_last_record_is_not_trusted() -> None:
     ]  # fmt: skip
 
 
+def test_a_table_has_no_more_rows_than_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"a,b\n" + b"1,2\n" * 10 + b"\n" * 10 + b'3,"4\n5"'
+    monkeypatch.setattr("pipeline.forms.csv.BLOCK_ROWS", 4)
+
+    tables = list(Csv().blocks(io.BytesIO(content)))
+
+    assert [table.num_rows for table in tables] == [4, 4, 4, 4, 4, 1, 2]
+    assert put_together([row for table in tables for row in table.to_pylist()]) == content
+
+
 def test_a_line_over_the_limit_is_kept_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 10)
     content = b"a,b\n1," + b"x" * 30 + b'\n2,3\n4,"' + b"y\n" * 10 + b'"\n'

@@ -231,6 +231,15 @@ FRAGMENTS = st.sampled_from(
 HOSTILE = st.lists(st.one_of(FRAGMENTS, st.binary(max_size=8)), max_size=30).map(b"".join)
 
 
+def test_a_table_has_no_more_rows_than_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BLOCK_ROWS", 4)
+
+    tables = list(Splitter().blocks(io.BytesIO(b"\n" * 10 + b"{")))
+
+    assert [table.num_rows for table in tables] == [4, 4, 2, 1]
+    assert put_together(pa.concat_tables(tables)) == b"\n" * 10 + b"{"
+
+
 @settings(deadline=None)
 @given(HOSTILE, st.integers(1, 40))
 @example(b"\n", 1)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -572,6 +573,29 @@ def test_what_has_no_lines_at_all_is_kept_in_pieces(
 
     assert counts(result) == {"read": 4, "events": 1, "duplicates": 0, "rejects": 1, "blank": 2}
     assert put_together(store) == {(1, "endless.jsonl"): content}
+
+
+def test_a_block_has_no_more_lines_than_memory_has_room_for(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short they are: what is known of a line takes more room than the line."""
+    contents = {
+        "a.jsonl": lines(1, 3), "b.jsonl": b"\n" * 200 + line(4) + b"\n" * 200 + line(5)[:-1], "c.jsonl": b"\n" * 5,
+        "d.jsonl": lines(6, 9),
+    }  # fmt: skip
+    exports = [put(tmp_path / name, content) for name, content in contents.items()]
+    monkeypatch.setattr("pipeline.packing.MOST_LINES", 10)
+    monkeypatch.setattr("pipeline.packing.AT_ONCE", 50)
+
+    result = loaded(store, *exports, source="printago")
+
+    assert counts(result) == {"read": 414, "events": 9, "duplicates": 0, "rejects": 0, "blank": 405}
+    assert put_together(store) == {(1, name): content for name, content in contents.items()}
+    parts = [pq.ParquetFile(path).metadata.num_rows for path in store.glob("commits/000001/lines*.parquet")]
+    assert (sum(parts), max(parts) < 60) == (414, True)
+    monkeypatch.undo()
+    loaded(tmp_path / "other", *exports, source="printago")
+    assert events(store) == events(tmp_path / "other")
 
 
 def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path) -> None:

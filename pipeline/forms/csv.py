@@ -19,8 +19,10 @@ import pyarrow as pa
 from pipeline import lines
 from pipeline.lines import (
     BLOCK_BYTES,
+    BLOCK_ROWS,
     BOM,
     CONTINUED,
+    EMPTY,
     Pieces,
     Readable,
     Stopped,
@@ -32,7 +34,7 @@ from pipeline.mapping import Mapping
 from pipeline.marks import score
 
 DELIMITERS = (b",", b";", b"\t")
-HEADER, EMPTY = Verdict("blank", "header"), Verdict("blank", "empty")
+HEADER = Verdict("blank", "header")
 _QUOTED = re.compile(rb'"((?:[^"]++|"")*+)"')
 _PLAIN = {delimiter: re.compile(rb'[^"\r\n' + delimiter + rb"]*") for delimiter in DELIMITERS}
 _SEPARATOR = re.compile(rb"(?i)sep=([,;\t])\r?")
@@ -79,15 +81,19 @@ class Csv(Pieces):
                 self.stopped = getattr(stream, "stopped", None)
             data += chunk
             data = data[self._records(data, not more) :]
+            while len(self._rows) >= BLOCK_ROWS:
+                rows, self._rows = self._rows, []
+                yield table(rows)
+                data = data[self._records(data, not more) :]
             rows, self._rows = self._rows, []
             rows = rows if more else self.ended(rows, self.stopped)
             if rows:
                 yield table(rows)
 
     def _records(self, data: bytes, final: bool) -> int:
-        """Judge the records that are whole; returns how much of the data they are."""
+        """Judge the records that are whole, not too many at once; returns how much of the data they are."""
         at = 0
-        while at < len(data):
+        while at < len(data) and len(self._rows) < BLOCK_ROWS:
             newline = data.find(b"\n", at)
             stop = newline if newline >= 0 else len(data)
             if self.long or stop - at > lines.MAX_LINE_BYTES:
@@ -105,7 +111,7 @@ class Csv(Pieces):
             end = parsed.end if isinstance(parsed, _Cells) else stop
             self._record(data[at:end], end < len(data), parsed, at)
             at = end + 1
-        return len(data)
+        return min(at, len(data))
 
     def _parse(self, data: bytes, at: int, stop: int, ended: bool, final: bool) -> _Parsed:
         line = data[at:stop]

@@ -20,6 +20,7 @@ from pipeline.lines import (
     BLOCK_BYTES,
     BOM,
     CONTINUED,
+    EMPTY,
     Pieces,
     Readable,
     Stopped,
@@ -33,7 +34,7 @@ from pipeline.marks import fits, score
 
 HEAD = 1 << 20  # in so many bytes the list of an envelope begins
 ROWS = 2000
-BRACKET, EMPTY = Verdict("blank", "bracket"), Verdict("blank", "empty")
+BRACKET = Verdict("blank", "bracket")
 ENDS = Stopped("truncated", "the file ends before its JSON does.")
 _MAY_BEGIN = re.compile(r"(?<=[,\[}\n])[ \t\r\n]*([{\]])")
 _UNSETTLED = re.compile(r"[,\[}\n][ \t\r\n]*\Z")
