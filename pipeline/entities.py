@@ -21,6 +21,7 @@ from pipeline.columns import EVENT_COLUMNS
 from pipeline.store import Commit
 
 FOLDER = "entities"
+NEW = ".new"  # what a file is called until it is whole
 ENDING = ".entities"
 RUNS = "background_job"  # a job that has no entity in the log is asked for by its name or its run
 MEMORY = "512MB"
@@ -149,6 +150,8 @@ def strange(
     wanted = _wanted(chain)
     foreign = []
     for path in sorted((store / FOLDER).glob("*")):
+        if path.name == NEW:
+            continue  # a run is writing it, or was killed then: nobody reads it
         names = _covers(connection, path)
         if names is None or not set(names) <= wanted.keys():
             foreign.append(path)
@@ -224,7 +227,7 @@ def _merged(folder: Path, paths: Sequence[Path], names: Sequence[str], first: in
 
 def _written(folder: Path, query: str, names: Sequence[str]) -> Path:
     """Sorted, so that the reader sees by the bounds of each stretch where a name can be."""
-    temporary = folder / ".new"
+    temporary = folder / NEW
     quoted = str(temporary.resolve()).replace("'", "''")
     told = json.dumps({"parts": list(names), "engine": duckdb.__version__, "made_of": _MADE_OF}).replace(
         "'", "''"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
 FOLDER = "ids"
+NEW = ".new"  # what a file is called until it is whole
 AT_ONCE = 1_000_000  # identities that are held against the lines in one go
 
 
@@ -174,7 +175,7 @@ def _opened(path: Path) -> Run:
 
 def _write(folder: Path, names: Sequence[str], head: str, run: Run) -> None:
     text = json.dumps({"parts": list(names), "head": head, "rows": len(run.high)}).encode()
-    temporary = folder / ".new"
+    temporary = folder / NEW
     with temporary.open("wb") as stream:
         temporary.chmod(0o600)
         for column in (run.high, run.low, run.where):
@@ -208,6 +209,8 @@ def strange(
     heads = {f"{link.number:06d}": link.head for link in chain}
     foreign = []
     for path in sorted((store / FOLDER).glob("*")):
+        if path.name == NEW:
+            continue  # a run is writing it, or was killed then: nobody reads it
         names = _belongs(path, heads, wanted)
         if names is None:
             foreign.append(path)

@@ -405,6 +405,9 @@ def test_an_index_of_other_commits_is_told_of_and_not_read(made: Path) -> None:
     )
     pipeline.rebuild(made)
     assert chain.verify(made).notes == ()
+    for folder in ("entities", "ids"):
+        (made / folder / ".new").write_bytes(b"half of what a run is wri")
+    assert chain.verify(made).notes == (), "beside a run there is no false alarm"
 
 
 def test_a_manifest_that_says_otherwise(made: Path) -> None:
