@@ -155,7 +155,8 @@ def _drift_told(drift_of: dict[str, dict[str, list[str]]]) -> Iterator[str]:
         if new := found.get("new"):
             yield f"{source}: {_listed(new)} never seen before; what no mapping reads is kept in `unmapped`."
         if gone := found.get("vanished"):
-            yield f"{source}: {_listed(gone)} in every load until now and in none of these lines."
+            before = f"in each of the {drift.VANISHED_AFTER} loads before and in none of these lines"
+            yield f"{source}: {_listed(gone)} {before}."
 
 
 def _listed(fields: Sequence[str]) -> str:

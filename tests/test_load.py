@@ -839,7 +839,7 @@ def test_fields_that_are_new_or_gone_are_told(store: Path, tmp_path: Path) -> No
     assert changed.drift == {"printago": {"new": ["colour", "note.by"], "vanished": ["old"]}}
     assert changed.messages == (
         "printago: fields colour, note.by never seen before; what no mapping reads is kept in `unmapped`.",
-        "printago: field old in every load until now and in none of these lines.",
+        "printago: field old in each of the 3 loads before and in none of these lines.",
     )
     assert loaded(store, night(5, note={"by": "bo"}, colour="red")).drift == {}
 
