@@ -6,17 +6,18 @@ Evidence is judged strictly: what a JSON reader would repair or guess is a rejec
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import jiter
 import msgspec.json
 import pyarrow as pa
+
+from pipeline.repeats import numbered
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -228,10 +229,9 @@ def _judge_broken(text: str, error: str, repeated: Sequence[str]) -> Verdict:
     column = int(where.group(1)) if where else 0
     at = f"at byte {column} of the line"
     if error.startswith("Detected duplicate key"):
-        if repeated and (record := _number_repeated(text, repeated)) is not None:
-            return Verdict(
-                "event", record=json.dumps(record, ensure_ascii=False), content=content_hash(record)
-            )
+        if repeated and (apart := numbered(text, repeated)).added:
+            verdict = judge(apart.text.encode())
+            return replace(verdict, message=verdict.message and apart.as_written(verdict.message))
         key = error[error.index('"') + 1 : error.rindex('" at line')]
         return _reject(
             "duplicate_key", f'the key "{key}" comes twice, {at}; which of the two is meant is not known.'
@@ -245,29 +245,6 @@ def _judge_broken(text: str, error: str, repeated: Sequence[str]) -> Verdict:
     if _NOT_FINITE.match(text.encode()[max(column - 2, 0) :].decode("utf-8", "replace").lstrip(":, [\t\r\n")):
         return _reject("not_finite_number", f"NaN and Infinity are not JSON numbers, {at}.")
     return _reject("not_json", f"{_COLUMN.sub('', error).strip()} {at}.")
-
-
-def _number_repeated(text: str, repeated: Sequence[str]) -> dict[str, Any] | None:
-    """The record with its repeated top-level keys told apart; None when another key comes twice."""
-    nested_twice = False
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal nested_twice
-        record: dict[str, Any] = {}
-        seen: Counter[str] = Counter()
-        for key, value in found:
-            seen[key] += 1
-            nested_twice = nested_twice or (seen[key] > 1 and key not in repeated)
-            name = key if seen[key] == 1 else f"{key}__{seen[key]}"
-            nested_twice = nested_twice or name in record
-            record[name] = value
-        return record
-
-    try:
-        record = json.loads(text, object_pairs_hook=pairs)
-    except ValueError:
-        return None
-    return None if nested_twice or not isinstance(record, dict) else record
 
 
 def _as_text(raw: bytes) -> tuple[str | None, bytes | None]:

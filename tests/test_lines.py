@@ -191,6 +191,57 @@ def test_a_byte_order_mark_belongs_to_the_file_and_not_to_the_record() -> None:
     assert split(b"\xef\xbb\xbf").to_pylist()[0]["reason"] == "empty"
 
 
+REPEATED = ("Action",)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"Action":"é","AGAIN":@}', '{"Action":1,"AGAIN":[],"x":@}', '{"x":@,"Action":1,"AGAIN":2}']
+)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("NaN", "not_finite_number"), ("-Infinity", "not_finite_number"), ("1e400", "not_finite_number"),
+        ('"\\ud83d"', "lone_surrogate"), ('{"\\udc00":1}', "lone_surrogate"), ("01", "not_json"), ("[1,]", "not_json"),
+        ('{"b":1,"b":2}', "duplicate_key"), ('{"Action":1,"Action":2}', "duplicate_key"),
+        ("[" * 300 + "]" * 300, "too_deep"), ("[" * 5000 + "]" * 5000, "too_deep"),
+    ],
+)  # fmt: skip
+def test_a_key_that_may_come_twice_excuses_nothing_else(line: str, value: str, reason: str) -> None:
+    """What is wrong is said as it is of a record without such a key, at its place in the line."""
+    written = line.replace("@", value)
+
+    verdict = judge(written.replace("AGAIN", "Action").encode(), REPEATED)
+
+    assert (verdict.fate, verdict.reason, verdict.record) == ("reject", reason, None)
+    assert verdict.message == judge(written.replace("AGAIN", "Bction").encode()).message
+
+
+@pytest.mark.parametrize(
+    ("line", "record"),
+    [
+        ('{"Action":1.10,"Action":"b" , "Action" :{"Action":3}}',
+         '{"Action":1.10,"Action__2":"b" , "Action__3" :{"Action":3}}'),
+        ('{"Action":"Action","\\u0041ction":"Action:"}', '{"Action":"Action","\\u0041ction__2":"Action:"}'),
+        ('{"x":{"Action":1},"Action":[{"Action":1},{"Action":2}],"Action":1e2}',
+         '{"x":{"Action":1},"Action":[{"Action":1},{"Action":2}],"Action__2":1e2}'),
+    ],
+)  # fmt: skip
+def test_a_key_that_may_come_twice_is_numbered_and_all_else_stays_as_written(line: str, record: str) -> None:
+    verdict = judge(line.encode(), REPEATED)
+
+    assert (verdict.fate, verdict.record) == ("event", record)
+    assert verdict.content == judge(record.encode()).content
+
+
+def test_a_number_that_is_taken_is_no_number() -> None:
+    verdict = judge(b'{"Action":1,"Action__2":2,"Action":3}', REPEATED)
+
+    assert (verdict.reason, verdict.message) == (
+        "duplicate_key",
+        'the key "Action__2" comes twice, at byte 36 of the line; which of the two is meant is not known.',
+    )
+
+
 def test_lines_have_numbers_offsets_and_endings() -> None:
     table = split(b'{"a":1}\r\n\n \t\r\n{"a":1}\r\n{broken')
 
