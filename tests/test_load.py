@@ -609,7 +609,10 @@ def test_a_file_without_records_is_in_the_ledger(store: Path, tmp_path: Path) ->
     assert put_together(store) == {(1, "blank.jsonl"): b"\n\n \n", (1, "mark.jsonl"): b"\xef\xbb\xbf"}
 
 
-def test_a_file_that_changes_while_it_is_read(store: Path, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.load.KEPT_BYTES", 0)  # small files are not read twice
     export = Path(put(tmp_path / "x.jsonl", lines(1, 3)))
 
     def append(told: str, done: int = 0, total: int = 0, /) -> None:
@@ -624,7 +627,10 @@ def test_a_file_that_changes_while_it_is_read(store: Path, tmp_path: Path) -> No
     assert counts(loaded(store, str(export)))["events"] == 4
 
 
-def test_a_file_that_vanishes_while_it_is_read(store: Path, tmp_path: Path) -> None:
+def test_a_file_that_vanishes_while_it_is_read(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.load.KEPT_BYTES", 0)
     export = Path(put(tmp_path / "x.jsonl", lines(1, 3)))
 
     with pytest.raises(AuditbookError, match=r"x\.jsonl cannot be read: No such file or directory\.$"):
