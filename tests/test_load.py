@@ -106,6 +106,30 @@ def test_a_file_that_says_nothing_at_its_beginning_is_not_taken_for_an_empty_one
     assert counts(loaded(store, export, source="printago"))["events"] == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ('{"auditLogs":[]}', True),
+        ('{"auditLogs":[],"nextCursor":null,"page":1}\n', True),
+        ('{\n "object": "list",\n "data": {"items": [], "has_more": false}\n}\n', True),
+        ('{"tags":[],"createdAt":"2026-10-01T00:00:00Z"}', False),
+        ('{"tags":[],"at":1772463845}', False),
+        ('{"tags":["a"]}', False),
+        ('{"page":1}', False),
+    ],
+)
+def test_an_export_of_nothing_needs_no_source(store: Path, tmp_path: Path, text: str, taken: bool) -> None:
+    """A quiet night wakes nobody; what could be a record is told."""
+    put(tmp_path / "exports/quiet.json", text.encode())
+    put(tmp_path / "exports/x.jsonl", line(1))
+
+    result = loaded(store, str(tmp_path / "exports"))
+
+    assert [text.partition(":")[0] for text in result.unrecognised] == ([] if taken else ["quiet.json"])
+    fates = rows(store, "SELECT DISTINCT fate, reason FROM lines WHERE file = 'quiet.json'")
+    assert fates == ([("blank", "bracket")] if taken else [])
+
+
 def test_a_record_without_a_time_or_with_a_wrong_one_is_a_reject(store: Path, tmp_path: Path) -> None:
     export = put(
         tmp_path / "x.jsonl",

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from pipeline.forms.csv import Csv
-from pipeline.forms.document import Document, inside, where
+from pipeline.forms.document import Document, inside, says_nothing, where
 from pipeline.forms.schema import checker
 from pipeline.forms.window import partly
 from pipeline.inputs import RECOGNISED_FROM, Input
@@ -77,7 +77,8 @@ def first_records(one: Input, begun: bytes | None = None) -> tuple[list[Record],
         rows = _rows(own, begun)
         return [dict.fromkeys(own.names, ""), *rows] if own.names else [], True
     if one.kind == "json" and not _is_lines(begun, None):
-        return _of_document(partly(begun.lstrip(SPACE))), True
+        value = partly(begun.lstrip(SPACE))
+        return _of_document(value), more or not (isinstance(value, dict) and says_nothing(value))
     return _of_lines(begun), True
 
 

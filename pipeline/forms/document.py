@@ -36,6 +36,9 @@ HEAD = 1 << 20  # in so many bytes the list of an envelope begins
 ROWS = 2000
 BRACKET = Verdict("blank", "bracket")
 ENDS = Stopped("truncated", "the file ends before its JSON does.")
+FEW = 12  # members that may stand beside a list without records: pages, counts, cursors
+FIRST_EPOCH = 10**8  # numbers from here on may be times
+_TIME = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2}|^\d{9,}$")
 _MAY_BEGIN = re.compile(r"(?<=[,\[}\n])[ \t\r\n]*([{\]])")
 _UNSETTLED = re.compile(r"[,\[}\n][ \t\r\n]*\Z")
 
@@ -366,9 +369,25 @@ def where(value: dict[str, Any], mapping: Mapping | None, records: bool) -> Path
             return None
     if records:
         return None
-    if not of_objects and mapping is not None and score(value, mapping) == 0 and not any(lists.values()):
+    if says_nothing(value) if mapping is None else score(value, mapping) == 0 and not any(lists.values()):
         return next(iter(lists), None)  # of an export of nothing
     return next(iter(of_objects)) if len(of_objects) == 1 else None
+
+
+def says_nothing(value: dict[str, Any]) -> bool:
+    """Whether an object is an export of nothing, whoever's: its lists are empty, and beside them stands little, no time
+    among it, as every event has one."""
+    beside = [
+        one for inner in value.values() for one in (inner.values() if isinstance(inner, dict) else [inner])
+    ]
+    lists = [one for one in beside if isinstance(one, list)]
+    return bool(lists) and not any(lists) and len(beside) <= FEW and not any(map(_may_be_a_time, beside))
+
+
+def _may_be_a_time(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(_TIME.search(value))
+    return not isinstance(value, bool) and isinstance(value, int | float) and value >= FIRST_EPOCH
 
 
 def _of_record(verdict: Verdict) -> Verdict:
