@@ -116,8 +116,9 @@ class Input:
         """What its name says it holds: `lines` of JSON, `json` or `csv`; `any` for standard input, None if unknown."""
         if self.path.name == "stdin":
             return "any"
-        name, ending = self.path.name.lower(), self.path.suffix.lower()
-        return KINDS.get(Path(name.removesuffix(ending) if ending in CODECS else name).suffix)
+        name = self.path.name.lower()
+        ending = _ending(name)
+        return KINDS.get(_ending(name.removesuffix(ending)) if ending in CODECS else ending)
 
     @property
     def readable(self) -> bool:
@@ -176,6 +177,12 @@ class Input:
         if not stat.S_ISREG(self.path.stat().st_mode):
             raise OSError("it is no regular file")  # a pipe would be waited for, and can be read only once
         return self.path.open("rb")
+
+
+def _ending(name: str) -> str:
+    """As Path.suffix, which takes ten times as long."""
+    stem, dot, ending = name.rpartition(".")
+    return dot + ending if stem else ""
 
 
 def find(exports: Sequence[str], limits: Limits = DEFAULT) -> list[Input]:

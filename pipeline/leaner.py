@@ -1,9 +1,12 @@
-"""What a process of ours need not import: libraries look for others that they could work with, which takes its time."""
+"""What a process of ours need not do: libraries look for others that they could work with, and Python for garbage."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 
 SINGLE = {
@@ -30,3 +33,15 @@ def without(name: str) -> None:
     """Leave a library out of this process, as if it were not installed; for processes that are ours alone."""
     if name not in sys.modules:
         sys.meta_path.insert(0, _Without(name))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without looking for garbage, over and over, among very many small things that are all kept to the end."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()

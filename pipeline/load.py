@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import catalog, conduct, drift, ids, inputs, mapping, originals, repaired
+from pipeline import catalog, conduct, drift, ids, inputs, leaner, mapping, originals, repaired
 from pipeline import store as stores
 from pipeline.config import Config, to_dict
 from pipeline.crew import crew
@@ -79,6 +79,7 @@ def check(
     return inputs.find(exports, config.load)
 
 
+@leaner.uncollected()
 def load_found(
     found: Sequence[Input],
     store: Path,

@@ -25,10 +25,11 @@ def score(record: Dictionary[str, Any], one: Mapping) -> float:
     return sum(marks) / len(marks) if marks else 0.0
 
 
-def may_fit(keys: frozenset[str], one: Mapping) -> bool:
-    """Whether records with these keys among them could fit a mapping; most are told apart by their keys alone."""
+def may_fit(keys: frozenset[str], folded: frozenset[str], one: Mapping) -> bool:
+    """Whether records with these keys among them, `folded` in small letters, could fit a mapping; most are told
+    apart by their keys alone."""
     first = one.first_keys
-    seen = frozenset(map(str.lower, keys)) if first.fold else keys
+    seen = folded if first.fold else keys
     if not first.unwrap.isdisjoint(seen):
         return True
     return first.needed <= seen and not (first.either and first.either.isdisjoint(seen))

@@ -44,10 +44,11 @@ def source_of(
 def recognise(records: Sequence[Dictionary[str, Any]], known: Known) -> Mapping | None:
     """The one source whose marks the records have; of several the one that asks for most, None when two ask alike."""
     keys = frozenset[str]().union(*records)
+    folded = frozenset(map(str.lower, keys))
     found = {
         source: _marks(one)
         for source, one in known.items()
-        if may_fit(keys, one) and any(fits(record, one) for record in records)
+        if may_fit(keys, folded, one) and any(fits(record, one) for record in records)
     }
     most = max(found.values(), default=0)
     winners = [source for source, marks in found.items() if marks == most]
