@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from pipeline.coding import Different, coded, different
+from pipeline.coding import Different, coded, different, plain
 
 MOST_ROWS = 16 * 1024  # that are asked about at once
 KEPT_ROWS = 4 * MOST_ROWS
@@ -75,7 +75,7 @@ class Answers:
         length = len(next(iter(asked.values()), ()))
         if not 0 < length <= MOST_ROWS or any(pa.types.is_nested(one.type) for one in asked.values()):
             return ask(asked)
-        rows = {name: _plain(column) for name, column in asked.items()}
+        rows = {name: plain(column) for name, column in asked.items()}
         question = (tuple(wanted), tuple(rows))
         known = self._known.pop(question, None)
         if known is None or any(known.rows[name].type != column.type for name, column in rows.items()):
@@ -108,7 +108,3 @@ class Answers:
 
 def _taken(rows: Asked, places: pa.Array) -> Asked:
     return {name: column.take(places) for name, column in rows.items()}
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    return column.cast(column.type.value_type) if isinstance(column, pa.DictionaryArray) else column

@@ -50,6 +50,11 @@ class Coded:
         return pa.DictionaryArray.from_arrays(indices, self.texts)
 
 
+def plain(column: pa.Array) -> pa.Array:
+    """A column whose rows say their values themselves."""
+    return column.cast(column.type.value_type) if isinstance(column, pa.DictionaryArray) else column
+
+
 def coded(column: pa.Array, most: int) -> Coded | None:
     """A column that is not nested, unless it has more than so many different values."""
     library = compiled.library()

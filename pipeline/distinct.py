@@ -18,14 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.answers import Answers
-from pipeline.coding import Coded, Different, coded, different
+from pipeline.coding import Coded, Different, coded, different, plain
 
 PLANNED = 8192  # rows up to which more goes into the plan of a statement than into running it
 FEW = 0.25  # different rows of all, up to which making each once pays
 HARDLY_MORE = 1.2  # times as many different rows, for the same
-TOGETHER = (
-    512  # different rows up to which columns are looked at together: the next block has hardly any new ones
-)
+# Different rows up to which columns are looked at together: the next block has hardly any new ones.
+TOGETHER = 512
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _SAME = re.compile(r"^\(*([a-z]+_?\d+)\)*(?:::VARCHAR)?$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
@@ -274,8 +273,7 @@ class Rows:
 
 
 def _as_json(texts: pa.Array) -> pa.Array:
-    plain = texts.cast(pa.string()) if isinstance(texts, pa.DictionaryArray) else texts
-    return pa.ExtensionArray.from_storage(pa.json_(pa.utf8()), plain)
+    return pa.ExtensionArray.from_storage(pa.json_(pa.utf8()), plain(texts))
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:
@@ -291,11 +289,7 @@ def put(column: pa.Array, places: np.ndarray, others: pa.Array) -> pa.Array:
     """The column with others in some places."""
     number = np.arange(len(column))
     number[places] = len(column) + np.arange(len(places))
-    plain = (
-        one.cast(one.type.value_type) if isinstance(one, pa.DictionaryArray) else one
-        for one in (column, others)
-    )
-    return pa.concat_arrays(list(plain)).take(pa.array(number))
+    return pa.concat_arrays([plain(column), plain(others)]).take(pa.array(number))
 
 
 def _taken(column: pa.Array, places: pa.Array) -> pa.Array:

@@ -9,7 +9,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -274,7 +273,7 @@ def _spooled() -> Input:
         with path.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
     except OSError as error:
-        hint = f"It is kept in {tempfile.gettempdir()} meanwhile; TMPDIR names another place."
+        hint = f"It is kept in {scratch.place()} meanwhile; TMPDIR names another place."
         raise AuditbookError(f"standard input cannot be kept: {error.strerror}.", hint=hint) from error
     return Input("stdin", path)
 

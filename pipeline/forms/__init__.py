@@ -105,11 +105,8 @@ def _of_lines(begun: bytes) -> list[Record]:
     first = begun.split(b"\n", RECORDS)[:RECORDS]
     try:
         found = _DECODER.decode_lines(b"\n".join(first))
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-    ):  # a line is none, and be it for being cut
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # A line is none, and be it for being cut.
         found = [_object(line) for line in first] if len(first) > 1 else [partly(begun.lstrip(SPACE))]
     return [record for record in found if isinstance(record, dict)]
 
